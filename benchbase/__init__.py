@@ -1,0 +1,110 @@
+"""A plugin-based benchmarking framework for signal recovery from pooling representations.
+
+All that a plugin needs is here; see `benchbase.interfaces` for what to implement and
+`benchbase.hookspecs` for how to be found.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from benchbase.cache import cache_folder, cached
+from benchbase.errors import (
+    BenchbaseError,
+    DataError,
+    ParameterError,
+    PluginError,
+    SpecError,
+    StoreError,
+    SuiteError,
+)
+from benchbase.functions import solver
+from benchbase.hookspecs import hookimpl
+from benchbase.interfaces import (
+    Array,
+    Component,
+    Dataset,
+    DenseFrame,
+    Frame,
+    FrameDesign,
+    Inverse,
+    Pooling,
+    Report,
+    Solver,
+)
+from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
+from benchbase.worker import solve
+
+if TYPE_CHECKING:
+    from benchbase.api import report, run
+    from benchbase.results import Results, load_results
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Array",
+    "BenchbaseError",
+    "Component",
+    "DataError",
+    "Dataset",
+    "DenseFrame",
+    "Frame",
+    "FrameDesign",
+    "Inverse",
+    "ParameterError",
+    "PluginError",
+    "Pooling",
+    "Problem",
+    "Recovery",
+    "Report",
+    "Results",
+    "Run",
+    "Solver",
+    "SpecError",
+    "StoreError",
+    "SuiteError",
+    "build",
+    "cache_folder",
+    "cached",
+    "hookimpl",
+    "load_results",
+    "relative_error",
+    "report",
+    "run",
+    "solve",
+    "solver",
+    "squared_cosine",
+]
+
+_LAZY = {"Results": "results", "load_results": "results", "report": "api", "run": "api"}
+"""Names whose modules import more than plugins and `benchbase list` need."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'benchbase' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"benchbase.{_LAZY[name]}"), name)
+
+
+def build(kind: str, spec: dict[str, Any]) -> Any:
+    """Build a component of the installed plugins from its spec.
+
+    Parameters
+    ----------
+    kind : {"dataset", "frame", "pooling", "solver", "report"}
+        What to build.
+    spec : dict
+        ``{"name": ..., parameter: value, ...}``, as in a suite.
+
+    Returns
+    -------
+    Component
+        A `Dataset`, `FrameDesign`, `Pooling`, `Solver` or `Report`.
+
+    Raises
+    ------
+    SpecError
+        If the name or a parameter is unknown, missing, or of the wrong type or value.
+    """
+    from benchbase.registry import registry
+
+    return registry().build(kind, spec)

@@ -1,0 +1,244 @@
+"""Running suites and writing reports, for scripts, notebooks and the command line alike."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbase.cells import make_cells
+from benchbase.executors import InProcess
+from benchbase.experiment import Change, Extra
+from benchbase.interfaces import Report
+from benchbase.registry import Registry, registry
+from benchbase.results import Results
+from benchbase.runner import Plan, plan, run_suite
+from benchbase.store import FILE, Store
+from benchbase.suite import Suite, load_suite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+DEFAULT_FOLDER = "benchbase-results"
+
+
+def results_folder(chosen: str | Path | None = None) -> Path:
+    """Return the folder chosen, else that of ``BENCHBASE_RESULTS``, else the default."""
+    return Path(chosen or os.environ.get("BENCHBASE_RESULTS") or DEFAULT_FOLDER)
+
+
+def run(
+    suite: str | Path,
+    *,
+    results: str | Path | None = None,
+    points: int | None = None,
+    trials: int | None = None,
+    solvers: Sequence[str] = (),
+    extra: Sequence[Any] = (),
+    plugins: Sequence[str | Path] = (),
+    changes: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+) -> Results:
+    """Run a suite; what has an outcome already is not computed again.
+
+    Parameters
+    ----------
+    suite : str or pathlib.Path
+        The name of an installed suite, or the path of a TOML file.
+    results : str or pathlib.Path, optional
+        The folder for the results; ``BENCHBASE_RESULTS`` or "benchbase-results" if not given.
+    points, trials : int, optional
+        In place of the suite's.
+    solvers : sequence of str, optional
+        Run only the solvers of these labels.
+    extra : sequence, optional
+        Solvers to add to every experiment: specs, `Solver` objects, classes, or functions marked
+        with ``@benchbase.solver``.
+    plugins : sequence of str or pathlib.Path, optional
+        Plugin files, whose solvers are added as well.
+    changes : mapping, optional
+        Values to set in every experiment: ``{"grid.frame.n_pools": [60, 80]}``.
+    progress : bool, optional
+        Show a progress bar on standard error; by default if that is a terminal.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    BenchbaseError
+        If anything that was asked for cannot be; what was computed before is kept.
+    """
+    known = registry()
+    added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
+    set_to = [_change(path, value) for path, value in (changes or {}).items()]
+    resolved = resolve(
+        suite, points=points, trials=trials, labels=solvers, extras=added, plugins=plugins,
+        changes=set_to,
+    )  # fmt: skip # one argument a line says no more
+    return execute(resolved, results_folder(results), command="benchbase.run", progress=progress)
+
+
+def _as_spec(item: Any, known: Registry) -> Any:
+    from benchbase.interfaces import Solver
+
+    if isinstance(item, Mapping):
+        return dict(item)
+    if isinstance(item, Solver):
+        known.add(type(item))
+        return item
+    return {"name": known.add(item).name}
+
+
+def _change(path: str, value: Any) -> Change:
+    parts = tuple(int(part) if part.isdigit() else part for part in path.split("."))
+    return Change(parts, value, f"changes[{path!r}]")
+
+
+def resolve(
+    suite: str | Path,
+    *,
+    points: int | None = None,
+    trials: int | None = None,
+    labels: Sequence[str] = (),
+    extras: Sequence[Extra] = (),
+    plugins: Sequence[str | Path] = (),
+    changes: Sequence[Change] = (),
+) -> Suite:
+    """Read a suite as the command line or a script changes it.
+
+    Parameters are those of `run`; the solvers of plugin files are added where an experiment does
+    not name them already.
+
+    Raises
+    ------
+    BenchbaseError
+        If anything is wrong with it.
+    """
+    known = registry()
+    from_files = [
+        Extra({"name": solver.name}, f"--plugin {path}", if_new=True)
+        for path in plugins
+        for solver in known.load_file(path)
+    ]
+    numbers = {"points": points, "trials": trials}
+    flags = [
+        Change((key,), value, f"--{key} {value}")
+        for key, value in numbers.items()
+        if value is not None
+    ]
+    loaded = load_suite(suite, known, [*changes, *flags], [*from_files, *extras])
+    return loaded.select(labels) if labels else loaded
+
+
+def make_plan(suite: Suite, folder: Path) -> Plan:
+    """Find out what a run would compute; writes nothing."""
+    cells = make_cells(suite)
+    if not (folder / FILE).is_file():
+        return plan(cells, None)
+    with Store(folder) as store:
+        return plan(cells, store)
+
+
+def execute(suite: Suite, folder: Path, *, command: str, progress: bool | None = None) -> Results:
+    """Run a resolved suite and return its results.
+
+    Raises
+    ------
+    BenchbaseError
+        If the store cannot be read or written, data are missing, or a task is refused.
+    """
+    known = registry()
+    cells = make_cells(suite)  # first: a mistake that it finds leaves no store behind
+    with Store(folder, create=True) as store:
+        todo = plan(cells, store, [str(path) for path in known.plugin_files])
+        shown = sys.stderr.isatty() if progress is None else progress
+        with _progress_bar(suite.name, todo, shown) as advance:
+            number = run_suite(suite, todo, store, InProcess(known), command, advance)
+    return Results(folder, (number,))
+
+
+def _progress_bar(name: str, todo: Plan, shown: bool) -> AbstractContextManager[Callable[[], None]]:
+    from contextlib import contextmanager, nullcontext
+
+    if not shown or not todo.tasks:
+        return nullcontext(lambda: None)
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+
+    @contextmanager
+    def bar() -> Any:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            total = len(todo.tasks) + todo.n_done
+            task = progress.add_task(name, total=total, completed=todo.n_done)
+            yield lambda: progress.advance(task)
+
+    return bar()
+
+
+def installed_reports() -> tuple[Report, ...]:
+    """Return all reports that plugins supply, with their default parameters."""
+    known = registry()
+    return tuple(
+        known.build("report", {"name": name})  # type: ignore[misc] # built as a report
+        for name in sorted(known.classes["report"])
+    )
+
+
+def report(
+    results: Results, folder: str | Path | None = None, reports: Sequence[Report] | None = None
+) -> list[Path]:
+    """Write reports, in a folder for each suite.
+
+    Parameters
+    ----------
+    results : Results
+        What to report.
+    folder : str or pathlib.Path, optional
+        Where to; by default the results' own folder.
+    reports : sequence of Report, optional
+        Which; by default all that are installed.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+    """
+    files = []
+    for part, place in by_suite(results, folder):
+        place.mkdir(parents=True, exist_ok=True)
+        for each in installed_reports() if reports is None else reports:
+            files += each.write(part, place)
+    return files
+
+
+def by_suite(results: Results, folder: str | Path | None = None) -> list[tuple[Results, Path]]:
+    """Split results by suite, each with the folder of its reports."""
+    base = Path(folder) if folder is not None else results.folder
+    runs: dict[str, list[int]] = {}
+    for each in results.suites:
+        runs.setdefault(each["suite"], []).append(each["id"])
+    return [
+        (replace(results, runs=tuple(numbers)), base / suite) for suite, numbers in runs.items()
+    ]

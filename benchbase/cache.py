@@ -1,0 +1,67 @@
+"""Arrays that are expensive to make, kept on disk and shared by all processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchbase.interfaces import Array
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: ``BENCHBASE_CACHE``, else the user's own cache folder."""
+    chosen = os.environ.get("BENCHBASE_CACHE")
+    if chosen:
+        return Path(chosen)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("benchbase")
+
+
+def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
+    """Return arrays from the cache, made first if they are not there.
+
+    A file lock lets only one process make them; they are written beside their place and renamed
+    into it whole, so that an interrupted process leaves nothing half done.
+
+    Parameters
+    ----------
+    key : str
+        All that the arrays depend on, the code that makes them included. What precedes the first
+        space names the folder, for people.
+    build : callable
+        Makes the arrays, by name.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Memory-mapped, read-only.
+    """
+    from filelock import FileLock
+
+    label = re.sub(r"[^A-Za-z0-9_-]", "-", key.split(" ", 1)[0])[:40]
+    place = cache_folder() / f"{label}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    if not place.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            if not place.is_dir():
+                _write(place, build())
+    return {file.stem: np.load(file, mmap_mode="r") for file in sorted(place.glob("*.npy"))}
+
+
+def _write(place: Path, arrays: Mapping[str, Array]) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
+    try:
+        for name, array in arrays.items():
+            np.save(work / f"{name}.npy", array)
+        work.rename(place)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise

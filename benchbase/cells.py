@@ -1,0 +1,197 @@
+"""Cells, the points of a suite at which one solver meets one problem; their keys and tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
+from benchbase.provenance import code_digest, core_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchbase.suite import Suite
+
+
+class Task(TypedDict):
+    """One chunk of a cell, as plain data: what an executor passes to a worker."""
+
+    key: str
+    start: int
+    stop: int
+    dataset: dict[str, Any]
+    frame: dict[str, Any]
+    pooling: dict[str, Any]
+    solver: dict[str, Any]
+    seed: int
+    trial: int
+    points: int
+    train_key: str
+    signals_key: str
+    problem_key: str
+    plugins: list[str]
+    send_signals: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (data set, frame, pooling, trial, solver, points).
+
+    Attributes
+    ----------
+    key : str
+        The digest of all that its numbers depend on: the resolved components, seed, trial, points,
+        the source of the components' packages, the data set's files, the core's numerical files.
+        Label, suite, limits and library versions are not in it.
+    train_key, signals_key, problem_key : str
+        Digests of what the training signals, the test signals and the problem depend on.
+    """
+
+    experiment: str
+    label: str
+    dataset: Dataset
+    frame: FrameDesign
+    pooling: Pooling
+    solver: Solver
+    seed: int
+    trial: int
+    points: int
+    key: str
+    train_key: str
+    signals_key: str
+    problem_key: str
+
+    @property
+    def chunk(self) -> int:
+        """The number of signals a task: the least that any of its solvers asks for."""
+        parts = (part for part in self.solver.components() if isinstance(part, Solver))
+        sizes = [part.chunk for part in parts if part.chunk is not None]
+        return min([self.points, *sizes])
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the store keeps of the cell, as JSON-ready data."""
+        facts = {
+            "dataset": self.dataset.spec(),
+            "frame": self.frame.spec(),
+            "pooling": self.pooling.spec(),
+            "solver": self.solver.spec(),
+            "n": self.dataset.n,
+            "p": self.pooling.p,
+            "rectified": self.pooling.rectified,
+            "even": self.pooling.even,
+            "seed": self.seed,
+            "trial": self.trial,
+            "points": self.points,
+        }
+        return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
+
+    def tasks(self, plugins: list[str]) -> Iterator[Task]:
+        """Yield the cell's chunks in order."""
+        for start in range(0, self.points, self.chunk):
+            yield Task(
+                key=self.key,
+                start=start,
+                stop=min(start + self.chunk, self.points),
+                dataset=self.dataset.spec(),
+                frame=self.frame.spec(),
+                pooling=self.pooling.spec(),
+                solver=self.solver.spec(),
+                seed=self.seed,
+                trial=self.trial,
+                points=self.points,
+                train_key=self.train_key,
+                signals_key=self.signals_key,
+                problem_key=self.problem_key,
+                plugins=plugins,
+                send_signals=False,
+            )
+
+
+def make_cells(suite: Suite) -> list[Cell]:
+    """Expand a suite into cells, in the order of its tables.
+
+    Raises
+    ------
+    DataError
+        If files of a data set are missing.
+    """
+    digests = _Digests()
+    cells = []
+    for experiment in suite.experiments:
+        for dataset, frame, pooling in experiment.problems:
+            for entry in experiment.entries:
+                for trial in range(experiment.trials):
+                    points = min(entry.points or experiment.points, experiment.points)
+                    train = digests.of(dataset, experiment.seed)
+                    signals = digests.join("signals", train, trial, points)
+                    problem = digests.join(signals, digests.of(frame), digests.of(pooling))
+                    key = digests.join(core_digest(), problem, digests.of(entry.solver))
+                    cells.append(
+                        Cell(
+                            experiment=experiment.name,
+                            label=entry.label,
+                            dataset=dataset,
+                            frame=frame,
+                            pooling=pooling,
+                            solver=entry.solver,
+                            seed=experiment.seed,
+                            trial=trial,
+                            points=points,
+                            key=key,
+                            train_key=train,
+                            signals_key=signals,
+                            problem_key=problem,
+                        )
+                    )
+    return cells
+
+
+class _Digests:
+    """Digests of components, each worked out once: code and data files are read for them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], str] = {}
+
+    def of(self, component: Component, *extra: int) -> str:
+        token = json.dumps(_typed(component), sort_keys=True)
+        known = self._known.get((token, str(extra)))
+        if known is None:
+            parts = list(component.components())
+            # What has no source on disk gets a key that no other run can have.
+            code = [code_digest(type(part)) or uuid.uuid4().hex for part in parts]
+            files = [part.fingerprint() for part in parts if isinstance(part, Dataset)]
+            known = self.join(token, sorted(set(code)), files, *extra)
+            self._known[token, str(extra)] = known
+        return known
+
+    @staticmethod
+    def join(*parts: Any) -> str:
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _typed(value: Any) -> Any:
+    """Return plain data in which values of different types never look alike."""
+    if isinstance(value, Component):
+        spec = {key: getattr(value, key) for key in value.spec() if key != "name"}
+        fields = {key: _typed(item) for key, item in spec.items()}
+        return {"kind": value.kind, "name": value.name, "fields": fields}
+    if isinstance(value, tuple):
+        return [_typed(item) for item in value]
+    if isinstance(value, float):
+        return {"float": value.hex()}
+    return value
+
+
+def json_ready(value: Any) -> Any:
+    """Return plain data without the numbers that JSON lacks: ∞ becomes "inf"."""
+    if isinstance(value, dict):
+        return {key: json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return str(value)
+    return value

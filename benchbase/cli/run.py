@@ -1,0 +1,152 @@
+"""`benchbase run`: compute what is missing, then show and write reports."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchbase.cli import warn_of_broken_plugins
+
+if TYPE_CHECKING:
+    from benchbase.results import Results
+    from benchbase.runner import Plan
+    from benchbase.suite import Suite
+
+_AT_LEAST_ONE = click.IntRange(min=1)
+
+
+@click.command("run")
+@click.argument("suite")
+@click.option(
+    "--results", metavar="DIR", help="Folder for results (BENCHBASE_RESULTS, benchbase-results)."
+)
+@click.option("--points", type=_AT_LEAST_ONE, help="Test signals a trial.")
+@click.option("--trials", type=_AT_LEAST_ONE, help="Trials, each with its own frame and signals.")
+@click.option("--solver", "labels", metavar="LABEL", multiple=True, help="Only this solver.")
+@click.option(
+    "--with",
+    "specs",
+    metavar="SPEC",
+    multiple=True,
+    help="""Add a solver, as in '{name = "altmin", n_iter = 50}'.""",
+)
+@click.option("--plugin", "plugins", metavar="FILE.py", multiple=True, help="Load a plugin file.")
+@click.option(
+    "--set", "sets", metavar="PATH=TOML", multiple=True, help="Set a value, as in --set seed=1."
+)
+@click.option("--dry-run", is_flag=True, help="Say what there is to do, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON, nothing else.")
+@click.pass_context
+def run_command(
+    ctx: click.Context,
+    suite: str,
+    results: str | None,
+    points: int | None,
+    trials: int | None,
+    labels: tuple[str, ...],
+    specs: tuple[str, ...],
+    plugins: tuple[str, ...],
+    sets: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run SUITE, the name of an installed suite or a TOML file, and report its results.
+
+    What has been computed before is not computed again.
+    """
+    from benchbase.api import execute, make_plan, resolve, results_folder
+    from benchbase.experiment import Change, Extra, parse_value
+
+    folder = results_folder(results)
+    extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
+    resolved = resolve(
+        suite,
+        points=points,
+        trials=trials,
+        labels=labels,
+        extras=extras,
+        plugins=plugins,
+        changes=[Change.parse(text) for text in sets],
+    )
+    warn_of_broken_plugins()
+    todo = make_plan(resolved, folder)
+    if dry_run:
+        _say_plan(resolved, todo, as_json)
+        return
+    command = shlex.join(["benchbase", *sys.argv[1:]])
+    found = execute(resolved, folder, command=command)
+    failed = _finish(resolved, found, todo, as_json)
+    ctx.exit(1 if failed else 0)
+
+
+def _say_plan(suite: Suite, todo: Plan, as_json: bool) -> None:
+    facts = {
+        "suite": suite.name,
+        "cells": len(todo.cells),
+        "chunks_done": todo.n_done,
+        "chunks_to_do": len(todo.tasks),
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        click.echo(f"{suite.title}: {facts['cells']} cells")
+        click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
+
+
+def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
+    """Show and write reports, say what failed; return the number of cells that failed."""
+    from benchbase.api import installed_reports, report
+    from benchbase.cli.output import say_where, show_reports
+    from benchbase.runner import count_by_status
+    from benchbase.store import Store
+
+    reports = installed_reports() if suite.reports is None else suite.reports
+    with Store(results.folder) as store:
+        counts = count_by_status(store, results.runs[0])
+    failures = _failures(results) if counts["failed"] else []
+    if as_json:
+        files = report(results, reports=reports)
+        click.echo(json.dumps(_summary(suite, results, todo, dict(counts), failures, files)))
+        return counts["failed"]
+    files = show_reports(results, reports)
+    cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    click.echo(f"run {results.runs[0]}: {cells}; {len(todo.tasks)} chunks computed")
+    say_where(files, results.folder)
+    for failure in failures:
+        click.echo(
+            "failed: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+        )
+    return counts["failed"]
+
+
+def _failures(results: Results) -> list[dict[str, Any]]:
+    """Return each kind of failure once: where it came up first, and its message."""
+    frame = results.frame()
+    failed = frame[frame["status"] == "failed"].drop_duplicates(["label", "message"])
+    columns = ["label", "experiment", "pooling", "n_pools", "trial", "signal", "message"]
+    return [dict(zip(columns, row, strict=True)) for row in failed[columns].astype(object).values]
+
+
+def _summary(
+    suite: Suite,
+    results: Results,
+    todo: Plan,
+    counts: dict[str, int],
+    failures: list[dict[str, Any]],
+    files: list[Path],
+) -> dict[str, Any]:
+    return {
+        "suite": suite.name,
+        "title": suite.title,
+        "run": results.runs[0],
+        "results": str(results.folder),
+        "cells": counts,
+        "chunks_computed": len(todo.tasks),
+        "failures": failures,
+        "files": [str(file) for file in files],
+    }

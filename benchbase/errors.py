@@ -1,0 +1,114 @@
+"""The exceptions that benchbase raises on purpose.
+
+::
+
+    BenchbaseError              one sentence for a person; the command line exits with 2
+    ├── ParameterError          a component refuses the value of one of its parameters
+    ├── SpecError               a `{name, parameters}` table does not make a component
+    ├── SuiteError              a suite is wrong: all its problems, each with file and line
+    ├── PluginError             plugins that clash, or a plugin file that cannot be loaded
+    ├── DataError               a data set's files are missing or not what they should be
+    └── StoreError              results that cannot be read or written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchbaseError(Exception):
+    """The root of all errors that a person can mend; its text is one clear message."""
+
+
+class ParameterError(BenchbaseError, ValueError):
+    """A component refuses the value of one of its parameters.
+
+    Parameters
+    ----------
+    parameter : str
+        The name of the parameter.
+    problem : str
+        What is wrong with its value, for example ``"must be at least 1, not 0"``.
+    """
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter} {problem}")
+        self.parameter = parameter
+        self.problem = problem
+
+
+class SpecError(BenchbaseError):
+    """A `{name, parameters}` table does not make a component.
+
+    Parameters
+    ----------
+    path : tuple of (str or int)
+        Where in the table the problem is, for example ``("init", "q")``.
+    problem : str
+        What is wrong there.
+    kind : str
+        The kind of component that was to be built.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], problem: str, kind: str = "") -> None:
+        super().__init__(": ".join(part for part in (kind, dotted(path), problem) if part))
+        self.path = path
+        self.problem = problem
+        self.kind = kind
+
+
+class SuiteError(BenchbaseError):
+    """A suite is wrong.
+
+    Parameters
+    ----------
+    problems : iterable of str
+        One line a problem, each with its place; at least one.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        super().__init__("\n".join(self.problems))
+
+
+class PluginError(BenchbaseError):
+    """Plugins that clash, or a plugin file that cannot be loaded."""
+
+
+class DataError(BenchbaseError):
+    """A data set's files are missing, or not what they should be."""
+
+
+class StoreError(BenchbaseError):
+    """Results that cannot be read or written."""
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Spell a path the way a suite does: ``frame.n_pools``, ``solver[0].init``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Say which known word may have been meant, or which there are.
+
+    Parameters
+    ----------
+    word : str
+        The word that is not known.
+    known : iterable of str
+        The words that are.
+
+    Returns
+    -------
+    str
+        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` where nothing is close.
+    """
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; there are: {', '.join(names)}" if names else "; there is none"

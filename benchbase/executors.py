@@ -1,0 +1,76 @@
+"""Where workers are. Tasks and outcomes are plain data, so that any process can be one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from typing import Protocol
+
+from benchbase.cells import Task
+from benchbase.registry import Registry
+from benchbase.worker import Outcome, Worker
+
+BLAS_VARIABLES = (
+    "BLIS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+"""What the BLAS and OpenMP libraries read, when they are loaded, for their number of threads."""
+
+
+class Executor(Protocol):
+    """Something that executes tasks."""
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+        """Execute tasks and yield their outcomes, as they come, in any order.
+
+        Closing the generator stops what is still under way.
+        """
+
+
+class InProcess:
+    """Executes tasks in this process, one after the other, in their order.
+
+    Parameters
+    ----------
+    registry : Registry
+        What components there are.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+        """Execute tasks and yield their outcomes."""
+        worker = Worker(self._registry)
+        for task in tasks:
+            # What a solver prints must not get into the output of `--json`.
+            with one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
+                outcome = worker.execute(task)
+            yield outcome
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS use one thread: also the libraries that are loaded only inside.
+
+    Sums over several threads round differently from run to run, and threads of two processes on
+    two cores are many times slower than one each.
+    """
+    from threadpoolctl import threadpool_limits
+
+    before = {name: os.environ.get(name) for name in BLAS_VARIABLES}
+    os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

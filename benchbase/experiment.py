@@ -1,0 +1,319 @@
+"""One experiment, on its way from a TOML table to validated components."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
+from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
+from benchbase.registry import Registry
+from benchbase.toml_places import TomlFile
+
+KEYS = ("title", "seed", "trials", "points", "dataset", "frame", "pooling", "grid", "solver")
+PROBLEM = ("dataset", "frame", "pooling")
+_LEAST = {"seed": 0, "trials": 1, "points": 1}
+_DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
+_Where = dict[tuple[str, ...], tuple[str | int, ...]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A solver in an experiment: its label in tables, and on how many points it runs."""
+
+    label: str
+    solver: Solver
+    points: int | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Problems, and the solvers that all meet them.
+
+    Attributes
+    ----------
+    problems : tuple of (Dataset, FrameDesign, Pooling)
+        The points of the grid, in its order.
+    """
+
+    name: str
+    seed: int
+    trials: int
+    points: int
+    problems: tuple[tuple[Dataset, FrameDesign, Pooling], ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that the command line or a script sets in every experiment before validation.
+
+    Parameters
+    ----------
+    path : tuple of (str or int)
+        Where, for example ``("grid", "frame", "n_pools")``.
+    value : object
+        What.
+    origin : str
+        What to call it in messages, for example ``"--points 5"``.
+    """
+
+    path: tuple[str | int, ...]
+    value: Any
+    origin: str
+
+    @classmethod
+    def parse(cls, text: str) -> Change:
+        """Read ``PATH=TOML``, as ``--set`` takes it.
+
+        Raises
+        ------
+        SuiteError
+            If there is no ``=``, or the value is no TOML.
+        """
+        path, equals, value = text.partition("=")
+        if not equals or not path.strip():
+            raise SuiteError([f"--set {text}: write PATH=VALUE, as in --set points=10"])
+        parts = tuple(int(p) if p.isdigit() else p for p in path.strip().split("."))
+        return cls(parts, parse_value(value, f"--set {text}"), f"--set {text}")
+
+
+def parse_value(text: str, origin: str) -> Any:
+    """Read one TOML value; raise `SuiteError` that names its origin if it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        reason = str(error).partition(" (at ")[0]
+        raise SuiteError([f"{origin}: no TOML value: {reason}"]) from error
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A solver that the command line or a script adds to every experiment.
+
+    Parameters
+    ----------
+    spec : dict or Solver
+        As in a suite's ``[[solver]]``.
+    origin : str
+        What to call it in messages.
+    if_new : bool
+        Leave it out of experiments that name this solver already.
+    """
+
+    spec: Any
+    origin: str
+    if_new: bool = False
+
+
+@dataclass
+class Draft:
+    """An experiment on its way from a TOML table to an `Experiment`; collects all problems."""
+
+    file: TomlFile
+    base: tuple[str | int, ...]
+    table: dict[str, Any]
+    registry: Registry
+    changes: Sequence[Change]
+    extras: Sequence[Extra]
+    problems: list[str] = field(default_factory=list)
+
+    def build(self) -> Experiment:
+        """Validate the table; raise `SuiteError` with all that is wrong."""
+        self.table = copy.deepcopy(self.table)
+        for change in self.changes:
+            self._apply(change)
+        numbers = {key: self._number(key) for key in _DEFAULTS}
+        problems = self._grid_points()
+        entries = self._entries()
+        if self.problems:
+            raise SuiteError(self.problems)
+        return Experiment(name=self.table["title"], problems=problems, entries=entries, **numbers)
+
+    def _apply(self, change: Change) -> None:
+        target: Any = self.table
+        *parents, last = change.path
+        try:
+            if change.path[0] not in KEYS:
+                raise KeyError(change.path[0])
+            for part in parents:
+                inside = isinstance(target, dict)
+                target = target.setdefault(part, {}) if inside else target[part]
+            target[last] = change.value
+        except (KeyError, IndexError, TypeError):
+            hint = suggestion(str(change.path[0]), KEYS) if len(change.path) == 1 else ""
+            message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
+            raise SuiteError([message]) from None
+
+    def _number(self, key: str) -> int:
+        value = self.table.get(key, _DEFAULTS[key])
+        if type(value) is not int or value < _LEAST[key]:
+            problem = f"must be an integer of at least {_LEAST[key]}, not {value!r}"
+            self._complain((key,), problem)
+        return value  # type: ignore[no-any-return] # checked, or the draft is refused
+
+    def _grid_points(self) -> tuple[tuple[Dataset, FrameDesign, Pooling], ...]:
+        axes = list(self._axes(self.table.get("grid", {}), ()))
+        if self.problems:
+            return ()
+        known: dict[str, Component] = {}
+        points = []
+        for choice in itertools.product(*(range(len(values)) for _, values in axes)):
+            point = {kind: copy.deepcopy(self.table.get(kind)) for kind in PROBLEM}
+            for (path, values), index in zip(axes, choice, strict=True):
+                self._put(point, path, values[index])
+            where: _Where = {
+                path: ("grid", *path, i) for (path, _), i in zip(axes, choice, strict=True)
+            }
+            built = [self._component(kind, point[kind], where, known) for kind in PROBLEM]
+            if all(part is not None for part in built):
+                self._check_fit(built[1], built[2], where)
+                points.append(tuple(built))
+        return tuple(points)  # type: ignore[arg-type] # one of each kind, in order
+
+    def _axes(
+        self, table: Any, path: tuple[str, ...]
+    ) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+        if isinstance(table, dict) and (table or not path):
+            for key, value in table.items():
+                inner = (*path, *key.split("."))
+                if inner[0] not in PROBLEM:
+                    hint = suggestion(inner[0], PROBLEM)
+                    self._complain(("grid", *inner), f"no axis of a problem{hint}")
+                else:
+                    yield from self._axes(value, inner)
+        elif isinstance(table, list) and table:
+            yield path, table
+        else:
+            self._complain(("grid", *path), f"must be a list of at least one value, not {table!r}")
+
+    def _put(self, point: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+        target: Any = point
+        for part in path[:-1]:
+            if not isinstance(target.get(part), dict):
+                target[part] = {}
+            target = target[part]
+        target[path[-1]] = value
+
+    def _component(
+        self,
+        kind: str,
+        spec: Any,
+        where: _Where,
+        known: dict[str, Component],
+    ) -> Component | None:
+        if spec is None:
+            self._complain((), f"needs a [{kind}], or a grid axis of that name")
+            return None
+        token = repr((kind, spec))
+        try:
+            if token not in known:
+                known[token] = self.registry.build(kind, spec, (kind,))
+        except SpecError as error:
+            self._complain(_in_grid(error.path, where), sentence(error))
+            return None
+        return known[token]
+
+    def _check_fit(
+        self,
+        frame: Component | None,
+        pooling: Component | None,
+        where: _Where,
+    ) -> None:
+        sizes = (getattr(frame, "n_pools", None), getattr(frame, "pool_size", None))
+        if isinstance(pooling, Pooling) and None not in sizes:
+            try:
+                pooling.check(*sizes)  # type: ignore[arg-type] # neither is None
+            except ParameterError as error:
+                path = ("pooling", error.parameter)
+                self._complain(_in_grid(path, where), f"{dotted(path)}: {error.problem}")
+
+    def _entries(self) -> tuple[Entry, ...]:
+        listed = self.table.get("solver", [])
+        if not isinstance(listed, list):
+            self._complain(("solver",), "write each solver as a [[solver]] table")
+            listed = []
+        entries: list[Entry] = []
+        for index, spec in enumerate(listed):
+            self._add(entries, spec, ("solver", index), None)
+        for extra in self.extras:
+            if extra.if_new and any(e.solver.name == extra.spec["name"] for e in entries):
+                continue
+            self._add(entries, extra.spec, ("solver", len(entries)), extra.origin)
+        if not entries and not self.problems:
+            self._complain((), "needs at least one [[solver]]")
+        return tuple(entries)
+
+    def _add(
+        self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
+    ) -> None:
+        own = dict(spec) if isinstance(spec, dict) else {}
+        label, points = own.pop("label", None), own.pop("points", None)
+        try:
+            solver = self.registry.build("solver", own or spec, path)
+        except SpecError as error:
+            self._complain(error.path, sentence(error), origin)
+            return
+        if points is not None and (type(points) is not int or points < 1):
+            self._complain((*path, "points"), f"must be an integer of at least 1, not {points!r}")
+        if label is not None and not isinstance(label, str):
+            self._complain((*path, "label"), f"must be a string, not {label!r}")
+        taken = {entry.label for entry in entries}
+        chosen = label if label is not None else solver.name
+        if chosen in taken and label is None and origin is not None:
+            chosen = _telling_label(own, taken)
+        if chosen in taken:
+            problem = f"two solvers are labelled {chosen!r}; give one another label"
+            self._complain((*path, "label"), problem, origin)
+            return
+        entries.append(Entry(chosen, solver, points))  # type: ignore[arg-type] # built as a solver
+
+    def _complain(
+        self, path: tuple[str | int, ...], problem: str, origin: str | None = None
+    ) -> None:
+        name = "" if problem.startswith(dotted(path[:1])) else f"{dotted(path)}: "
+        place = origin or self._place(path)
+        self.problems.append(f"{place}: {name if path else ''}{problem}")
+
+    def _place(self, path: tuple[str | int, ...]) -> str:
+        for change in reversed(self.changes):
+            size = min(len(path), len(change.path))
+            if path and change.path[:size] == path[:size]:
+                return change.origin
+        if path and self.base and _inside(self.file.data, (*self.base, path[0])):
+            return self.file.place((*self.base, *path))
+        return self.file.place(path if path and path[0] in self.file.data else self.base)
+
+
+def _inside(data: Any, path: tuple[str | int, ...]) -> bool:
+    for part in path[:-1]:
+        data = data[part]
+    return path[-1] in data
+
+
+def _in_grid(path: tuple[str | int, ...], where: _Where) -> tuple[str | int, ...]:
+    """Turn the path of a parameter into that of the grid's value that set it, if one did."""
+    for axis, place in where.items():
+        if path[: len(axis)] == axis:
+            return (*place, *path[len(axis) :])
+    return path
+
+
+def sentence(error: SpecError) -> str:
+    """Say where in a suite and what."""
+    shown = error.path[:-1] if error.path[-1:] == ("name",) else error.path
+    return f"{dotted(shown)}: {error.problem}"
+
+
+def _telling_label(spec: dict[str, Any], taken: set[str]) -> str:
+    """Return a label for an added solver whose name is taken: its name and parameters."""
+    parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
+    label = f"{spec['name']}({parameters})"
+    numbers = itertools.count(2)
+    while label in taken:
+        label = f"{spec['name']}({parameters}) {next(numbers)}"
+    return label

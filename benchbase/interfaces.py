@@ -1,0 +1,364 @@
+"""What plugins implement: data sets, frames, poolings, solvers and reports.
+
+Shapes: S signals, N dimension, K pools, L pool size, T training signals. Coefficients are
+(..., L, K), with the members of a pool on axis -2: pooling over them is contiguous in the pools,
+an order of magnitude faster than over the last axis.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbase.errors import ParameterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from benchbase.problem import Problem, Recovery, Run
+    from benchbase.results import Results
+
+Array: TypeAlias = npt.NDArray[Any]
+"""A NumPy array of any type."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
+    """What a plugin supplies under a name: a frozen dataclass whose fields are its parameters.
+
+    Subclasses are made frozen, keyword-only dataclasses as they are defined; they need no
+    decorator. A field may itself be a component (an initialiser, an inner solver). Checks that
+    types cannot express belong into ``__post_init__`` and raise `ParameterError`.
+
+    Attributes
+    ----------
+    name : str
+        The name under which suites refer to the component. Class attribute.
+    kind : str
+        "dataset", "frame", "pooling", "solver" or "report". Class attribute.
+    """
+
+    name: ClassVar[str] = ""
+    kind: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+
+    def components(self) -> Iterator[Component]:
+        """Yield the component itself and all that its fields hold, depth first."""
+        yield self
+        for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
+            value = getattr(self, field.name)
+            if isinstance(value, Component):
+                yield from value.components()
+
+    def spec(self) -> dict[str, Any]:
+        """Return the component as plain data: its name and all parameters, defaults included."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type] # as above
+        return {"name": self.name} | {key: _plain(value) for key, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        return value.spec()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Dataset(Component):
+    """A source of signals.
+
+    Attributes
+    ----------
+    n : int
+        The dimension N of the signals: a field or a property.
+    signal_norm : float or None
+        The Euclidean norm that all signals share, or None where they differ.
+    """
+
+    kind = "dataset"
+    signal_norm: ClassVar[float | None] = None
+
+    if TYPE_CHECKING:  # a property here would become the default of a subclass's field `n`
+
+        @property
+        def n(self) -> int:
+            """The dimension N of the signals."""
+
+    def train(self, rng: np.random.Generator) -> Array | None:
+        """Return training signals of shape (T, N), float32, or None where there are none.
+
+        The same for all trials; the caller caches them. Never a test signal among them.
+        """
+        del rng
+        return None
+
+    @abstractmethod
+    def test(self, size: int, rng: np.random.Generator) -> Array:
+        """Draw test signals of shape (size, N).
+
+        From the same generator state, the first S signals of a longer draw are the same.
+
+        Raises
+        ------
+        ParameterError
+            Where there are fewer than `size`.
+        """
+
+    def fingerprint(self) -> str:
+        """Return a digest of the files outside the package that the signals come from.
+
+        Raises
+        ------
+        DataError
+            Where such files are missing; the message says which to put where.
+        """
+        return ""
+
+    def picture(self, x: Array) -> Array | None:
+        """Turn signals (..., N) into grey pictures (..., H, W), or None where they are none."""
+        del x
+        return None
+
+
+class Frame(ABC):
+    """K pools of L vectors in R^N: the linear part of a pooling representation.
+
+    Attributes
+    ----------
+    n, n_pools, pool_size : int
+        N, K and L.
+    is_complex : bool
+        Whether the vectors are complex (the ambiguity is then a phase).
+    """
+
+    n: int
+    n_pools: int
+    pool_size: int
+    is_complex: bool = False
+
+    @abstractmethod
+    def analyse(self, x: Array) -> Array:
+        """Return the coefficients F x: (..., N) to (..., L, K), dtype kept."""
+
+    @abstractmethod
+    def adjoint(self, c: Array) -> Array:
+        """Return Fᵀ c: (..., L, K) to (..., N), dtype kept."""
+
+    @abstractmethod
+    def least_squares(self, c: Array) -> Array:
+        """Return F⁺ c, the shortest x with the least ‖F x − c‖: (..., L, K) to (..., N)."""
+
+    @abstractmethod
+    def dense(self) -> Array:
+        """Return the vectors, (K, L, N), read-only; raise `NotImplementedError` if never formed."""
+
+
+class DenseFrame(Frame):
+    """A frame given by its vectors.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (K, L, N)
+        ``vectors[k, j]`` is the j-th vector of pool k. Real or complex; copied.
+
+    Raises
+    ------
+    ParameterError
+        If the shape is not (K, L, N) with all sizes at least 1, or an entry is not finite.
+    """
+
+    def __init__(self, vectors: npt.ArrayLike) -> None:
+        array = np.array(vectors)
+        if array.ndim != 3 or 0 in array.shape:
+            raise ParameterError("vectors", f"must have the shape (K, L, N), not {array.shape}")
+        if not np.issubdtype(array.dtype, np.inexact):
+            array = array.astype(np.float64)
+        if not np.isfinite(array).all():
+            raise ParameterError("vectors", "must be finite")
+        array.flags.writeable = False
+        self._vectors = array
+        self.n_pools, self.pool_size, self.n = array.shape
+        self.is_complex = bool(np.iscomplexobj(array))
+        self._matrices: dict[tuple[str, np.dtype[Any]], Array] = {}
+
+    @cached_property
+    def _matrix(self) -> Array:
+        """F as (L·K, N), the rows ordered by pool member, then pool."""
+        return self._vectors.transpose(1, 0, 2).reshape(-1, self.n)
+
+    @cached_property
+    def _pseudo_inverse(self) -> Array:
+        cutoff = max(self._matrix.shape) * np.finfo(self._matrix.dtype).eps
+        return np.linalg.pinv(self._matrix, rcond=cutoff)
+
+    def _operator(self, which: str, dtype: np.dtype[Any]) -> Array:
+        """Return the right factor of ``x @ operator`` in the precision of the operand."""
+        wanted = np.result_type(dtype, np.complex64) if self.is_complex else dtype
+        key = (which, np.dtype(wanted))
+        if key not in self._matrices:
+            source = {
+                "analyse": lambda: self._matrix.T,
+                "adjoint": lambda: self._matrix.conj(),
+                "least_squares": lambda: self._pseudo_inverse.T,
+            }[which]()
+            self._matrices[key] = np.ascontiguousarray(source, dtype=wanted)
+        return self._matrices[key]
+
+    def analyse(self, x: Array) -> Array:
+        """Return F x: (..., N) to (..., L, K)."""
+        flat = x @ self._operator("analyse", x.dtype)
+        return flat.reshape(*x.shape[:-1], self.pool_size, self.n_pools)
+
+    def adjoint(self, c: Array) -> Array:
+        """Return Fᴴ c: (..., L, K) to (..., N)."""
+        return self._flat(c) @ self._operator("adjoint", c.dtype)
+
+    def least_squares(self, c: Array) -> Array:
+        """Return F⁺ c: (..., L, K) to (..., N), by a pseudo-inverse that is formed once."""
+        return self._flat(c) @ self._operator("least_squares", c.dtype)
+
+    def dense(self) -> Array:
+        """Return the vectors, (K, L, N), read-only."""
+        return self._vectors
+
+    def _flat(self, c: Array) -> Array:
+        return c.reshape(*c.shape[:-2], self.pool_size * self.n_pools)
+
+
+class FrameDesign(Component):
+    """A recipe for frames. `n_pools` and `pool_size` are fields where they apply."""
+
+    kind = "frame"
+
+    @abstractmethod
+    def build(self, n: int, train: Array | None, rng: np.random.Generator) -> Frame:
+        """Build one frame for signals of dimension `n`.
+
+        Parameters
+        ----------
+        n : int
+            The dimension N.
+        train : ndarray, shape (T, N), or None
+            The data set's training signals, for learned frames; read-only.
+        rng : numpy.random.Generator
+            The stream of this number of pools and trial.
+        """
+
+
+class Pooling(Component):
+    """What keeps one number a pool."""
+
+    kind = "pooling"
+
+    @property
+    @abstractmethod
+    def even(self) -> bool:
+        """Whether x and −x have the same measurements, so that the sign is lost."""
+
+    @property
+    @abstractmethod
+    def nonnegative(self) -> bool:
+        """Whether all measurements are at least zero."""
+
+    @property
+    def p(self) -> float | None:
+        """The exponent, or None where the operator is no lp norm."""
+        return None
+
+    @property
+    def rectified(self) -> bool:
+        """Whether coefficients pass a half rectification before they are pooled."""
+        return False
+
+    def check(self, n_pools: int, pool_size: int) -> None:
+        """Raise `ParameterError` where the parameters do not fit K pools of L."""
+        del n_pools, pool_size
+
+    @abstractmethod
+    def __call__(self, c: Array) -> Array:
+        """Pool coefficients: (..., L, K) to (..., K)."""
+
+    @abstractmethod
+    def rescale(self, c: Array, b: Array) -> Array:
+        """Give each pool the value b along the direction that it has: (..., L, K).
+
+        Step 1 of alternating minimisation (paper, section 3.1.1), b_k · c_k / ‖c_k‖_p. Entries
+        about which b says nothing (see `known`) keep their value.
+        """
+
+    @abstractmethod
+    def project(self, c: Array, b: Array) -> Array:
+        """Return the nearest coefficients whose pools have the values b: (..., L, K)."""
+
+    def known(self, c: Array, b: Array) -> Array | None:
+        """Mark the coefficients whose value `rescale` takes from b: bool (..., L, K).
+
+        None where that is all of them, as it is without rectification.
+        """
+        del c, b
+        return None
+
+
+Inverse: TypeAlias = "Callable[[Array, Run], Recovery]"
+"""What `Solver.prepare` returns: measurements (S, K) and a `Run` to a `Recovery`."""
+
+
+class Solver(Component):
+    """An algorithm that gives signals back from their pooled measurements.
+
+    Attributes
+    ----------
+    requires : tuple of str
+        Modules that it imports, beyond NumPy; imported before the clock starts. Class attribute.
+    chunk : int or None
+        Signals a call, the unit in which work is stored; None for all at once. Class attribute.
+    """
+
+    kind = "solver"
+    requires: ClassVar[tuple[str, ...]] = ()
+    chunk: ClassVar[int | None] = None
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say why the solver does not apply to a problem, or None where it does.
+
+        Looks at shapes and the pooling only, before anything is computed. This method returns the
+        first reason of the solvers among the fields.
+        """
+        inner = (part for part in self.components() if part is not self)
+        reasons = (part.unsupported(problem) for part in inner if isinstance(part, Solver))
+        return next((reason for reason in reasons if reason is not None), None)
+
+    @abstractmethod
+    def prepare(self, problem: Problem) -> Inverse:
+        """Do once what all signals share: factorise, index, compile.
+
+        Returns
+        -------
+        callable
+            ``inverse(b, run)`` with b of shape (S, K), float64, and a `Run`; gives a `Recovery`.
+        """
+
+
+class Report(Component):
+    """A view of results: tables, plots, pages."""
+
+    kind = "report"
+
+    @abstractmethod
+    def write(self, results: Results, folder: Path) -> list[Path]:
+        """Write the report's files into an existing folder and return their paths."""
+
+    def show(self, results: Results, console: Console) -> None:
+        """Print what the terminal should show, if anything."""
+        del results, console

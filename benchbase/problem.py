@@ -1,0 +1,173 @@
+"""What solvers and the runner exchange: problems, runs, recoveries, and the metrics.
+
+Shapes: S signals, N dimension, K pools, T training signals.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from benchbase.interfaces import Array, Frame, Pooling
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that a solver may know before it sees measurements; never the test signals.
+
+    Parameters
+    ----------
+    frame : Frame
+        The linear part.
+    pooling : Pooling
+        The pooling operator.
+    training : ndarray, shape (T, N), optional
+        Signals from the same source as those to recover, read-only, float32 and memory-mapped
+        where large: read it in blocks.
+    signal_norm : float, optional
+        The Euclidean norm that all signals share, where it is known.
+    noise_std : float or None, optional
+        The standard deviation of the noise on each measurement; None where it is unknown.
+
+    Raises
+    ------
+    ParameterError
+        If the pooling's parameters do not fit the frame.
+    """
+
+    frame: Frame
+    pooling: Pooling
+    training: Array | None = None
+    signal_norm: float | None = None
+    noise_std: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        self.pooling.check(self.frame.n_pools, self.frame.pool_size)
+
+    @property
+    def ambiguity(self) -> str:
+        """What the measurements cannot tell: "none", "sign" or "phase"."""
+        if not self.pooling.even:
+            return "none"
+        return "phase" if self.frame.is_complex else "sign"
+
+    def measure(self, x: Array) -> Array:
+        """Return P(F x): (..., N) to (..., K)."""
+        return self.pooling(self.frame.analyse(x))
+
+    def residual(self, x: Array, b: Array) -> Array:
+        """Return ‖P(F x) − b‖ / ‖b‖ (the numerator alone where b = 0), of shape (...)."""
+        return relative_residual(self.measure(x), b)
+
+
+def relative_residual(measured: Array, b: Array) -> Array:
+    """Return ‖measured − b‖ / ‖b‖ along the last axis, the numerator alone where b = 0."""
+    size = np.linalg.norm(b, axis=-1)
+    gap: Array = np.linalg.norm(measured - b, axis=-1)
+    return gap / np.where(size > 0, size, 1.0)
+
+
+class Run(Protocol):
+    """All the randomness, clocks and traces that a solver has.
+
+    Every signal has its own stream of random numbers, so that a result is the same whatever the
+    batch that it was computed in.
+    """
+
+    @property
+    def size(self) -> int:
+        """The number of signals S."""
+
+    @property
+    def generators(self) -> list[np.random.Generator]:
+        """One generator a signal."""
+
+    def normal(self, *shape: int) -> Array:
+        """Draw standard normal numbers (S, *shape); row i from signal i's own stream."""
+
+    def phase(self, name: str) -> AbstractContextManager[Run]:
+        """Open a part of the work ("init", "polish"): own streams, own clock, own frame count."""
+
+    def record(self, n_iter: int, x: Array) -> None:
+        """Keep a snapshot of the estimates (S, N), if a trace was asked for, outside the clock."""
+
+    def rows(self, index: Array) -> Run:
+        """Return the run of a part of the batch: the signals at `index` (integers or a mask)."""
+
+    def repeat(self, n: int) -> Run:
+        """Return a run of S·n rows, each signal n times in succession, each with its own stream."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a solver gives back.
+
+    Parameters
+    ----------
+    x : ndarray, shape (S, N)
+        The estimates. Rows that are not finite count as failed.
+    n_iter : ndarray of int, shape (S,), optional
+        Iterations that each signal took.
+    converged : ndarray of bool, shape (S,), optional
+        Whether the solver's own criterion was met.
+    message : str, optional
+        A remark for the table of results.
+    """
+
+    x: Array
+    n_iter: Array | None = None
+    converged: Array | None = None
+    message: str = ""
+
+
+def squared_cosine(x: Array, truth: Array, ambiguity: str = "sign") -> Array:
+    """Return cos² of the angle between estimates and truth, the paper's measure of recovery.
+
+    Parameters
+    ----------
+    x, truth : ndarray, shape (..., N)
+        Estimates and true signals.
+    ambiguity : {"sign", "phase", "none"}
+        With "none" the sign matters: a negative cosine scores 0.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Between 0 and 1; 0 where either is zero, NaN where the estimate is not finite.
+    """
+    inner = np.einsum("...n,...n->...", np.conj(truth), x)
+    size = np.linalg.norm(x, axis=-1) * np.linalg.norm(truth, axis=-1)
+    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size != 0)
+    if ambiguity == "none":
+        cosine = np.where(cosine < 0, 0.0, cosine)
+    square: Array = np.minimum(np.abs(cosine) ** 2, 1.0)
+    return square
+
+
+def relative_error(x: Array, truth: Array, ambiguity: str = "sign") -> Array:
+    """Return ‖x − truth‖ / ‖truth‖, the sign or phase of x chosen best where it is lost.
+
+    Parameters
+    ----------
+    x, truth : ndarray, shape (..., N)
+        Estimates and true signals.
+    ambiguity : {"sign", "phase", "none"}
+        What the measurements cannot tell.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The numerator alone where the truth is zero.
+    """
+    turned = x
+    if ambiguity != "none":
+        inner = np.einsum("...n,...n->...", np.conj(x), truth)
+        size = np.abs(inner)
+        turn = np.divide(inner, size, out=np.ones_like(inner), where=size != 0)
+        turned = x * turn[..., None]
+    gap: Array = np.linalg.norm(turned - truth, axis=-1)
+    scale = np.linalg.norm(truth, axis=-1)
+    return gap / np.where(scale > 0, scale, 1.0)

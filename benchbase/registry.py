@@ -1,0 +1,283 @@
+"""Plugin discovery, plugin files, and the components that they supply, by kind and name."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from benchbase import hookspecs
+from benchbase.errors import PluginError, SpecError, suggestion
+from benchbase.functions import MARK, solver_class
+from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Report, Solver
+
+GROUP = "benchbase"
+KINDS: dict[str, type[Component]] = {
+    "dataset": Dataset,
+    "frame": FrameDesign,
+    "pooling": Pooling,
+    "solver": Solver,
+    "report": Report,
+}
+
+
+class Registry:
+    """All components and suites that plugins supply.
+
+    Attributes
+    ----------
+    classes : dict
+        ``classes[kind][name]`` is a component class.
+    suites : dict
+        ``suites[name]`` is the path of a TOML file.
+    providers : dict
+        ``providers[kind, name]`` says who supplies it: a distribution or a plugin file.
+    warnings : list of str
+        One line for each plugin that could not be loaded; the others work.
+    plugin_files : list of pathlib.Path
+        The plugin files loaded, absolute.
+    """
+
+    def __init__(self) -> None:
+        self.classes: dict[str, dict[str, type[Component]]] = {kind: {} for kind in KINDS}
+        self.suites: dict[str, Path] = {}
+        self.providers: dict[tuple[str, str], str] = {}
+        self.warnings: list[str] = []
+        self.plugin_files: list[Path] = []
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    def load_installed(self) -> None:
+        """Load the plugins of all installed distributions.
+
+        A plugin that fails to load becomes a warning that names its distribution.
+
+        Raises
+        ------
+        PluginError
+            If two distributions share the name of a plugin or of a component.
+        """
+        points: defaultdict[str, list[EntryPoint]] = defaultdict(list)
+        for point in entry_points(group=GROUP):
+            points[point.name].append(point)
+        for name, same in sorted(points.items()):
+            if len(same) > 1:
+                owners = " and ".join(sorted(_distribution(point) for point in same))
+                raise PluginError(
+                    f"two plugins are named '{name}', by the distributions {owners}; "
+                    "uninstall one of them"
+                )
+            self._load_entry_point(same[0])
+
+    def load_file(self, path: str | Path) -> list[type[Solver]]:
+        """Load one plugin file, as ``--plugin`` does.
+
+        Its module is named by the digest of its path, and its folder is not put on the import
+        path. A file that was loaded before is loaded again only if it has changed.
+
+        Returns
+        -------
+        list of type
+            The solvers that the file marks with ``@benchbase.solver`` or registers.
+
+        Raises
+        ------
+        PluginError
+            If the file cannot be read or run, or supplies a name that is taken.
+        """
+        file = Path(path).absolute()
+        provider = f"the file {path}"
+        try:
+            source = file.read_bytes()
+        except OSError as error:
+            raise PluginError(f"plugin {path}: {error.strerror or error}") from error
+        name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256(source).hexdigest()
+        known = sys.modules.get(name)
+        if file in self.plugin_files and known and known.__dict__["__digest__"] == digest:
+            return self._solvers_of(provider)
+        module = _execute(file, name, source, str(path))
+        module.__dict__["__digest__"] = digest
+        self._forget(provider)
+        self._adopt(module, name, provider)
+        for value in list(vars(module).values()):
+            if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
+                self._register("solver", provider, value)
+        if file not in self.plugin_files:
+            self.plugin_files.append(file)
+        return self._solvers_of(provider)
+
+    def add(self, source: Any, provider: str = "this session") -> type[Solver]:
+        """Take in a solver class, or a function marked with ``@benchbase.solver``, as it is.
+
+        One that was defined again, as in a notebook, takes the place of the earlier one.
+        """
+        cls = solver_class(source)
+        if self.providers.get(("solver", cls.name)) == provider:
+            del self.classes["solver"][cls.name]
+        if self.classes["solver"].get(cls.name) is not cls:
+            self._register("solver", provider, cls)
+        return cls
+
+    def find(self, kind: str, name: str, path: tuple[str | int, ...] = ()) -> type[Component]:
+        """Return the class of a kind and name; raise `SpecError` with a suggestion if none."""
+        try:
+            return self.classes[kind][name]
+        except KeyError:
+            problem = f"no {kind} named {name!r}{suggestion(name, self.classes[kind])}"
+            if self.warnings:
+                problem += f" (not loaded: {'; '.join(self.warnings)})"
+            raise SpecError((*path, "name"), problem) from None
+
+    def build(self, kind: str, spec: Any, path: tuple[str | int, ...] = ()) -> Component:
+        """Build a component from a spec.
+
+        Parameters
+        ----------
+        kind : {"dataset", "frame", "pooling", "solver", "report"}
+            What to build.
+        spec : mapping or Component
+            ``{"name": ..., parameter: value, ...}``; parameters that are components take a spec in
+            turn. A component is returned as it is.
+        path : tuple, optional
+            Where the spec stands, for messages.
+
+        Raises
+        ------
+        SpecError
+            If the name or a parameter is unknown, missing, or of the wrong type or value.
+        """
+        from benchbase.validation import validate  # imports pydantic, which is slow
+
+        if isinstance(spec, Component):
+            return spec
+        if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+            raise SpecError(path, f"must be a table with a name, not {spec!r}", kind)
+        cls = self.find(kind, spec["name"], path)
+        parameters = {key: value for key, value in spec.items() if key != "name"}
+        return validate(cls, parameters, path, build=self.build)
+
+    def _load_entry_point(self, point: EntryPoint) -> None:
+        provider = _distribution(point)
+        try:
+            self._adopt(point.load(), point.name, provider)
+        except PluginError:
+            raise
+        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+            self._forget(provider, point.name)
+            self.warnings.append(
+                f"plugin '{point.name}' of the distribution {provider} cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            )
+
+    def _adopt(self, module: ModuleType, name: str, provider: str) -> None:
+        """Register a module with pluggy and take what it supplies."""
+        self._manager.register(module, name)
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        # One plugin at a time: pluggy does not tell a hook's argument who called it.
+        for kind in KINDS:
+            hook = self._manager.subset_hook_caller(f"register_{kind}s", others)
+            hook(register=partial(self._register, kind, provider))
+        hook = self._manager.subset_hook_caller("register_suites", others)
+        hook(register=partial(self._register_suite, provider))
+
+    def add_commands(self, cli: Any) -> None:
+        """Let all plugins add their commands to a click group."""
+        self._manager.hook.register_commands(cli=cli)
+
+    def _register(self, kind: str, provider: str, supplied: Any) -> None:
+        cls = solver_class(supplied) if kind == "solver" else supplied
+        base = KINDS[kind]
+        if not (inspect.isclass(cls) and issubclass(cls, base)):
+            raise TypeError(f"{supplied!r} is no subclass of benchbase.{base.__name__}")
+        if not cls.name:
+            raise TypeError(f"{cls.__qualname__} has no name")
+        if inspect.isabstract(cls):
+            missing = ", ".join(sorted(cls.__abstractmethods__))
+            raise TypeError(f"{cls.__qualname__} does not implement {missing}")
+        self._claim(kind, cls.name, provider)
+        self.classes[kind][cls.name] = cls
+
+    def _register_suite(self, provider: str, path: Path) -> None:
+        self._claim("suite", path.stem, provider)
+        self.suites[path.stem] = path
+
+    def _claim(self, kind: str, name: str, provider: str) -> None:
+        owner = self.providers.setdefault((kind, name), provider)
+        taken = name in (self.suites if kind == "suite" else self.classes[kind])
+        if owner != provider:
+            raise PluginError(
+                f"two plugins supply a {kind} named '{name}': {owner} and {provider}; "
+                "rename one or leave it out"
+            )
+        if taken:
+            raise PluginError(f"{provider} supplies two {kind}s named '{name}'; rename one")
+
+    def _forget(self, provider: str, plugin: str | None = None) -> None:
+        """Take back what a provider has registered (only what its plugin could have)."""
+        if plugin is not None and self._manager.has_plugin(plugin):
+            self._manager.unregister(name=plugin)
+        for (kind, name), owner in list(self.providers.items()):
+            if owner == provider:
+                del self.providers[kind, name]
+                table: dict[str, Any] = self.suites if kind == "suite" else self.classes[kind]
+                table.pop(name, None)
+
+    def _solvers_of(self, provider: str) -> list[type[Solver]]:
+        mine = [name for (kind, name), owner in self.providers.items() if owner == provider]
+        solvers = self.classes["solver"]
+        return [solvers[name] for name in mine if name in solvers]  # type: ignore[misc] # by kind
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "(unknown)"
+
+
+def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
+    """Run a plugin file as a module of the given name."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None:
+        raise PluginError(f"plugin {shown}: a plugin file's name ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and typing look modules up by name
+    try:
+        exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 # what --plugin is for
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise PluginError(f"{shown}:{error.lineno}: {error.msg}") from error
+    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        del sys.modules[name]
+        line = _line_in(file, error)
+        raise PluginError(f"{shown}:{line}: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _line_in(file: Path, error: BaseException) -> int:
+    """Return the last line of a file that an error passed through."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+@cache
+def registry() -> Registry:
+    """Return the registry of this process, the installed plugins loaded."""
+    loaded = Registry()
+    loaded.load_installed()
+    return loaded
+
+
+Build = Callable[[str, Any, tuple[str | int, ...]], Component]

@@ -1,0 +1,259 @@
+"""Results as one tidy pandas frame, a row a signal; exports of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from benchbase.errors import BenchbaseError, StoreError
+from benchbase.interfaces import Array
+from benchbase.store import SCORES, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "run": "number of the run in its store",
+    "suite": "name of the suite",
+    "experiment": "experiment within the suite, empty where there is one",
+    "cell": "key of the cell, a digest of all that its numbers depend on",
+    "dataset": "name of the data set",
+    "n": "dimension of the signals",
+    "frame": "name of the frame's recipe",
+    "n_pools": "number of pools K",
+    "pool_size": "vectors a pool, L",
+    "pooling": "name of the pooling operator",
+    "p": "exponent of the lp norm",
+    "rectified": "whether coefficients are half rectified",
+    "solver": "name of the solver",
+    "label": "the solver's label in the suite",
+    "seed": "seed of the experiment",
+    "trial": "number of the trial: its own frame and test signals",
+    "points": "test signals of the cell",
+    "signal": "number of the signal within the trial",
+    "status": "done, failed, unsupported, or pending",
+    "message": "why it failed or is unsupported; a remark of the solver",
+    "squared_cosine": "squared cosine of the angle between estimate and signal",
+    "relative_error": "‖x̂ − x‖ / ‖x‖, the sign chosen best where it is lost",
+    "residual": "‖P(F x̂) − b‖ / ‖b‖",
+    "n_iter": "iterations",
+    "converged": "whether the solver's own criterion was met",
+    "prepare_seconds": "seconds to prepare the solver, for all signals of the chunk",
+    "init_seconds": "seconds a signal in phases named init (mean over the chunk)",
+    "solve_seconds": "seconds a signal in all else (mean over the chunk)",
+    "frame_applications": "frame applications a signal (mean over the chunk)",
+}
+"""The first columns of the frame, and what they hold; parameters follow, flattened."""
+
+FORMATS = ("csv", "parquet", "json")
+_NOT_FINITE = "the estimate is not finite"
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """What one or more runs found.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder of the store.
+    runs : tuple of int
+        The runs that are looked at.
+    """
+
+    folder: Path
+    runs: tuple[int, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a signal, whatever its status, with the columns of `COLUMNS`.
+
+        The components' parameters follow as ``dataset.components``, ``pooling.threshold``,
+        ``solver.init.q`` and so on, empty where a row's component has none of that name. Where two
+        runs of a suite hold the same cell under the same label, it appears once, for the later run.
+        """
+        return self._frame.copy()
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        seen: set[tuple[str, ...]] = set()
+        blocks: list[tuple[int, int, dict[str, Any]]] = []
+        with Store(self.folder) as store:
+            suites = {run["id"]: run["suite"] for run in store.runs()}
+            for run in sorted(self.runs, reverse=True):
+                chunks = store.chunks(run)
+                for position, (experiment, label, key, facts) in enumerate(store.cells(run)):
+                    identity = (suites[run], experiment, label, key)
+                    if identity in seen:
+                        continue
+                    seen.add(identity)
+                    head = {"run": run, "suite": suites[run], "experiment": experiment}
+                    head |= {"cell": key, "label": label} | _columns(facts)
+                    rows = _rows(facts["points"], chunks.get(key, []))
+                    blocks += ((run, position, head | block) for block in rows)
+        blocks.sort(key=lambda block: block[:2])
+        parts = [pd.DataFrame(block) for _, _, block in blocks]
+        frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS])
+        return _tidy(frame)
+
+    def estimates(self, cell: str) -> Array:
+        """Return what was recovered in a cell, (S, N) float32; fewer rows where chunks failed."""
+        with Store(self.folder) as store:
+            return store.recovered(cell, self.signals(cell).shape[1])
+
+    def signals(self, cell: str) -> Array:
+        """Return the true signals of a cell, (S, N) float32."""
+        with Store(self.folder) as store:
+            return store.signals(cell)
+
+    @property
+    def suites(self) -> list[dict[str, Any]]:
+        """The runs that are looked at: id, suite, title, resolved, command, started, finished."""
+        with Store(self.folder) as store:
+            return [run for run in store.runs() if run["id"] in self.runs]
+
+    def export(self, form: str, target: TextIO | Path) -> None:
+        """Write the frame.
+
+        Parameters
+        ----------
+        form : {"csv", "parquet", "json"}
+            JSON is a list of records without NaN or Infinity: null, and "inf".
+        target : text stream or pathlib.Path
+            Where to; parquet needs a path.
+
+        Raises
+        ------
+        BenchbaseError
+            For parquet without a path, or a file that cannot be written.
+        """
+        if form == "parquet" and not isinstance(target, Path):
+            raise BenchbaseError("parquet is no text: name a file with -o FILE")
+        try:
+            self._export(form, target)
+        except OSError as error:
+            if not isinstance(target, Path):
+                raise  # a stream that breaks, as under `| head`, is its reader's doing
+            raise BenchbaseError(f"{target}: {error.strerror or error}") from error
+
+    def _export(self, form: str, target: Any) -> None:
+        frame = self._frame
+        if form == "csv":
+            frame.to_csv(target, index=False)
+        elif form == "parquet":
+            frame.to_parquet(target, index=False)
+        else:
+            infinite = {float("inf"): "inf", float("-inf"): "-inf"}
+            plain = frame.astype(object).replace(infinite)
+            plain.to_json(target, orient="records", indent=1, double_precision=15)
+
+    def _repr_html_(self) -> str:
+        """Show the comparative mean of each solver, for notebooks."""
+        frame = self._frame
+        scored = frame[frame["status"].isin(["done", "failed"])]
+        keys = ["suite", "experiment", "pooling", "p", "rectified", "label"]
+        table = scored.assign(squared_cosine=scored["squared_cosine"].fillna(0.0)).pivot_table(
+            index=keys, columns="n_pools", values="squared_cosine", dropna=True, sort=False
+        )
+        title = ", ".join(f"{run['title']} (run {run['id']})" for run in self.suites)
+        return f"<p>{title}: mean squared cosine</p>{table.to_html(float_format='{:.3f}'.format)}"
+
+
+def load_results(path: str | Path, run: int | str | None = None) -> Results:
+    """Open the results of earlier runs.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A folder of results.
+    run : int or "all", optional
+        One run, or all; by default the latest run of each suite.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    StoreError
+        If there are none, they cannot be read, or there is no such run.
+    """
+    with Store(path) as store:
+        known = store.runs()
+    numbers = [entry["id"] for entry in known]
+    if run is None:
+        chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
+    elif run == "all":
+        chosen = numbers
+    elif str(run).isdigit() and int(run) in numbers:
+        chosen = [int(run)]
+    else:
+        listed = ", ".join(f"{entry['id']} ({entry['suite']})" for entry in known)
+        raise StoreError(f"no run {run!r} in {path}; there are: {listed}")
+    return Results(Path(path), tuple(sorted(chosen)))
+
+
+def _columns(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that are the same for all rows of a cell."""
+    columns = {kind: facts[kind]["name"] for kind in ("dataset", "frame", "pooling", "solver")}
+    columns |= {key: facts[key] for key in ("n", "rectified", "seed", "trial", "points")}
+    columns["p"] = None if facts["p"] is None else float(facts["p"])
+    for key in ("n_pools", "pool_size"):
+        columns[key] = facts["frame"].get(key)
+    for kind in ("dataset", "frame", "pooling", "solver"):
+        parameters = {key: value for key, value in facts[kind].items() if key != "name"}
+        columns |= dict(_flattened(kind, parameters))
+    return columns
+
+
+def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flattened(f"{path}.{key}", item)
+    elif isinstance(value, list):
+        yield path, str(value)
+    else:
+        yield path, value
+
+
+def _rows(points: int, chunks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the columns that differ from row to row, a block a chunk, all signals covered."""
+    covered = 0
+    for chunk in chunks:
+        yield _block(chunk["start"], chunk["stop"], chunk)
+        covered = chunk["stop"]
+    if covered < points:
+        yield _block(covered, points, {"status": "pending", "message": ""})
+
+
+def _block(start: int, stop: int, chunk: dict[str, Any]) -> dict[str, Any]:
+    scores = chunk.get("scores")
+    if scores is None:
+        scores = np.full((len(SCORES), stop - start), np.nan)
+    lost = (chunk["status"] == "done") & np.isnan(scores[0])
+    names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
+    return {
+        "signal": np.arange(start, stop),
+        "status": np.where(lost, "failed", chunk["status"]),
+        "message": np.where(lost, _NOT_FINITE, chunk["message"]),
+        **dict(zip(SCORES, scores, strict=True)),
+        **{name: chunk.get(name) for name in names},
+    }
+
+
+def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Order the columns and give them types that do not depend on the rows."""
+    others = sorted(set(frame.columns) - set(COLUMNS))
+    frame = frame.reindex(columns=[*COLUMNS, *others])
+    whole = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal", "n_iter")
+    truth = {"rectified": "boolean", "converged": "boolean"}
+    reals = [*SCORES[:3], "p", "prepare_seconds", "init_seconds", "solve_seconds"]
+    types = dict.fromkeys(whole, "Int64") | truth
+    types |= dict.fromkeys([*reals, "frame_applications"], "float64")
+    return frame.astype(types)

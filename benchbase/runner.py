@@ -1,0 +1,138 @@
+"""The run loop: what is done, what is to do, outcomes into the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from benchbase.cells import Cell, Task
+from benchbase.errors import BenchbaseError
+from benchbase.executors import Executor
+from benchbase.store import Store
+from benchbase.suite import Suite
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of a suite comes to.
+
+    Attributes
+    ----------
+    cells : list of Cell
+        All cells, in the order of tables.
+    tasks : list of Task
+        The chunks without an outcome, those of one problem in succession.
+    n_done : int
+        The number of chunks that have one.
+    """
+
+    cells: list[Cell]
+    tasks: list[Task]
+    n_done: int
+
+
+def plan(cells: list[Cell], store: Store | None, plugins: Sequence[str] = ()) -> Plan:
+    """Find out which chunks have no outcome yet.
+
+    Parameters
+    ----------
+    cells : list of Cell
+        From `make_cells`.
+    store : Store or None
+        Where earlier outcomes are; None where there is no store yet.
+    plugins : sequence of str, optional
+        Plugin files that workers need.
+    """
+    unique = {cell.key: cell for cell in cells}
+    done = store.done([*unique]) if store else set()
+    known = store.has_signals() if store else set()
+    tasks = []
+    n_done = 0
+    for cell in _grouped(list(unique.values())):
+        for task in cell.tasks(list(plugins)):
+            if (task["key"], task["start"]) in done:
+                n_done += 1
+                continue
+            task["send_signals"] = task["signals_key"] not in known
+            known.add(task["signals_key"])
+            tasks.append(task)
+    return Plan(cells, tasks, n_done)
+
+
+def _grouped(cells: list[Cell]) -> list[Cell]:
+    """Order cells by problem, problems by first appearance, so that workers build each once."""
+    signals: dict[str, int] = {}
+    problems: dict[str, int] = {}
+    for cell in cells:
+        signals.setdefault(cell.signals_key, len(signals))
+        problems.setdefault(cell.problem_key, len(problems))
+    return sorted(cells, key=lambda c: (signals[c.signals_key], problems[c.problem_key]))
+
+
+def run_suite(
+    suite: Suite,
+    todo: Plan,
+    store: Store,
+    executor: Executor,
+    command: str = "",
+    on_outcome: Callable[[], None] = lambda: None,
+) -> int:
+    """Execute what is to do and store each outcome as it comes.
+
+    Parameters
+    ----------
+    suite : Suite
+        The suite.
+    todo : Plan
+        From `plan`.
+    store : Store
+        Where outcomes go.
+    executor : Executor
+        What executes the tasks.
+    command : str, optional
+        The command that asked for it, for the record.
+    on_outcome : callable, optional
+        Called after each stored outcome.
+
+    Returns
+    -------
+    int
+        The number of the run in the store.
+
+    Raises
+    ------
+    BenchbaseError
+        If a task is refused for a mistake of the user's; what was finished is stored.
+    """
+    run = store.begin_run(suite.name, suite.title, suite.resolved(), command, todo.cells)
+    with closing(executor.run(todo.tasks)) as outcomes:
+        for outcome in outcomes:
+            if outcome["status"] == "refused":
+                raise BenchbaseError(outcome["message"])
+            store.save(outcome)
+            on_outcome()
+    store.end_run(run)
+    return run
+
+
+def count_by_status(store: Store, run: int) -> Counter[str]:
+    """Return how many cells of a run are done, failed and unsupported.
+
+    A cell in which any chunk or signal failed counts as failed.
+    """
+    counts: Counter[str] = Counter()
+    chunks = store.chunks(run)
+    for _, _, key, _ in store.cells(run):
+        of_cell = chunks.get(key, [])
+        statuses = {chunk["status"] for chunk in of_cell}
+        lost = any(
+            chunk["scores"] is not None and bool((chunk["scores"][0] != chunk["scores"][0]).any())
+            for chunk in of_cell
+        )
+        if "failed" in statuses or lost:
+            counts["failed"] += 1
+        else:
+            counts[statuses.pop() if statuses else "pending"] += 1
+    return counts

@@ -1,0 +1,271 @@
+"""The SQLite store: runs, cells, chunks of outcomes, recovered signals, environments."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbase.cells import Cell
+from benchbase.errors import StoreError
+from benchbase.interfaces import Array
+from benchbase.worker import Outcome
+
+FORMAT = 1
+FILE = "results.sqlite"
+SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
+"""The rows of a chunk's packed scores: float64, (5, S)."""
+
+_SCHEMA = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, suite TEXT NOT NULL, title TEXT NOT NULL, resolved TEXT NOT NULL,
+    command TEXT NOT NULL, started TEXT NOT NULL, finished TEXT);
+CREATE TABLE run_cell (
+    run INTEGER NOT NULL REFERENCES run (id), position INTEGER NOT NULL,
+    experiment TEXT NOT NULL, label TEXT NOT NULL, key TEXT NOT NULL REFERENCES cell (key),
+    PRIMARY KEY (run, position)) WITHOUT ROWID;
+CREATE TABLE cell (key TEXT PRIMARY KEY, facts TEXT NOT NULL, signals TEXT NOT NULL);
+CREATE TABLE chunk (
+    key TEXT NOT NULL REFERENCES cell (key), start INTEGER NOT NULL, stop INTEGER NOT NULL,
+    status TEXT NOT NULL, message TEXT NOT NULL, scores BLOB,
+    prepare_seconds REAL, init_seconds REAL, solve_seconds REAL, frame_applications REAL,
+    environment INTEGER NOT NULL REFERENCES environment (id), finished TEXT NOT NULL,
+    PRIMARY KEY (key, start));
+CREATE TABLE recovered (
+    key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, PRIMARY KEY (key, start));
+CREATE TABLE signals (
+    key TEXT PRIMARY KEY, n INTEGER NOT NULL, digest TEXT NOT NULL, x BLOB NOT NULL);
+CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
+"""
+
+
+class Store:
+    """The results in one folder.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder that holds ``results.sqlite``.
+    create : bool, optional
+        Make it if it is not there.
+
+    Raises
+    ------
+    StoreError
+        If there are no results, or they cannot be read, or have another format.
+    """
+
+    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / FILE
+        if not create and not self.path.is_file():
+            raise StoreError(
+                f"no results in {self.folder}; make some with: "
+                f"benchbase run SUITE --results {self.folder}"
+            )
+        with self._told():
+            if create:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._open()
+
+    def _open(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if version == 0 and tables == 0:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        elif version != FORMAT:
+            raise StoreError(
+                f"{self.path} has the format {version}, and this benchbase reads {FORMAT}; "
+                "choose another folder with --results"
+            )
+        # A kill loses nothing, a power cut at most the last cells, which run again.
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite and the file system report into a sentence."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"results in {self.path}: {error}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def begin_run(
+        self, suite: str, title: str, resolved: dict[str, Any], command: str, cells: Sequence[Cell]
+    ) -> int:
+        """Write down a run and its cells, and return the run's number."""
+        with self._transaction():
+            cursor = self._connection.execute(
+                "INSERT INTO run (suite, title, resolved, command, started) VALUES (?, ?, ?, ?, ?)",
+                (suite, title, json.dumps(resolved), command, _now()),
+            )
+            run = cursor.lastrowid
+            assert run is not None  # noqa: S101 # an INSERT has just been made
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO cell VALUES (?, ?, ?)",
+                [(c.key, json.dumps(c.facts(), allow_nan=False), c.signals_key) for c in cells],
+            )
+            self._connection.executemany(
+                "INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)",
+                [(run, i, c.experiment, c.label, c.key) for i, c in enumerate(cells)],
+            )
+        return run
+
+    def end_run(self, run: int) -> None:
+        """Note that all cells of a run have an outcome."""
+        with self._transaction():
+            self._connection.execute("UPDATE run SET finished = ? WHERE id = ?", (_now(), run))
+
+    def done(self, keys: Sequence[str]) -> set[tuple[str, int]]:
+        """Return the (key, start) of the chunks that have an outcome.
+
+        What was not installed may be by now: such chunks are never done.
+        """
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT key, start FROM chunk WHERE message NOT LIKE 'not installed:%' "
+                "AND key IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(keys)),),
+            )
+            return set(rows)
+
+    def has_signals(self) -> set[str]:
+        """Return the keys of the test signals that are stored."""
+        with self._told():
+            return {key for (key,) in self._connection.execute("SELECT key FROM signals")}
+
+    def save(self, outcome: Outcome) -> None:
+        """Write one outcome, whole or not at all."""
+        scores = [outcome.get(name) for name in SCORES]
+        packed = None if scores[0] is None else np.array(scores, dtype="<f8").tobytes()
+        place = (outcome["key"], outcome["start"])
+        with self._transaction():
+            columns = (
+                *place,
+                outcome["stop"],
+                outcome["status"],
+                outcome.get("message", ""),
+                packed,
+                outcome.get("prepare_seconds"),
+                outcome.get("init_seconds"),
+                outcome.get("solve_seconds"),
+                outcome.get("frame_applications"),
+                self._environment(outcome["environment"]),
+                _now(),
+            )
+            marks = ", ".join("?" * len(columns))
+            self._connection.execute(f"INSERT OR REPLACE INTO chunk VALUES ({marks})", columns)  # noqa: S608 # question marks only
+            if "x" in outcome:
+                blob = outcome["x"].astype("<f4").tobytes()
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO recovered VALUES (?, ?, ?)", (*place, blob)
+                )
+            if "signals" in outcome:
+                self._save_signals(outcome["signals_key"], outcome["signals"])
+
+    def _save_signals(self, key: str, signals: Array) -> None:
+        blob = signals.astype("<f4").tobytes()
+        digest = hashlib.sha256(blob).hexdigest()
+        self._connection.execute(
+            "INSERT OR IGNORE INTO signals VALUES (?, ?, ?, ?)",
+            (key, signals.shape[1], digest, blob),
+        )
+
+    def _environment(self, facts: dict[str, Any]) -> int:
+        text = json.dumps(facts, sort_keys=True)
+        self._connection.execute("INSERT OR IGNORE INTO environment (facts) VALUES (?)", (text,))
+        row = self._connection.execute("SELECT id FROM environment WHERE facts = ?", (text,))
+        return int(row.fetchone()[0])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs, oldest first: id, suite, title, resolved, command, started, finished."""
+        names = ("id", "suite", "title", "resolved", "command", "started", "finished")
+        with self._told():
+            rows = self._connection.execute(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
+            return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def cells(self, run: int) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+        """Yield (experiment, label, key, facts) of the cells of a run, in their order."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT experiment, label, key, facts FROM run_cell JOIN cell USING (key) "
+                "WHERE run = ? ORDER BY position",
+                (run,),
+            ).fetchall()
+        for experiment, label, key, facts in rows:
+            yield experiment, label, key, json.loads(facts)
+
+    def chunks(self, run: int) -> dict[str, list[dict[str, Any]]]:
+        """Return the outcomes of a run by key, in order; scores as (5, S), None without."""
+        names = ["start", "stop", "status", "message", "scores", "prepare_seconds"]
+        names += ["init_seconds", "solve_seconds", "frame_applications", "environment"]
+        found: dict[str, list[dict[str, Any]]] = {}
+        with self._told():
+            rows = self._connection.execute(
+                f"SELECT key, {', '.join(names)} FROM chunk "  # noqa: S608 # the names above
+                "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
+                (run,),
+            ).fetchall()
+        for key, *values in rows:
+            chunk = dict(zip(names, values, strict=True))
+            if chunk["scores"] is not None:
+                chunk["scores"] = np.frombuffer(chunk["scores"], "<f8").reshape(len(SCORES), -1)
+            found.setdefault(key, []).append(chunk)
+        return found
+
+    def recovered(self, key: str, n: int) -> Array:
+        """Return the stored estimates of a cell, (S, N) float32, in the order of the signals."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT x FROM recovered WHERE key = ? ORDER BY start", (key,)
+            ).fetchall()
+        parts = [np.frombuffer(blob, "<f4").reshape(-1, n) for (blob,) in rows]
+        return np.concatenate(parts) if parts else np.empty((0, n), np.float32)
+
+    def signals(self, key: str) -> Array:
+        """Return the true signals of a cell, (S, N) float32."""
+        with self._told():
+            row = self._connection.execute(
+                "SELECT n, x FROM signals JOIN cell ON cell.signals = signals.key "
+                "WHERE cell.key = ?",
+                (key,),
+            ).fetchone()
+        if row is None:
+            raise StoreError(f"no signals are stored for the cell {key}")
+        return np.frombuffer(row[1], "<f4").reshape(-1, row[0])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

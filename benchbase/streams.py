@@ -1,0 +1,250 @@
+"""Streams of random numbers, and the run that hands them to solvers.
+
+Streams are keyed by the suite's seed, a role and indices, never by values, so that every solver
+meets the same problem and adding one changes no other number:
+
+===========  =======================
+role         indices
+===========  =======================
+``train``    none
+``test``     trial
+``frame``    number of pools, trial
+``noise``    trial, signal
+``solver``   trial, signal, phases
+===========  =======================
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from benchbase.interfaces import Array, Frame
+
+ROLES = {"train": 0, "test": 1, "frame": 2, "noise": 3, "solver": 4}
+_REPEAT = zlib.crc32(b"benchbase repeat")
+
+
+def generator(seed: int, role: str, *indices: int) -> np.random.Generator:
+    """Return the generator of a role and its indices under a seed.
+
+    Parameters
+    ----------
+    seed : int
+        The suite's seed, at least 0.
+    role : {"train", "test", "frame", "noise", "solver"}
+        What the numbers are for.
+    *indices : int
+        See the table above.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ROLES[role], *indices)))
+
+
+@dataclass
+class Ledger:
+    """What a solver used, by phase: seconds, and applications of the frame.
+
+    A phase is the tuple of the names opened so far; ``()`` is the solver's own work.
+
+    Attributes
+    ----------
+    seconds : dict
+        Wall-clock seconds spent in each phase, those of inner phases not included.
+    applications : dict
+        Rows × (analyse, adjoint, least squares) in each phase.
+    dense : bool
+        Whether the frame's vectors were taken; the applications then say nothing.
+    """
+
+    seconds: defaultdict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
+    applications: defaultdict[tuple[str, ...], int] = field(
+        default_factory=lambda: defaultdict(int)
+    )
+    dense: bool = False
+    _phase: tuple[str, ...] | None = None
+    _since: float = 0.0
+
+    def clear(self) -> None:
+        """Forget what was used so far, but for whether the vectors were taken."""
+        self.seconds.clear()
+        self.applications.clear()
+
+    def count(self, rows: int) -> None:
+        """Add applications of the frame to the current phase."""
+        self.applications[self._phase or ()] += rows
+
+    @contextmanager
+    def clock(self, phase: tuple[str, ...]) -> Iterator[None]:
+        """Count time for `phase`, and stop doing so for the phase around it."""
+        outer = self._switch(phase)
+        try:
+            yield
+        finally:
+            self._switch(outer)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Stop the clock."""
+        outer = self._switch(None)
+        try:
+            yield
+        finally:
+            self._switch(outer)
+
+    def _switch(self, phase: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        now = time.perf_counter()
+        outer = self._phase
+        if outer is not None:
+            self.seconds[outer] += now - self._since
+        self._phase, self._since = phase, now
+        return outer
+
+
+class CountingFrame(Frame):
+    """A frame that writes each application into a ledger: a cost that no machine changes.
+
+    Parameters
+    ----------
+    frame : Frame
+        The frame that does the work.
+    ledger : Ledger
+        Where the applications are counted.
+    """
+
+    def __init__(self, frame: Frame, ledger: Ledger) -> None:
+        self._frame = frame
+        self._ledger = ledger
+        self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
+        self.is_complex = frame.is_complex
+
+    def analyse(self, x: Array) -> Array:
+        """Count and pass on."""
+        self._ledger.count(int(np.prod(x.shape[:-1])))
+        return self._frame.analyse(x)
+
+    def adjoint(self, c: Array) -> Array:
+        """Count and pass on."""
+        self._ledger.count(int(np.prod(c.shape[:-2])))
+        return self._frame.adjoint(c)
+
+    def least_squares(self, c: Array) -> Array:
+        """Count and pass on."""
+        self._ledger.count(int(np.prod(c.shape[:-2])))
+        return self._frame.least_squares(c)
+
+    def dense(self) -> Array:
+        """Note that the vectors were taken and pass on."""
+        self._ledger.dense = True
+        return self._frame.dense()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Estimates on the way, as kept by `Run.record`.
+
+    Attributes
+    ----------
+    phase : tuple of str
+        The phase that recorded it.
+    rows : ndarray of int, shape (S,)
+        Which signals of the whole batch these are.
+    n_iter : int
+        The iteration.
+    seconds : float
+        Time spent in the phase so far.
+    x : ndarray, shape (S, N)
+        The estimates.
+    """
+
+    phase: tuple[str, ...]
+    rows: Array
+    n_iter: int
+    seconds: float
+    x: Array
+
+
+class SignalRun:
+    """The `Run` of a batch of signals.
+
+    Parameters
+    ----------
+    seed : int
+        The suite's seed.
+    keys : list of tuple of int
+        What follows the role in each signal's stream: trial, signal, then phases and repeats.
+    ledger : Ledger, optional
+        Where time is counted.
+    trace : list of Snapshot, optional
+        Where snapshots go; None to keep none.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        keys: list[tuple[int, ...]],
+        ledger: Ledger | None = None,
+        trace: list[Snapshot] | None = None,
+        *,
+        phase: tuple[str, ...] = (),
+        rows: Array | None = None,
+    ) -> None:
+        self._seed = seed
+        self._keys = keys
+        self._ledger = ledger if ledger is not None else Ledger()
+        self._trace = trace
+        self._phase = phase
+        self._rows = np.arange(len(keys)) if rows is None else rows
+
+    @property
+    def size(self) -> int:
+        """The number of signals S."""
+        return len(self._keys)
+
+    @cached_property
+    def generators(self) -> list[np.random.Generator]:
+        """One generator a signal."""
+        return [generator(self._seed, "solver", *key) for key in self._keys]
+
+    def normal(self, *shape: int) -> Array:
+        """Draw standard normal numbers (S, *shape); row i from signal i's own stream."""
+        numbers = np.empty((self.size, *shape))
+        for i, stream in enumerate(self.generators):
+            numbers[i] = stream.standard_normal(shape)
+        return numbers
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[SignalRun]:
+        """Open a part of the work with streams, clock and frame count of its own."""
+        code = zlib.crc32(name.encode())
+        inner = self._child([(*key, code) for key in self._keys], self._rows, (*self._phase, name))
+        with self._ledger.clock(inner._phase):
+            yield inner
+
+    def record(self, n_iter: int, x: Array) -> None:
+        """Keep a snapshot of the estimates, if a trace was asked for, outside the clock."""
+        if self._trace is not None:
+            with self._ledger.pause():
+                seconds = self._ledger.seconds[self._phase]
+                self._trace.append(Snapshot(self._phase, self._rows, n_iter, seconds, x.copy()))
+
+    def rows(self, index: Array) -> SignalRun:
+        """Return the run of a part of the batch; its signals go on with their own streams."""
+        chosen = np.arange(self.size)[index]
+        part = self._child([self._keys[i] for i in chosen], self._rows[chosen], self._phase)
+        part.__dict__["generators"] = [self.generators[i] for i in chosen]
+        return part
+
+    def repeat(self, n: int) -> SignalRun:
+        """Return a run of S·n rows, each signal n times in succession, each with its own stream."""
+        keys = [(*key, _REPEAT, i) for key in self._keys for i in range(n)]
+        return self._child(keys, np.repeat(self._rows, n), self._phase)
+
+    def _child(self, keys: list[tuple[int, ...]], rows: Array, phase: tuple[str, ...]) -> SignalRun:
+        return SignalRun(self._seed, keys, self._ledger, self._trace, phase=phase, rows=rows)

@@ -1,0 +1,178 @@
+"""Suites: TOML files that name data sets, frames, poolings and solvers to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchbase.cells import json_ready
+from benchbase.errors import SpecError, SuiteError, dotted, suggestion
+from benchbase.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
+from benchbase.interfaces import Report
+from benchbase.registry import Registry
+from benchbase.toml_places import TomlFile
+
+TOP_KEYS = (*KEYS, "report", "include", "experiment")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A validated suite.
+
+    Attributes
+    ----------
+    reports : tuple of Report or None
+        What to write after a run; None for all reports that are installed.
+    """
+
+    name: str
+    title: str
+    experiments: tuple[Experiment, ...]
+    reports: tuple[Report, ...] | None = None
+
+    def select(self, labels: Sequence[str]) -> Suite:
+        """Return the suite with only the solvers of the given labels.
+
+        Raises
+        ------
+        SuiteError
+            If a label is not in the suite.
+        """
+        known = {entry.label for experiment in self.experiments for entry in experiment.entries}
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise SuiteError(
+                f"{self.name}: no solver labelled {label!r}{suggestion(label, known)}"
+                for label in unknown
+            )
+        chosen = (
+            replace(e, entries=tuple(entry for entry in e.entries if entry.label in labels))
+            for e in self.experiments
+        )
+        return replace(self, experiments=tuple(e for e in chosen if e.entries))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the suite with every default filled in, as JSON-ready data."""
+        experiments = [
+            {
+                "name": e.name,
+                "seed": e.seed,
+                "trials": e.trials,
+                "points": e.points,
+                "problems": [[part.spec() for part in problem] for problem in e.problems],
+                "solvers": [
+                    {"label": entry.label, "points": entry.points} | entry.solver.spec()
+                    for entry in e.entries
+                ],
+            }
+            for e in self.experiments
+        ]
+        data = {"name": self.name, "title": self.title, "experiments": experiments}
+        return json_ready(data)  # type: ignore[no-any-return] # a dict stays one
+
+
+def load_suite(
+    source: str | Path,
+    registry: Registry,
+    changes: Sequence[Change] = (),
+    extras: Sequence[Extra] = (),
+) -> Suite:
+    """Read and validate a suite.
+
+    Parameters
+    ----------
+    source : str or pathlib.Path
+        The name of an installed suite, or the path of a TOML file.
+    registry : Registry
+        What components there are.
+    changes : sequence of Change, optional
+        Values to set in every experiment, before validation.
+    extras : sequence of Extra, optional
+        Solvers to append to every experiment.
+
+    Raises
+    ------
+    SuiteError
+        With all that is wrong with it, a line each.
+    """
+    return _load(_find(source, registry), registry, changes, extras, ())
+
+
+def _find(source: str | Path, registry: Registry, near: Path | None = None) -> Path:
+    name = str(source)
+    if isinstance(source, str) and name in registry.suites:
+        return registry.suites[name]
+    if isinstance(source, Path) or name.endswith(".toml") or "/" in name:
+        return (near or Path()) / source
+    hint = suggestion(name, registry.suites)
+    raise SuiteError([f"no suite named {name!r}{hint} (a file's name ends in .toml)"])
+
+
+def _load(
+    path: Path,
+    registry: Registry,
+    changes: Sequence[Change],
+    extras: Sequence[Extra],
+    above: tuple[Path, ...],
+) -> Suite:
+    file = TomlFile.read(path)
+    if path in above:
+        raise SuiteError([f"{file.place(('include',))}: {path.name} includes itself"])
+    data = file.data
+    _check_keys(file, data, TOP_KEYS, ())
+    experiments: list[Experiment] = []
+    for name in _typed(file, data, "include", list, []):
+        included = _find(name, registry, path.parent)
+        suite = _load(included, registry, changes, extras, (*above, path))
+        experiments += (
+            replace(e, name=f"{suite.name}: {e.name}" if e.name else suite.name)
+            for e in suite.experiments
+        )
+    blocks = _typed(file, data, "experiment", list, [])
+    defaults = {key: value for key, value in data.items() if key in KEYS}
+    if blocks:
+        for index, block in enumerate(blocks):
+            _check_keys(file, block, KEYS, ("experiment", index))
+            merged = defaults | {"title": f"experiment {index + 1}"} | block
+            draft = Draft(file, ("experiment", index), merged, registry, changes, extras)
+            experiments.append(draft.build())
+    elif "solver" in data or not experiments:
+        draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
+        experiments.append(draft.build())
+    title = _typed(file, data, "title", str, path.stem)
+    return Suite(path.stem, title, tuple(experiments), _reports(file, data, registry))
+
+
+def _reports(file: TomlFile, data: dict[str, Any], registry: Registry) -> tuple[Report, ...] | None:
+    if "report" not in data:
+        return None
+    reports = []
+    for index, spec in enumerate(_typed(file, data, "report", list, [])):
+        try:
+            reports.append(registry.build("report", spec, ("report", index)))
+        except SpecError as error:
+            raise SuiteError([f"{file.place(error.path)}: {sentence(error)}"]) from error
+    return tuple(reports)  # type: ignore[arg-type] # built as reports
+
+
+def _check_keys(
+    file: TomlFile, table: Any, known: Sequence[str], path: tuple[str | int, ...]
+) -> None:
+    if not isinstance(table, dict):
+        raise SuiteError([f"{file.place(path)}: {dotted(path)}: must be a table"])
+    problems = [
+        f"{file.place((*path, key))}: unknown key {key!r}{suggestion(key, known)}"
+        for key in table
+        if key not in known
+    ]
+    if problems:
+        raise SuiteError(problems)
+
+
+def _typed(file: TomlFile, data: dict[str, Any], key: str, kind: type, default: Any) -> Any:
+    value = data.get(key, default)
+    if not isinstance(value, kind):
+        raise SuiteError([f"{file.place((key,))}: {key}: must be a {kind.__name__}"])
+    return value

@@ -1,0 +1,105 @@
+"""From the parameters in a spec to a component, checked against the fields of its class."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from benchbase.errors import ParameterError, SpecError, suggestion
+from benchbase.interfaces import Component
+
+if TYPE_CHECKING:
+    from benchbase.registry import Build
+
+
+def validate(
+    cls: type[Component],
+    parameters: Mapping[str, Any],
+    path: tuple[str | int, ...],
+    build: Build,
+) -> Component:
+    """Make a component from parameters as they come from TOML or JSON.
+
+    Types are strict (``"10"`` is no integer, ``2`` is a float), lists become tuples, ``"inf"`` is
+    infinity where a number is meant, and tables become components where the field holds one.
+
+    Raises
+    ------
+    SpecError
+        If a parameter is unknown, missing, or of the wrong type or value.
+    """
+    hints = _hints(cls)
+    for key in parameters:
+        if key not in hints:
+            problem = f"{cls.name} has no parameter {key!r}{suggestion(key, hints)}"
+            raise SpecError((*path, key), problem)
+    values = {
+        key: _prepare(value, hints[key], (*path, key), build) for key, value in parameters.items()
+    }
+    try:
+        model = _model(cls).model_validate(values)
+    except ValidationError as error:
+        raise SpecError(*_explain(cls, error.errors(), path)) from None
+    try:
+        return cls(**{key: getattr(model, key) for key in hints})
+    except ParameterError as error:
+        raise SpecError((*path, error.parameter), error.problem) from error
+
+
+@cache
+def _hints(cls: type[Component]) -> dict[str, Any]:
+    """Return the types of the fields."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # subclasses are dataclasses
+
+
+@cache
+def _model(cls: type[Component]) -> type[BaseModel]:
+    defaults = {f.name: f.default for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # as above
+    fields: dict[str, Any] = {
+        key: (hint, ... if defaults[key] is dataclasses.MISSING else defaults[key])
+        for key, hint in _hints(cls).items()
+    }
+    config = ConfigDict(
+        strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()
+    )
+    return create_model(cls.__name__, __config__=config, **fields)
+
+
+def _prepare(value: Any, hint: Any, path: tuple[str | int, ...], build: Build) -> Any:
+    alternatives = _alternatives(hint)
+    if isinstance(value, Mapping):
+        for kind in alternatives:
+            if isinstance(kind, type) and issubclass(kind, Component):
+                return build(kind.kind, value, path)
+    if value in ("inf", "-inf") and float in alternatives and str not in alternatives:
+        return float(value)
+    return _tuples(value)
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _explain(
+    cls: type[Component], errors: Iterable[Mapping[str, Any]], path: tuple[str | int, ...]
+) -> tuple[tuple[str | int, ...], str]:
+    """Say in one sentence what pydantic found wrong with the first bad parameter."""
+    found = list(errors)
+    parameter = found[0]["loc"][0]
+    same = [error for error in found if error["loc"][0] == parameter]
+    if same[0]["type"] == "missing":
+        return (path, f"{cls.name} needs the parameter '{parameter}'")
+    wanted = dict.fromkeys(
+        error["msg"].removeprefix("Input ").replace("should be", "must be") for error in same
+    )
+    return ((*path, parameter), f"{' or '.join(wanted)}, not {same[0]['input']!r}")

@@ -1,0 +1,15 @@
+"""The bundled suites: each TOML file beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import benchbase
+
+
+@benchbase.hookimpl
+def register_suites(register: Callable[[Path], None]) -> None:
+    """Register every TOML file of the package."""
+    for path in sorted(Path(__file__).parent.glob("*.toml")):
+        register(path)

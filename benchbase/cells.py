@@ -68,7 +68,7 @@ class Cell:
     @property
     def chunk(self) -> int:
         """The number of signals a task: the least that any of its solvers asks for."""
-        parts = (part for part in self.solver.components() if isinstance(part, Solver))
+        parts = (part for part in self.solver.walk() if isinstance(part, Solver))
         sizes = [part.chunk for part in parts if part.chunk is not None]
         return min([self.points, *sizes])
 
@@ -160,7 +160,7 @@ class _Digests:
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:
-            parts = list(component.components())
+            parts = list(component.walk())
             # What has no source on disk gets a key that no other run can have.
             code = [code_digest(type(part)) or uuid.uuid4().hex for part in parts]
             files = [part.fingerprint() for part in parts if isinstance(part, Dataset)]

@@ -44,22 +44,33 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
         The name under which suites refer to the component. Class attribute.
     kind : str
         "dataset", "frame", "pooling", "solver" or "report". Class attribute.
+    reserved : frozenset of str
+        Names that no parameter can have. Class attribute.
+
+    Raises
+    ------
+    TypeError
+        When a class is defined whose parameter has a reserved name.
     """
 
     name: ClassVar[str] = ""
     kind: ClassVar[str] = ""
+    reserved: ClassVar[frozenset[str]] = frozenset({"name", "kind", "reserved", "spec", "walk"})
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # made one just now
+            if field.name in cls.reserved:
+                raise TypeError(f"{cls.__qualname__}: no parameter can be named '{field.name}'")
 
-    def components(self) -> Iterator[Component]:
+    def walk(self) -> Iterator[Component]:
         """Yield the component itself and all that its fields hold, depth first."""
         yield self
         for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
             value = getattr(self, field.name)
             if isinstance(value, Component):
-                yield from value.components()
+                yield from value.walk()
 
     def spec(self) -> dict[str, Any]:
         """Return the component as plain data: its name and all parameters, defaults included."""
@@ -326,6 +337,7 @@ class Solver(Component):
     """
 
     kind = "solver"
+    reserved = Component.reserved | {"label", "points"}  # keys of a suite's [[solver]]
     requires: ClassVar[tuple[str, ...]] = ()
     chunk: ClassVar[int | None] = None
 
@@ -335,7 +347,7 @@ class Solver(Component):
         Looks at shapes and the pooling only, before anything is computed. This method returns the
         first reason of the solvers among the fields.
         """
-        inner = (part for part in self.components() if part is not self)
+        inner = (part for part in self.walk() if part is not self)
         reasons = (part.unsupported(problem) for part in inner if isinstance(part, Solver))
         return next((reason for reason in reasons if reason is not None), None)
 

@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -31,6 +32,28 @@ KINDS: dict[str, type[Component]] = {
 }
 
 
+@dataclass(frozen=True)
+class Provider:
+    """Who supplies a component: a plugin of a distribution, a plugin file, or a session.
+
+    Attributes
+    ----------
+    owner : str
+        The distribution or the file.
+    plugin : str
+        The name of the entry point or of the file's module.
+    """
+
+    owner: str
+    plugin: str
+
+    def __str__(self) -> str:
+        return self.owner
+
+
+SESSION = Provider("this session", "")
+
+
 class Registry:
     """All components and suites that plugins supply.
 
@@ -41,7 +64,7 @@ class Registry:
     suites : dict
         ``suites[name]`` is the path of a TOML file.
     providers : dict
-        ``providers[kind, name]`` says who supplies it: a distribution or a plugin file.
+        ``providers[kind, name]`` is the `Provider` of a component or a suite.
     warnings : list of str
         One line for each plugin that could not be loaded; the others work.
     plugin_files : list of pathlib.Path
@@ -51,7 +74,7 @@ class Registry:
     def __init__(self) -> None:
         self.classes: dict[str, dict[str, type[Component]]] = {kind: {} for kind in KINDS}
         self.suites: dict[str, Path] = {}
-        self.providers: dict[tuple[str, str], str] = {}
+        self.providers: dict[tuple[str, str], Provider] = {}
         self.warnings: list[str] = []
         self.plugin_files: list[Path] = []
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -96,12 +119,12 @@ class Registry:
             If the file cannot be read or run, or supplies a name that is taken.
         """
         file = Path(path).absolute()
-        provider = f"the file {path}"
         try:
             source = file.read_bytes()
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
         name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+        provider = Provider(f"the file {path}", name)
         digest = hashlib.sha256(source).hexdigest()
         known = sys.modules.get(name)
         if file in self.plugin_files and known and known.__dict__["__digest__"] == digest:
@@ -109,24 +132,29 @@ class Registry:
         module = _execute(file, name, source, str(path))
         module.__dict__["__digest__"] = digest
         self._forget(provider)
-        self._adopt(module, name, provider)
-        for value in list(vars(module).values()):
-            if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
-                self._register("solver", provider, value)
+        try:
+            self._adopt(module, provider)
+            for value in list(vars(module).values()):
+                if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
+                    self._register("solver", provider, value)
+        except Exception as error:  # a stranger's code: anything may come
+            self._forget(provider)
+            if isinstance(error, PluginError):
+                raise
+            raise PluginError(f"plugin {path}: {type(error).__name__}: {error}") from error
         if file not in self.plugin_files:
             self.plugin_files.append(file)
         return self._solvers_of(provider)
 
-    def add(self, source: Any, provider: str = "this session") -> type[Solver]:
+    def add(self, source: Any) -> type[Solver]:
         """Take in a solver class, or a function marked with ``@benchbase.solver``, as it is.
 
         One that was defined again, as in a notebook, takes the place of the earlier one.
         """
         cls = solver_class(source)
-        if self.providers.get(("solver", cls.name)) == provider:
+        if self.providers.get(("solver", cls.name)) == SESSION:
             del self.classes["solver"][cls.name]
-        if self.classes["solver"].get(cls.name) is not cls:
-            self._register("solver", provider, cls)
+        self._register("solver", SESSION, cls)
         return cls
 
     def find(self, kind: str, name: str, path: tuple[str | int, ...] = ()) -> type[Component]:
@@ -168,21 +196,21 @@ class Registry:
         return validate(cls, parameters, path, build=self.build)
 
     def _load_entry_point(self, point: EntryPoint) -> None:
-        provider = _distribution(point)
+        provider = Provider(f"the distribution {_distribution(point)}", point.name)
         try:
-            self._adopt(point.load(), point.name, provider)
+            self._adopt(point.load(), provider)
         except PluginError:
             raise
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            self._forget(provider, point.name)
+            self._forget(provider)
             self.warnings.append(
-                f"plugin '{point.name}' of the distribution {provider} cannot be loaded: "
+                f"plugin '{point.name}' of {provider} cannot be loaded: "
                 f"{type(error).__name__}: {error}"
             )
 
-    def _adopt(self, module: ModuleType, name: str, provider: str) -> None:
+    def _adopt(self, module: ModuleType, provider: Provider) -> None:
         """Register a module with pluggy and take what it supplies."""
-        self._manager.register(module, name)
+        self._manager.register(module, provider.plugin)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         # One plugin at a time: pluggy does not tell a hook's argument who called it.
         for kind in KINDS:
@@ -195,7 +223,7 @@ class Registry:
         """Let all plugins add their commands to a click group."""
         self._manager.hook.register_commands(cli=cli)
 
-    def _register(self, kind: str, provider: str, supplied: Any) -> None:
+    def _register(self, kind: str, provider: Provider, supplied: Any) -> None:
         cls = solver_class(supplied) if kind == "solver" else supplied
         base = KINDS[kind]
         if not (inspect.isclass(cls) and issubclass(cls, base)):
@@ -205,14 +233,16 @@ class Registry:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__qualname__} does not implement {missing}")
+        if self.classes[kind].get(cls.name) is cls:
+            return  # marked, and registered by a hook as well
         self._claim(kind, cls.name, provider)
         self.classes[kind][cls.name] = cls
 
-    def _register_suite(self, provider: str, path: Path) -> None:
+    def _register_suite(self, provider: Provider, path: Path) -> None:
         self._claim("suite", path.stem, provider)
         self.suites[path.stem] = path
 
-    def _claim(self, kind: str, name: str, provider: str) -> None:
+    def _claim(self, kind: str, name: str, provider: Provider) -> None:
         owner = self.providers.setdefault((kind, name), provider)
         taken = name in (self.suites if kind == "suite" else self.classes[kind])
         if owner != provider:
@@ -223,17 +253,17 @@ class Registry:
         if taken:
             raise PluginError(f"{provider} supplies two {kind}s named '{name}'; rename one")
 
-    def _forget(self, provider: str, plugin: str | None = None) -> None:
-        """Take back what a provider has registered (only what its plugin could have)."""
-        if plugin is not None and self._manager.has_plugin(plugin):
-            self._manager.unregister(name=plugin)
+    def _forget(self, provider: Provider) -> None:
+        """Take back what a plugin has registered."""
+        if self._manager.has_plugin(provider.plugin):
+            self._manager.unregister(name=provider.plugin)
         for (kind, name), owner in list(self.providers.items()):
             if owner == provider:
                 del self.providers[kind, name]
                 table: dict[str, Any] = self.suites if kind == "suite" else self.classes[kind]
                 table.pop(name, None)
 
-    def _solvers_of(self, provider: str) -> list[type[Solver]]:
+    def _solvers_of(self, provider: Provider) -> list[type[Solver]]:
         mine = [name for (kind, name), owner in self.providers.items() if owner == provider]
         solvers = self.classes["solver"]
         return [solvers[name] for name in mine if name in solvers]  # type: ignore[misc] # by kind

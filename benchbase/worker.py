@@ -309,7 +309,7 @@ def _read_only(array: Array) -> Array:
 
 def _missing(solver: Solver) -> str | None:
     """Import what a solver requires, outside the clock; say what is not installed."""
-    wanted = [name for s in solver.components() if isinstance(s, Solver) for name in s.requires]
+    wanted = [name for s in solver.walk() if isinstance(s, Solver) for name in s.requires]
     for name in wanted:
         try:
             importlib.import_module(name)

@@ -1,0 +1,16 @@
+"""Sphinx configuration; build with: sphinx-build -W docs docs/_build"""  # noqa: INP001 # no package
+
+import benchbase
+
+project = "benchbase"
+author = "the benchbase developers"
+copyright = f"2026, {author}"  # noqa: A001 # the name that Sphinx reads
+version = release = benchbase.__version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc"]
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {"description": project, "page_width": "1080px"}
+numpydoc_show_class_members = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"

@@ -1,0 +1,129 @@
+"""What the data sets of images share: pixels or principal components, kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, ParameterError
+from benchbase_datasets.pca import coefficients, principal_components
+
+
+class ImageDataset(benchbase.Dataset):
+    """Images with fixed training and test parts, as pixels or as principal components.
+
+    Parameters
+    ----------
+    components : int or None
+        The number N of principal components of the training images, from 1 to the number of
+        pixels; None for the pixels themselves.
+    centred : bool
+        Whether the mean training image is taken away first. The mean of the training signals is
+        then zero.
+
+    Attributes
+    ----------
+    height, width : int
+        Of a picture, in pixels. Class attributes.
+    white : float
+        The grey level that becomes 1; black is 0. Class attribute.
+    """
+
+    components: int | None = None
+    centred: bool = False
+
+    height: ClassVar[int]
+    width: ClassVar[int]
+    white: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        """Check the number of components."""
+        pixels = self.height * self.width
+        if self.components is not None and not 1 <= self.components <= pixels:
+            problem = f"must be between 1 and the {pixels} pixels, not {self.components}"
+            raise ParameterError("components", problem)
+
+    @property
+    def n(self) -> int:
+        """The dimension N of the signals."""
+        return self.height * self.width if self.components is None else self.components
+
+    @abstractmethod
+    def images(self) -> tuple[Array, Array]:
+        """Return the grey levels of all training and all test images, (T, P) and (T', P)."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return the SHA-256 digest of the images.
+
+        Raises
+        ------
+        DataError
+            If their files are missing or damaged.
+        """
+
+    def train(self, rng: np.random.Generator) -> Array:
+        """Return the training signals (T, N), float32, read-only; there is nothing random."""
+        del rng
+        return _signals(self)["train"]
+
+    def test(self, size: int, rng: np.random.Generator) -> Array:
+        """Draw test signals without replacement, (size, N), float32.
+
+        Raises
+        ------
+        ParameterError
+            Where there are fewer than `size`.
+        """
+        available = _signals(self)["test"]
+        if size > len(available):
+            problem = f"must be at most {len(available)}, the test images of {self.name}"
+            raise ParameterError("points", f"{problem}, not {size}")
+        return np.array(available[rng.permutation(len(available))[:size]])
+
+    def picture(self, x: Array) -> Array:
+        """Turn signals (..., N) into grey pictures (..., H, W): black is 0, white is 1."""
+        arrays = _signals(self)
+        pixels = x @ arrays["basis"].T if "basis" in arrays else x
+        return np.asarray(pixels + arrays["mean"]).reshape(*x.shape[:-1], self.height, self.width)
+
+
+def _signals(dataset: ImageDataset) -> Mapping[str, Array]:
+    """Return all signals of a data set, its basis (unless these are pixels) and what was taken."""
+    return _cached_signals(dataset, dataset.fingerprint())
+
+
+@cache
+def _cached_signals(dataset: ImageDataset, fingerprint: str) -> Mapping[str, Array]:
+    key = f"{dataset.name} {fingerprint} {dataset.spec()} {_code()}"
+    return benchbase.cached(key, lambda: _build(dataset))
+
+
+def _build(dataset: ImageDataset) -> dict[str, Array]:
+    train, test = dataset.images()
+    mean = np.zeros(train.shape[1])
+    if dataset.centred:
+        mean = train.mean(axis=0, dtype=np.float64) / dataset.white
+    basis = None
+    if dataset.components is not None:
+        basis = principal_components(train, dataset.components, centred=dataset.centred)
+    arrays = {
+        "train": coefficients(train, dataset.white, mean, basis),
+        "test": coefficients(test, dataset.white, mean, basis),
+        "mean": mean,
+    }
+    return arrays if basis is None else arrays | {"basis": basis}
+
+
+@cache
+def _code() -> str:
+    """Return a digest of this package: arrays made by other code are of no use."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

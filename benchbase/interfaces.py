@@ -190,7 +190,7 @@ class DenseFrame(Frame):
     """
 
     def __init__(self, vectors: npt.ArrayLike) -> None:
-        array = np.array(vectors)
+        array = np.array(vectors, order="C")
         if array.ndim != 3 or 0 in array.shape:
             raise ParameterError("vectors", f"must have the shape (K, L, N), not {array.shape}")
         if not np.issubdtype(array.dtype, np.inexact):

@@ -1,0 +1,12 @@
+"""Recipes for frames: ``gaussian``."""
+
+from collections.abc import Callable
+
+import benchbase
+from benchbase_frames.gaussian import Gaussian
+
+
+@benchbase.hookimpl
+def register_frames(register: Callable[[type[benchbase.FrameDesign]], None]) -> None:
+    """Supply the frames of this package."""
+    register(Gaussian)

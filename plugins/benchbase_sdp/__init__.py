@@ -1,0 +1,14 @@
+"""Semidefinite relaxations for real signals, through CVXPY and SCS: ``phaselift``, ``phasecut``."""
+
+from collections.abc import Callable
+
+import benchbase
+from benchbase_sdp.phasecut import PhaseCut
+from benchbase_sdp.phaselift import PhaseLift
+
+
+@benchbase.hookimpl
+def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
+    """Supply the solvers of this package."""
+    register(PhaseLift)
+    register(PhaseCut)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cells import make_cells
+from benchbase.errors import BenchbaseError
 from benchbase.executors import InProcess
-from benchbase.experiment import Change, Extra
+from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
 from benchbase.registry import Registry, registry
 from benchbase.results import Results
 from benchbase.runner import Plan, plan, run_suite
-from benchbase.store import FILE, Store
+from benchbase.store import Store, has_results
 from benchbase.suite import Suite, load_suite
 
 if TYPE_CHECKING:
@@ -37,9 +39,9 @@ def run(
     results: str | Path | None = None,
     points: int | None = None,
     trials: int | None = None,
-    solvers: Sequence[str] = (),
+    solvers: str | Sequence[str] = (),
     extra: Sequence[Any] = (),
-    plugins: Sequence[str | Path] = (),
+    plugins: str | Path | Sequence[str | Path] = (),
     changes: Mapping[str, Any] | None = None,
     progress: bool | None = None,
 ) -> Results:
@@ -53,12 +55,12 @@ def run(
         The folder for the results; ``BENCHBASE_RESULTS`` or "benchbase-results" if not given.
     points, trials : int, optional
         In place of the suite's.
-    solvers : sequence of str, optional
+    solvers : str or sequence of str, optional
         Run only the solvers of these labels.
     extra : sequence, optional
         Solvers to add to every experiment: specs, `Solver` objects, classes, or functions marked
         with ``@benchbase.solver``.
-    plugins : sequence of str or pathlib.Path, optional
+    plugins : str, pathlib.Path or sequence of them, optional
         Plugin files, whose solvers are added as well.
     changes : mapping, optional
         Values to set in every experiment: ``{"grid.frame.n_pools": [60, 80]}``.
@@ -78,7 +80,9 @@ def run(
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
     resolved = resolve(
-        suite, points=points, trials=trials, labels=solvers, extras=added, plugins=plugins,
+        suite, points=points, trials=trials, extras=added,
+        labels=[solvers] if isinstance(solvers, str) else solvers,
+        plugins=[plugins] if isinstance(plugins, str | Path) else plugins,
         changes=set_to,
     )  # fmt: skip # one argument a line says no more
     return execute(resolved, results_folder(results), command="benchbase.run", progress=progress)
@@ -90,14 +94,15 @@ def _as_spec(item: Any, known: Registry) -> Any:
     if isinstance(item, Mapping):
         return dict(item)
     if isinstance(item, Solver):
-        known.add(type(item))
+        for part in item.walk():
+            if isinstance(part, Solver):
+                known.add(type(part))
         return item
     return {"name": known.add(item).name}
 
 
 def _change(path: str, value: Any) -> Change:
-    parts = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-    return Change(parts, value, f"changes[{path!r}]")
+    return Change(parse_path(path), value, f"changes[{path!r}]")
 
 
 def resolve(
@@ -112,8 +117,8 @@ def resolve(
 ) -> Suite:
     """Read a suite as the command line or a script changes it.
 
-    Parameters are those of `run`; the solvers of plugin files are added where an experiment does
-    not name them already.
+    Parameters are those of `run`; the solvers of plugin files are added where neither an experiment
+    nor `extras` name them already.
 
     Raises
     ------
@@ -132,14 +137,14 @@ def resolve(
         for key, value in numbers.items()
         if value is not None
     ]
-    loaded = load_suite(suite, known, [*changes, *flags], [*from_files, *extras])
+    loaded = load_suite(suite, known, [*changes, *flags], [*extras, *from_files])
     return loaded.select(labels) if labels else loaded
 
 
 def make_plan(suite: Suite, folder: Path) -> Plan:
     """Find out what a run would compute; writes nothing."""
     cells = make_cells(suite)
-    if not (folder / FILE).is_file():
+    if not has_results(folder):
         return plan(cells, None)
     with Store(folder) as store:
         return plan(cells, store)
@@ -164,8 +169,6 @@ def execute(suite: Suite, folder: Path, *, command: str, progress: bool | None =
 
 
 def _progress_bar(name: str, todo: Plan, shown: bool) -> AbstractContextManager[Callable[[], None]]:
-    from contextlib import contextmanager, nullcontext
-
     if not shown or not todo.tasks:
         return nullcontext(lambda: None)
     from rich.console import Console
@@ -225,12 +228,29 @@ def report(
     list of pathlib.Path
         The files written.
     """
-    files = []
+    chosen = installed_reports() if reports is None else reports
+    files: list[Path] = []
     for part, place in by_suite(results, folder):
-        place.mkdir(parents=True, exist_ok=True)
-        for each in installed_reports() if reports is None else reports:
-            files += each.write(part, place)
+        for each in chosen:
+            with report_errors(each):
+                place.mkdir(parents=True, exist_ok=True)
+                files += each.write(part, place)
     return files
+
+
+@contextmanager
+def report_errors(report: Report) -> Iterator[None]:
+    """Turn what goes wrong in a report into a sentence."""
+    try:
+        yield
+    except BenchbaseError:
+        raise
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error
+        raise BenchbaseError(f"the report '{report.name}' cannot be written: {reason}") from error
+    except Exception as error:  # a stranger's code: anything may come
+        message = f"the report '{report.name}' failed: {type(error).__name__}: {error}"
+        raise BenchbaseError(message) from error
 
 
 def by_suite(results: Results, folder: str | Path | None = None) -> list[tuple[Results, Path]]:

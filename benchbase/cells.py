@@ -126,10 +126,11 @@ def make_cells(suite: Suite) -> list[Cell]:
             for entry in experiment.entries:
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
-                    train = digests.of(dataset, experiment.seed)
+                    # The core makes streams, rounds and scores: what is kept depends on it too.
+                    train = digests.join(core_digest(), digests.of(dataset, experiment.seed))
                     signals = digests.join("signals", train, trial, points)
                     problem = digests.join(signals, digests.of(frame), digests.of(pooling))
-                    key = digests.join(core_digest(), problem, digests.of(entry.solver))
+                    key = digests.join(problem, digests.of(entry.solver))
                     cells.append(
                         Cell(
                             experiment=experiment.name,

@@ -78,8 +78,13 @@ class Change:
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise SuiteError([f"--set {text}: write PATH=VALUE, as in --set points=10"])
-        parts = tuple(int(p) if p.isdigit() else p for p in path.strip().split("."))
-        return cls(parts, parse_value(value, f"--set {text}"), f"--set {text}")
+        origin = f"--set {text}"
+        return cls(parse_path(path.strip()), parse_value(value, origin), origin)
+
+
+def parse_path(text: str) -> tuple[str | int, ...]:
+    """Split a path at its dots; whole numbers are places in a list."""
+    return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
 
 
 def parse_value(text: str, origin: str) -> Any:
@@ -121,18 +126,22 @@ class Draft:
     changes: Sequence[Change]
     extras: Sequence[Extra]
     problems: list[str] = field(default_factory=list)
+    told: set[tuple[tuple[str | int, ...], str]] = field(default_factory=set)
 
     def build(self) -> Experiment:
         """Validate the table; raise `SuiteError` with all that is wrong."""
         self.table = copy.deepcopy(self.table)
         for change in self.changes:
             self._apply(change)
+        title = self.table["title"]
+        if not isinstance(title, str):
+            self._complain(("title",), f"must be a string, not {title!r}")
         numbers = {key: self._number(key) for key in _DEFAULTS}
         problems = self._grid_points()
         entries = self._entries()
         if self.problems:
             raise SuiteError(self.problems)
-        return Experiment(name=self.table["title"], problems=problems, entries=entries, **numbers)
+        return Experiment(name=title, problems=problems, entries=entries, **numbers)
 
     def _apply(self, change: Change) -> None:
         target: Any = self.table
@@ -142,8 +151,8 @@ class Draft:
                 raise KeyError(change.path[0])
             for part in parents:
                 inside = isinstance(target, dict)
-                target = target.setdefault(part, {}) if inside else target[part]
-            target[last] = change.value
+                target = target.setdefault(str(part), {}) if inside else target[part]
+            target[str(last) if isinstance(target, dict) else last] = change.value
         except (KeyError, IndexError, TypeError):
             hint = suggestion(str(change.path[0]), KEYS) if len(change.path) == 1 else ""
             message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
@@ -154,11 +163,26 @@ class Draft:
         if type(value) is not int or value < _LEAST[key]:
             problem = f"must be an integer of at least {_LEAST[key]}, not {value!r}"
             self._complain((key,), problem)
+        elif value >= 2**63:
+            self._complain((key,), f"must be an integer of less than 2⁶³, not {value}")
         return value  # type: ignore[no-any-return] # checked, or the draft is refused
 
     def _grid_points(self) -> tuple[tuple[Dataset, FrameDesign, Pooling], ...]:
-        axes = list(self._axes(self.table.get("grid", {}), ()))
-        if self.problems:
+        grid = self.table.get("grid", {})
+        if not isinstance(grid, dict):
+            self._complain(("grid",), f"must be a table of axes, not {grid!r}")
+            return ()
+        before = len(self.problems)
+        axes = list(self._axes(grid, ()))
+        for kind in sorted({path[0] for path, _ in axes if len(path) > 1}):
+            if not isinstance(self.table.get(kind, {}), dict):
+                problem = f"must be a table, not {self.table[kind]!r}; the grid has an axis of it"
+                self._complain((kind,), problem)
+        for change in self.changes:
+            if change.path in dict(axes):
+                place = dotted(("grid", *change.path))
+                self._complain(change.path, f"the grid has this axis; set {place} instead")
+        if len(self.problems) > before:
             return ()
         known: dict[str, Component] = {}
         points = []
@@ -169,11 +193,17 @@ class Draft:
             where: _Where = {
                 path: ("grid", *path, i) for (path, _), i in zip(axes, choice, strict=True)
             }
-            built = [self._component(kind, point[kind], where, known) for kind in PROBLEM]
-            if all(part is not None for part in built):
-                self._check_fit(built[1], built[2], where)
-                points.append(tuple(built))
-        return tuple(points)  # type: ignore[arg-type] # one of each kind, in order
+            dataset, frame, pooling = (
+                self._component(kind, point[kind], where, known) for kind in PROBLEM
+            )
+            if (
+                isinstance(dataset, Dataset)
+                and isinstance(frame, FrameDesign)
+                and isinstance(pooling, Pooling)
+            ):
+                self._check_fit(dataset, frame, pooling, where)
+                points.append((dataset, frame, pooling))
+        return tuple(points)
 
     def _axes(
         self, table: Any, path: tuple[str, ...]
@@ -214,23 +244,35 @@ class Draft:
             if token not in known:
                 known[token] = self.registry.build(kind, spec, (kind,))
         except SpecError as error:
-            self._complain(_in_grid(error.path, where), sentence(error))
+            # A parameter that does not exist is told once, not for each value of its axis.
+            told = (error.path, error.problem)
+            if error.path not in where or told not in self.told:
+                self._complain(_in_grid(error.path, where), sentence(error))
+                self.told.add(told)
             return None
         return known[token]
 
     def _check_fit(
         self,
-        frame: Component | None,
-        pooling: Component | None,
+        dataset: Dataset,
+        frame: FrameDesign,
+        pooling: Pooling,
         where: _Where,
     ) -> None:
-        sizes = (getattr(frame, "n_pools", None), getattr(frame, "pool_size", None))
-        if isinstance(pooling, Pooling) and None not in sizes:
-            try:
-                pooling.check(*sizes)  # type: ignore[arg-type] # neither is None
-            except ParameterError as error:
-                path = ("pooling", error.parameter)
-                self._complain(_in_grid(path, where), f"{dotted(path)}: {error.problem}")
+        points = self.table.get("points", _DEFAULTS["points"])
+        if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
+            problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"
+            self._complain(("points",), f"{problem}, not {points}")
+        pools, size = getattr(frame, "n_pools", None), getattr(frame, "pool_size", None)
+        try:
+            part = "frame"
+            frame.check(dataset.n)
+            part = "pooling"
+            if pools is not None and size is not None:
+                pooling.check(pools, size)
+        except ParameterError as error:
+            path = (part, error.parameter)
+            self._complain(_in_grid(path, where), f"{dotted(path)}: {error.problem}")
 
     def _entries(self) -> tuple[Entry, ...]:
         listed = self.table.get("solver", [])
@@ -251,6 +293,7 @@ class Draft:
     def _add(
         self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
     ) -> None:
+        spec = spec.spec() if isinstance(spec, Component) else spec
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
         try:
@@ -259,13 +302,14 @@ class Draft:
             self._complain(error.path, sentence(error), origin)
             return
         if points is not None and (type(points) is not int or points < 1):
-            self._complain((*path, "points"), f"must be an integer of at least 1, not {points!r}")
+            problem = f"must be an integer of at least 1, not {points!r}"
+            self._complain((*path, "points"), problem, origin)
         if label is not None and not isinstance(label, str):
-            self._complain((*path, "label"), f"must be a string, not {label!r}")
+            self._complain((*path, "label"), f"must be a string, not {label!r}", origin)
         taken = {entry.label for entry in entries}
         chosen = label if label is not None else solver.name
         if chosen in taken and label is None and origin is not None:
-            chosen = _telling_label(own, taken)
+            chosen = _telling_label(solver.name, own, taken)
         if chosen in taken:
             problem = f"two solvers are labelled {chosen!r}; give one another label"
             self._complain((*path, "label"), problem, origin)
@@ -281,8 +325,7 @@ class Draft:
 
     def _place(self, path: tuple[str | int, ...]) -> str:
         for change in reversed(self.changes):
-            size = min(len(path), len(change.path))
-            if path and change.path[:size] == path[:size]:
+            if [*map(str, path[: len(change.path)])] == [*map(str, change.path)]:
                 return change.origin
         if path and self.base and _inside(self.file.data, (*self.base, path[0])):
             return self.file.place((*self.base, *path))
@@ -309,11 +352,12 @@ def sentence(error: SpecError) -> str:
     return f"{dotted(shown)}: {error.problem}"
 
 
-def _telling_label(spec: dict[str, Any], taken: set[str]) -> str:
+def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:
     """Return a label for an added solver whose name is taken: its name and parameters."""
     parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
-    label = f"{spec['name']}({parameters})"
+    base = f"{name}({parameters})" if parameters else name
     numbers = itertools.count(2)
+    label = base
     while label in taken:
-        label = f"{spec['name']}({parameters}) {next(numbers)}"
+        label = f"{base} {next(numbers)}"
     return label

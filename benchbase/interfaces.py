@@ -95,10 +95,13 @@ class Dataset(Component):
         The dimension N of the signals: a field or a property.
     signal_norm : float or None
         The Euclidean norm that all signals share, or None where they differ.
+    n_test : int or None
+        The number of test signals that there are, or None where there is no end of them.
     """
 
     kind = "dataset"
     signal_norm: ClassVar[float | None] = None
+    n_test: ClassVar[int | None] = None
 
     if TYPE_CHECKING:  # a property here would become the default of a subclass's field `n`
 
@@ -215,6 +218,8 @@ class DenseFrame(Frame):
 
     def _operator(self, which: str, dtype: np.dtype[Any]) -> Array:
         """Return the right factor of ``x @ operator`` in the precision of the operand."""
+        if not np.issubdtype(dtype, np.inexact):
+            dtype = np.dtype(np.float64)
         wanted = np.result_type(dtype, np.complex64) if self.is_complex else dtype
         key = (which, np.dtype(wanted))
         if key not in self._matrices:
@@ -251,6 +256,10 @@ class FrameDesign(Component):
     """A recipe for frames. `n_pools` and `pool_size` are fields where they apply."""
 
     kind = "frame"
+
+    def check(self, n: int) -> None:
+        """Raise `ParameterError` where the parameters do not fit signals of dimension `n`."""
+        del n
 
     @abstractmethod
     def build(self, n: int, train: Array | None, rng: np.random.Generator) -> Frame:

@@ -140,7 +140,8 @@ def squared_cosine(x: Array, truth: Array, ambiguity: str = "sign") -> Array:
     """
     inner = np.einsum("...n,...n->...", np.conj(truth), x)
     size = np.linalg.norm(x, axis=-1) * np.linalg.norm(truth, axis=-1)
-    cosine = np.divide(inner, size, out=np.zeros_like(inner), where=size != 0)
+    kind = np.result_type(inner, np.float32)  # not integers, as their quotients are none
+    cosine = np.divide(inner, size, out=np.zeros(inner.shape, kind), where=size != 0)
     if ambiguity == "none":
         cosine = np.where(cosine < 0, 0.0, cosine)
     square: Array = np.minimum(np.abs(cosine) ** 2, 1.0)
@@ -166,7 +167,8 @@ def relative_error(x: Array, truth: Array, ambiguity: str = "sign") -> Array:
     if ambiguity != "none":
         inner = np.einsum("...n,...n->...", np.conj(x), truth)
         size = np.abs(inner)
-        turn = np.divide(inner, size, out=np.ones_like(inner), where=size != 0)
+        kind = np.result_type(inner, np.float32)  # not integers, as their quotients are none
+        turn = np.divide(inner, size, out=np.ones(inner.shape, kind), where=size != 0)
         turned = x * turn[..., None]
     gap: Array = np.linalg.norm(turned - truth, axis=-1)
     scale = np.linalg.norm(truth, axis=-1)

@@ -47,7 +47,7 @@ def code_digest(cls: type) -> str | None:
 
 @cache
 def _package_digest(top: str) -> str | None:
-    module = sys.modules[top]
+    module = sys.modules.get(top)
     folders = [Path(entry) for entry in getattr(module, "__path__", [])]
     if folders:
         digests = [_digest([f for f in d.rglob("*") if _is_source(f, d)], d) for d in folders]

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pluggy
 
@@ -79,6 +80,7 @@ class Registry:
         self.plugin_files: list[Path] = []
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._loaded: list[Provider] = []
 
     def load_installed(self) -> None:
         """Load the plugins of all installed distributions.
@@ -124,7 +126,7 @@ class Registry:
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
         name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
-        provider = Provider(f"the file {path}", name)
+        provider = Provider(f"the file {file}", name)
         digest = hashlib.sha256(source).hexdigest()
         known = sys.modules.get(name)
         if file in self.plugin_files and known and known.__dict__["__digest__"] == digest:
@@ -137,11 +139,12 @@ class Registry:
             for value in list(vars(module).values()):
                 if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
                     self._register("solver", provider, value)
-        except Exception as error:  # a stranger's code: anything may come
+        except PluginError:
             self._forget(provider)
-            if isinstance(error, PluginError):
-                raise
-            raise PluginError(f"plugin {path}: {type(error).__name__}: {error}") from error
+            raise
+        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+            self._forget(provider)
+            raise PluginError(_told(error, file, str(path))) from error
         if file not in self.plugin_files:
             self.plugin_files.append(file)
         return self._solvers_of(provider)
@@ -203,25 +206,37 @@ class Registry:
             raise
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             self._forget(provider)
-            self.warnings.append(
-                f"plugin '{point.name}' of {provider} cannot be loaded: "
-                f"{type(error).__name__}: {error}"
-            )
+            self._warn(provider, error)
 
     def _adopt(self, module: ModuleType, provider: Provider) -> None:
         """Register a module with pluggy and take what it supplies."""
         self._manager.register(module, provider.plugin)
-        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
-        # One plugin at a time: pluggy does not tell a hook's argument who called it.
+        self._manager.check_pending()  # a misspelt hook would be passed over in silence
         for kind in KINDS:
-            hook = self._manager.subset_hook_caller(f"register_{kind}s", others)
-            hook(register=partial(self._register, kind, provider))
-        hook = self._manager.subset_hook_caller("register_suites", others)
-        hook(register=partial(self._register_suite, provider))
+            take = partial(self._register, kind, provider)
+            self._hook(f"register_{kind}s", provider)(register=take)
+        self._hook("register_suites", provider)(register=partial(self._register_suite, provider))
+        self._loaded.append(provider)
+
+    def _hook(self, name: str, provider: Provider) -> pluggy.HookCaller:
+        """Return a hook of one plugin only: pluggy does not tell who calls a hook's argument."""
+        module = self._manager.get_plugin(provider.plugin)
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        return self._manager.subset_hook_caller(name, others)
+
+    def _warn(self, provider: Provider, error: BaseException) -> None:
+        self.warnings.append(
+            f"plugin '{provider.plugin}' of {provider} cannot be loaded: "
+            f"{type(error).__name__}: {error}"
+        )
 
     def add_commands(self, cli: Any) -> None:
-        """Let all plugins add their commands to a click group."""
-        self._manager.hook.register_commands(cli=cli)
+        """Let all plugins add their commands to a click group; one that fails is a warning."""
+        for provider in self._loaded:
+            try:
+                self._hook("register_commands", provider)(cli=cli)
+            except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+                self._warn(provider, error)
 
     def _register(self, kind: str, provider: Provider, supplied: Any) -> None:
         cls = solver_class(supplied) if kind == "solver" else supplied
@@ -233,6 +248,7 @@ class Registry:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__qualname__} does not implement {missing}")
+        get_type_hints(cls)  # a type that is not there shows here, not in the middle of a run
         if self.classes[kind].get(cls.name) is cls:
             return  # marked, and registered by a hook as well
         self._claim(kind, cls.name, provider)
@@ -257,6 +273,8 @@ class Registry:
         """Take back what a plugin has registered."""
         if self._manager.has_plugin(provider.plugin):
             self._manager.unregister(name=provider.plugin)
+        if provider in self._loaded:
+            self._loaded.remove(provider)
         for (kind, name), owner in list(self.providers.items()):
             if owner == provider:
                 del self.providers[kind, name]
@@ -282,24 +300,20 @@ def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and typing look modules up by name
     try:
         exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 # what --plugin is for
-    except SyntaxError as error:
-        del sys.modules[name]
-        raise PluginError(f"{shown}:{error.lineno}: {error.msg}") from error
     except (Exception, SystemExit) as error:  # a stranger's code: anything may come
         del sys.modules[name]
-        line = _line_in(file, error)
-        raise PluginError(f"{shown}:{line}: {type(error).__name__}: {error}") from error
+        raise PluginError(_told(error, file, shown)) from error
     return module
 
 
-def _line_in(file: Path, error: BaseException) -> int:
-    """Return the last line of a file that an error passed through."""
-    line, trace = 1, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+def _told(error: BaseException, file: Path, shown: str) -> str:
+    """Say what went wrong in a plugin file, with the last line of it that was reached."""
+    if isinstance(error, SyntaxError) and error.filename == str(file) and error.lineno:
+        return f"{shown}:{error.lineno}: {error.msg}"
+    trace = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in trace if frame.f_code.co_filename == str(file)]
+    place = f"{shown}:{lines[-1]}" if lines else f"plugin {shown}"
+    return f"{place}: {type(error).__name__}: {error}"
 
 
 @cache

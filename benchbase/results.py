@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -131,8 +133,10 @@ class Results:
         Raises
         ------
         BenchbaseError
-            For parquet without a path, or a file that cannot be written.
+            For another format, parquet without a path, or a file that cannot be written.
         """
+        if form not in FORMATS:
+            raise BenchbaseError(f"no format {form!r}; there are: {', '.join(FORMATS)}")
         if form == "parquet" and not isinstance(target, Path):
             raise BenchbaseError("parquet is no text: name a file with -o FILE")
         try:
@@ -151,17 +155,20 @@ class Results:
         else:
             infinite = {float("inf"): "inf", float("-inf"): "-inf"}
             plain = frame.astype(object).replace(infinite)
-            plain.to_json(target, orient="records", indent=1, double_precision=15)
+            records = plain.where(plain.notna(), None).to_dict("records")
+            text = json.dumps(records, indent=1, allow_nan=False)
+            target.write_text(text) if isinstance(target, Path) else target.write(text)
 
     def _repr_html_(self) -> str:
         """Show the comparative mean of each solver, for notebooks."""
         frame = self._frame
-        scored = frame[frame["status"].isin(["done", "failed"])]
+        scored = frame[frame["status"].isin(["done", "failed"])].astype({"p": object})
+        scored = scored.astype({"n_pools": object}).fillna({"p": "", "n_pools": ""})
         keys = ["suite", "experiment", "pooling", "p", "rectified", "label"]
         table = scored.assign(squared_cosine=scored["squared_cosine"].fillna(0.0)).pivot_table(
             index=keys, columns="n_pools", values="squared_cosine", dropna=True, sort=False
         )
-        title = ", ".join(f"{run['title']} (run {run['id']})" for run in self.suites)
+        title = escape(", ".join(f"{run['title']} (run {run['id']})" for run in self.suites))
         return f"<p>{title}: mean squared cosine</p>{table.to_html(float_format='{:.3f}'.format)}"
 
 
@@ -191,7 +198,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
     elif run == "all":
         chosen = numbers
-    elif str(run).isdigit() and int(run) in numbers:
+    elif str(run).isdecimal() and int(run) in numbers:
         chosen = [int(run)]
     else:
         listed = ", ".join(f"{entry['id']} ({entry['suite']})" for entry in known)
@@ -218,18 +225,23 @@ def _flattened(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _flattened(f"{path}.{key}", item)
     elif isinstance(value, list):
         yield path, str(value)
+    elif value in ("inf", "-inf"):
+        yield path, float(value)
     else:
         yield path, value
 
 
 def _rows(points: int, chunks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the columns that differ from row to row, a block a chunk, all signals covered."""
+    pending = {"status": "pending", "message": ""}
     covered = 0
     for chunk in chunks:
+        if covered < chunk["start"]:
+            yield _block(covered, chunk["start"], pending)
         yield _block(chunk["start"], chunk["stop"], chunk)
         covered = chunk["stop"]
     if covered < points:
-        yield _block(covered, points, {"status": "pending", "message": ""})
+        yield _block(covered, points, pending)
 
 
 def _block(start: int, stop: int, chunk: dict[str, Any]) -> dict[str, Any]:
@@ -256,4 +268,8 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     reals = [*SCORES[:3], "p", "prepare_seconds", "init_seconds", "solve_seconds"]
     types = dict.fromkeys(whole, "Int64") | truth
     types |= dict.fromkeys([*reals, "frame_applications"], "float64")
+    for name in others:
+        kinds = {type(value) for value in frame[name].dropna()}
+        if len(kinds) > 1 and not kinds <= {int, float}:  # as a number or a list of them
+            frame[name] = frame[name].map(str, na_action="ignore")
     return frame.astype(types)

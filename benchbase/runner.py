@@ -110,6 +110,7 @@ def run_suite(
     with closing(executor.run(todo.tasks)) as outcomes:
         for outcome in outcomes:
             if outcome["status"] == "refused":
+                store.drop_run(run)  # else it would be the latest run of its suite
                 raise BenchbaseError(outcome["message"])
             store.save(outcome)
             on_outcome()
@@ -118,15 +119,16 @@ def run_suite(
 
 
 def count_by_status(store: Store, run: int) -> Counter[str]:
-    """Return how many cells of a run are done, failed and unsupported.
+    """Return how many cells of a run are done, failed, unsupported and pending.
 
     A cell in which any chunk or signal failed counts as failed.
     """
     counts: Counter[str] = Counter()
     chunks = store.chunks(run)
-    for _, _, key, _ in store.cells(run):
+    for _, _, key, facts in store.cells(run):
         of_cell = chunks.get(key, [])
         statuses = {chunk["status"] for chunk in of_cell}
+        complete = sum(chunk["stop"] - chunk["start"] for chunk in of_cell) == facts["points"]
         lost = any(
             chunk["scores"] is not None and bool((chunk["scores"][0] != chunk["scores"][0]).any())
             for chunk in of_cell
@@ -134,5 +136,5 @@ def count_by_status(store: Store, run: int) -> Counter[str]:
         if "failed" in statuses or lost:
             counts["failed"] += 1
         else:
-            counts[statuses.pop() if statuses else "pending"] += 1
+            counts[statuses.pop() if complete else "pending"] += 1
     return counts

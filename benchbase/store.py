@@ -46,6 +46,12 @@ CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
 """
 
 
+def has_results(folder: Path) -> bool:
+    """Whether a folder holds results; an empty file is none."""
+    file = folder / FILE
+    return file.is_file() and file.stat().st_size > 0
+
+
 class Store:
     """The results in one folder.
 
@@ -65,7 +71,7 @@ class Store:
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
         self.folder = Path(folder)
         self.path = self.folder / FILE
-        if not create and not self.path.is_file():
+        if not create and not has_results(self.folder):
             raise StoreError(
                 f"no results in {self.folder}; make some with: "
                 f"benchbase run SUITE --results {self.folder}"
@@ -74,24 +80,35 @@ class Store:
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()  # else it leaves its auxiliary files behind
+                raise
 
     def _open(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version == 0 and tables == 0:
+        if self._is_new():
             self._connection.execute("PRAGMA journal_mode = WAL")
             with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
-        elif version != FORMAT:
+                if self._is_new():  # another process may have been faster
+                    for statement in _SCHEMA.split(";"):
+                        self._connection.execute(statement)
+                    self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        version = self._version()
+        if version != FORMAT:
             raise StoreError(
                 f"{self.path} has the format {version}, and this benchbase reads {FORMAT}; "
                 "choose another folder with --results"
             )
         # A kill loses nothing, a power cut at most the last cells, which run again.
         self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _is_new(self) -> bool:
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return self._version() == 0 and tables == 0
 
     def close(self) -> None:
         """Close the file."""
@@ -117,10 +134,11 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # on a full disk SQLite has ended it itself
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def begin_run(
         self, suite: str, title: str, resolved: dict[str, Any], command: str, cells: Sequence[Cell]
@@ -143,6 +161,12 @@ class Store:
             )
         return run
 
+    def drop_run(self, run: int) -> None:
+        """Forget a run that came to nothing; its cells stay for others."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM run_cell WHERE run = ?", (run,))
+            self._connection.execute("DELETE FROM run WHERE id = ?", (run,))
+
     def end_run(self, run: int) -> None:
         """Note that all cells of a run have an outcome."""
         with self._transaction():
@@ -155,8 +179,8 @@ class Store:
         """
         with self._told():
             rows = self._connection.execute(
-                "SELECT key, start FROM chunk WHERE message NOT LIKE 'not installed:%' "
-                "AND key IN (SELECT value FROM json_each(?))",
+                "SELECT key, start FROM chunk WHERE key IN (SELECT value FROM json_each(?)) "
+                "AND NOT (status = 'unsupported' AND message LIKE 'not installed:%')",
                 (json.dumps(list(keys)),),
             )
             return set(rows)

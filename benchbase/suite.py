@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,18 +118,19 @@ def _load(
     above: tuple[Path, ...],
 ) -> Suite:
     file = TomlFile.read(path)
-    if path in above:
+    if path.resolve() in above:
         raise SuiteError([f"{file.place(('include',))}: {path.name} includes itself"])
     data = file.data
     _check_keys(file, data, TOP_KEYS, ())
     experiments: list[Experiment] = []
-    for name in _typed(file, data, "include", list, []):
-        included = _find(name, registry, path.parent)
-        suite = _load(included, registry, changes, extras, (*above, path))
-        experiments += (
+    for index, name in enumerate(_typed(file, data, "include", list, [])):
+        included = _included(file, index, name, registry, path.parent)
+        suite = _load(included, registry, changes, extras, (*above, path.resolve()))
+        more = (
             replace(e, name=f"{suite.name}: {e.name}" if e.name else suite.name)
             for e in suite.experiments
         )
+        _append(file, ("include", index), experiments, more)
     blocks = _typed(file, data, "experiment", list, [])
     defaults = {key: value for key, value in data.items() if key in KEYS}
     if blocks:
@@ -137,12 +138,39 @@ def _load(
             _check_keys(file, block, KEYS, ("experiment", index))
             merged = defaults | {"title": f"experiment {index + 1}"} | block
             draft = Draft(file, ("experiment", index), merged, registry, changes, extras)
-            experiments.append(draft.build())
+            _append(file, ("experiment", index, "title"), experiments, [draft.build()])
     elif "solver" in data or not experiments:
         draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
         experiments.append(draft.build())
     title = _typed(file, data, "title", str, path.stem)
     return Suite(path.stem, title, tuple(experiments), _reports(file, data, registry))
+
+
+def _append(
+    file: TomlFile,
+    path: tuple[str | int, ...],
+    experiments: list[Experiment],
+    more: Iterable[Experiment],
+) -> None:
+    """Add experiments, of which no two have one name: their rows would be mixed up."""
+    for experiment in more:
+        if any(experiment.name == other.name for other in experiments):
+            problem = f"two experiments are titled {experiment.name!r}"
+            raise SuiteError([f"{file.place(path)}: {problem}"])
+        experiments.append(experiment)
+
+
+def _included(file: TomlFile, index: int, name: Any, registry: Registry, near: Path) -> Path:
+    place = f"{file.place(('include', index))}: include"
+    if not isinstance(name, str):
+        raise SuiteError([f"{place}: must be the name of a suite or a file, not {name!r}"])
+    try:
+        path = _find(name, registry, near)
+    except SuiteError as error:
+        raise SuiteError([f"{place}: {error}"]) from error
+    if not path.is_file():
+        raise SuiteError([f"{place}: no such file: {path}"])
+    return path
 
 
 def _reports(file: TomlFile, data: dict[str, Any], registry: Registry) -> tuple[Report, ...] | None:

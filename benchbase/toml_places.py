@@ -42,7 +42,8 @@ class TomlFile:
         except OSError as error:
             raise SuiteError([f"{path}: {error.strerror or error}"]) from error
         except UnicodeDecodeError as error:
-            raise SuiteError([f"{path}: no UTF-8 text: {error.reason}"]) from error
+            line = error.object[: error.start].count(b"\n") + 1
+            raise SuiteError([f"{path.name}:{line}: no UTF-8 text: {error.reason}"]) from error
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -58,8 +59,13 @@ class TomlFile:
         except tomllib.TOMLDecodeError as error:
             message, _, position = str(error).partition(" (at ")
             line = re.search(r"line (\d+)", position)
-            number = line.group(1) if line else len(self.text.splitlines())
+            number = line.group(1) if line else len(self._lines)
             raise SuiteError([f"{self.name}:{number}: {message}"]) from error
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        """The lines, as TOML and editors count them: `str.splitlines` splits at more."""
+        return self.text.removesuffix("\n").split("\n")
 
     def place(self, path: Sequence[str | int]) -> str:
         """Return "file:line" of a value, or of the nearest table around it that is in the file."""
@@ -74,8 +80,8 @@ class TomlFile:
         if not _exists(self.data, path):
             return None
         prefix = ""
-        for number, line in enumerate(self.text.splitlines(keepends=True), start=1):
-            prefix += line
+        for number, line in enumerate(self._lines, start=1):
+            prefix += f"{line}\n"
             for closing in ("", "]"):  # the second finds the elements of an array over many lines
                 try:
                     found = _exists(tomllib.loads(prefix + closing), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -45,10 +46,15 @@ def validate(
         model = _model(cls).model_validate(values)
     except ValidationError as error:
         raise SpecError(*_explain(cls, error.errors(), path)) from None
+    for key in hints:
+        if _has_nan(getattr(model, key)):  # no key could be made of it: it differs from itself
+            raise SpecError((*path, key), "must be numbers, not nan")
     try:
         return cls(**{key: getattr(model, key) for key in hints})
     except ParameterError as error:
         raise SpecError((*path, error.parameter), error.problem) from error
+    except ValueError as error:  # what a stranger's check raises by habit
+        raise SpecError(path, f"{cls.name}: {error}") from error
 
 
 @cache
@@ -88,6 +94,12 @@ def _alternatives(hint: Any) -> tuple[Any, ...]:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _has_nan(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(_has_nan(item) for item in value)
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _explain(

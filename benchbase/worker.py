@@ -118,7 +118,7 @@ def solve(
     """
     if not isinstance(solver, Solver):
         solver = solver_class(solver)()
-    measured = np.asarray(b, dtype=np.float64)
+    measured = _read_only(np.array(b, dtype=np.float64))
     if measured.ndim not in (1, 2) or measured.shape[-1] != problem.frame.n_pools:
         wanted = problem.frame.n_pools
         raise ValueError(f"b must have the shape ({wanted},) or (S, {wanted}), not {np.shape(b)}")
@@ -167,26 +167,33 @@ class Worker:
         )
         try:
             for path in task["plugins"]:
-                self._registry.load_file(path)
-            instance = self._instance(task)
+                if Path(path) not in self._registry.plugin_files:
+                    # Once only: a file that is edited during a run counts as it was.
+                    self._registry.load_file(path)
+            signals = self._signals(task)
+            if task["send_signals"]:
+                outcome["signals"] = signals.truth.astype(np.float32)
+            instance = self._instance(task, signals)
         except BenchbaseError as error:
             return outcome | Outcome(status="refused", message=str(error))
-        except Exception as error:  # a stranger's code: anything may come
+        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             return outcome | Outcome(message=_told(error))
-        if task["send_signals"]:
-            outcome["signals"] = instance.truth.astype(np.float32)
         try:
             return outcome | self._solve(task, instance)
-        except Exception as error:  # a stranger's code: anything may come
+        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             return outcome | Outcome(message=_told(error))
 
-    def _instance(self, task: Task) -> _Instance:
+    def _signals(self, task: Task) -> _Signals:
+        """Draw the signals, or return those of one of the last two problems."""
+        for instance in self._problems.values():
+            if instance.signals.key == task["signals_key"]:
+                return instance.signals
+        return _draw(self._registry, task)
+
+    def _instance(self, task: Task, signals: _Signals) -> _Instance:
         """Build the problem, or return it if it is one of the last two."""
         key = task["problem_key"]
         if key not in self._problems:
-            # Neighbours in the order of tasks share their signals: build on the last problem's.
-            last = next(reversed(self._problems.values()), None)
-            signals = last.signals if last and last.signals.key == task["signals_key"] else None
             self._problems[key] = _build(self._registry, task, signals)
             self._prepared = None
             if len(self._problems) > 2:
@@ -213,7 +220,7 @@ class Worker:
         size = len(b)
         return scores | Outcome(
             status="done",
-            message=recovery.message,
+            message=_text(recovery.message or ""),
             prepare_seconds=prepared.seconds,
             init_seconds=init / size,
             solve_seconds=(sum(ledger.seconds.values()) - init) / size,
@@ -246,6 +253,7 @@ class _Signals:
     key: str
     truth: Array
     training: Array | None
+    norm: float | None
 
 
 @dataclass(frozen=True)
@@ -270,25 +278,26 @@ class _Prepared:
     seconds: float
 
 
-def _build(registry: Registry, task: Task, signals: _Signals | None) -> _Instance:
+def _draw(registry: Registry, task: Task) -> _Signals:
     dataset = registry.build("dataset", task["dataset"])
+    assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
+    training = _training(dataset, task["seed"], task["train_key"])
+    drawn = dataset.test(task["points"], generator(task["seed"], "test", task["trial"]))
+    # Rounded as they are stored, so that a stored table can be scored again exactly.
+    truth = drawn.astype(np.float32).astype(np.float64)
+    if truth.shape != (task["points"], dataset.n):
+        raise ValueError(f"the data set gave test signals of shape {truth.shape}")
+    return _Signals(task["signals_key"], _read_only(truth), training, dataset.signal_norm)
+
+
+def _build(registry: Registry, task: Task, signals: _Signals) -> _Instance:
     design = registry.build("frame", task["frame"])
     pooling = registry.build("pooling", task["pooling"])
-    assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
     assert isinstance(design, FrameDesign)  # noqa: S101 # built as one
     assert isinstance(pooling, Pooling)  # noqa: S101 # built as one
-    seed, trial = task["seed"], task["trial"]
-    if signals is None:
-        training = _training(dataset, seed, task["train_key"])
-        drawn = dataset.test(task["points"], generator(seed, "test", trial))
-        # Rounded as they are stored, so that a stored table can be scored again exactly.
-        truth = drawn.astype(np.float32).astype(np.float64)
-        if truth.shape != (task["points"], dataset.n):
-            raise ValueError(f"the data set gave test signals of shape {truth.shape}")
-        signals = _Signals(task["signals_key"], _read_only(truth), training)
-    pools = getattr(design, "n_pools", 0)
-    frame = design.build(dataset.n, signals.training, generator(seed, "frame", pools, trial))
-    problem = Problem(frame, pooling, signals.training, dataset.signal_norm)
+    stream = generator(task["seed"], "frame", getattr(design, "n_pools", 0), task["trial"])
+    frame = design.build(signals.truth.shape[1], signals.training, stream)
+    problem = Problem(frame, pooling, signals.training, signals.norm)
     return _Instance(problem, signals, _read_only(problem.measure(signals.truth)))
 
 
@@ -362,5 +371,14 @@ def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outco
 def _told(error: BaseException) -> str:
     """Say what went wrong and where, in one line."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    text = " ".join(str(error).split()) or "no message"
+    text = _text(error) or "no message"
     return f"{type(error).__name__}: {text} ({Path(where.filename).name}:{where.lineno})"
+
+
+def _text(value: object) -> str:
+    """Return what a stranger's object says of itself, in one line that can be stored."""
+    try:
+        line = " ".join(str(value).split())
+    except Exception:  # a stranger's code: anything may come
+        return ""
+    return line.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Sphinx configuration; build with: sphinx-build -W docs docs/_build"""  # noqa: INP001 # no package
+"""Sphinx configuration; build with: sphinx-build -W docs docs/_build."""
 
 import benchbase
 

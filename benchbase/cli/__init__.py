@@ -36,7 +36,10 @@ class Commands(click.Group):
 
         if not self.commands:
             registry().add_commands(self)
-        return super().get_command(ctx, cmd_name)
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            warn_of_broken_plugins()  # one of them may have been meant to bring it
+        return found
 
     def invoke(self, ctx: click.Context) -> object:
         """Turn errors for people into one message and an exit code."""

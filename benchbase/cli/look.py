@@ -79,7 +79,8 @@ def _spec(cls: type[Component]) -> str:
     parts = [f'name = "{cls.name}"']
     for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
         if field.default is dataclasses.MISSING:
-            parts.append(f"{field.name} = (needed: {field.type})")
+            kind = field.type.__name__ if isinstance(field.type, type) else field.type
+            parts.append(f"{field.name} = (needed: {kind})")
         elif field.default is not None:
             parts.append(f"{field.name} = {_toml(field.default)}")
     return f"{{ {', '.join(parts)} }}"

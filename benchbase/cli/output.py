@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchbase.cli import warn_of_broken_plugins
+
 if TYPE_CHECKING:
     from benchbase.interfaces import Report
     from benchbase.results import Results
@@ -33,6 +35,7 @@ def report_command(
     from benchbase.registry import registry
     from benchbase.results import load_results
 
+    warn_of_broken_plugins()
     loaded = load_results(results_folder(results), number)
     chosen = [registry().build("report", {"name": name}) for name in names]
     files = show_reports(loaded, chosen or installed_reports(), output)  # type: ignore[arg-type] # built as reports
@@ -45,12 +48,13 @@ def show_reports(
     """Show reports in the terminal and write them; return the files."""
     from rich.console import Console
 
-    from benchbase.api import by_suite, report
+    from benchbase.api import by_suite, report, report_errors
 
     console = Console()
     for part, _ in by_suite(results):
         for each in reports:
-            each.show(part, console)
+            with report_errors(each):
+                each.show(part, console)
     return report(results, output, reports)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,16 +105,26 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
     from benchbase.store import Store
 
     reports = installed_reports() if suite.reports is None else suite.reports
+    run = results.runs[0]
     with Store(results.folder) as store:
-        counts = count_by_status(store, results.runs[0])
+        counts = count_by_status(store, run)
     failures = _failures(results) if counts["failed"] else []
     if as_json:
-        files = report(results, reports=reports)
-        click.echo(json.dumps(_summary(suite, results, todo, dict(counts), failures, files)))
+        summary = {
+            "suite": suite.name,
+            "title": suite.title,
+            "run": run,
+            "results": str(results.folder),
+            "cells": dict(counts),
+            "chunks_computed": len(todo.tasks),
+            "failures": failures,
+            "files": [str(file) for file in report(results, reports=reports)],
+        }
+        click.echo(json.dumps(summary))
         return counts["failed"]
     files = show_reports(results, reports)
     cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    click.echo(f"run {results.runs[0]}: {cells}; {len(todo.tasks)} chunks computed")
+    click.echo(f"run {run}: {cells}; {len(todo.tasks)} chunks computed")
     say_where(files, results.folder)
     for failure in failures:
         click.echo(
@@ -130,23 +139,3 @@ def _failures(results: Results) -> list[dict[str, Any]]:
     failed = frame[frame["status"] == "failed"].drop_duplicates(["label", "message"])
     columns = ["label", "experiment", "pooling", "n_pools", "trial", "signal", "message"]
     return [dict(zip(columns, row, strict=True)) for row in failed[columns].astype(object).values]
-
-
-def _summary(
-    suite: Suite,
-    results: Results,
-    todo: Plan,
-    counts: dict[str, int],
-    failures: list[dict[str, Any]],
-    files: list[Path],
-) -> dict[str, Any]:
-    return {
-        "suite": suite.name,
-        "title": suite.title,
-        "run": results.runs[0],
-        "results": str(results.folder),
-        "cells": counts,
-        "chunks_computed": len(todo.tasks),
-        "failures": failures,
-        "files": [str(file) for file in files],
-    }

@@ -39,6 +39,7 @@ class Digits(ImageDataset):
     """
 
     name = "digits"
+    n_test = 510
     height = 8
     width = 8
     white = 16.0

@@ -54,6 +54,7 @@ class Mnist(ImageDataset):
     """
 
     name = "mnist"
+    n_test = 10_000
     height = 28
     width = 28
     white = 255.0

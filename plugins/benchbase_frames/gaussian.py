@@ -43,6 +43,12 @@ class Gaussian(benchbase.FrameDesign):
                 value = getattr(self, parameter)
                 raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
 
+    def check(self, n: int) -> None:
+        """Check that pools of orthogonal vectors fit into `n` dimensions."""
+        if self.pools != "drawn" and self.pool_size > n:
+            problem = f"must be at most the dimension {n} for {self.pools} pools"
+            raise benchbase.ParameterError("pool_size", f"{problem}, not {self.pool_size}")
+
     def build(self, n: int, train: Array | None, rng: np.random.Generator) -> benchbase.DenseFrame:
         """Draw a frame for signals of dimension `n`; `train` is not used.
 

@@ -6,7 +6,14 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase_poolings.projections import norm, onto_norm, onto_rectified, require_real, smallest
+from benchbase_poolings.projections import (
+    norm,
+    onto_norm,
+    onto_rectified,
+    require_real,
+    scaled,
+    smallest,
+)
 
 
 class LpPooling(benchbase.Pooling):
@@ -110,7 +117,7 @@ class LpPooling(benchbase.Pooling):
             zero = size <= limit
             c = np.where(zero[..., None, :], c.dtype.type(1), c)
             size[zero] = c.shape[-2] ** (1 / self.p)
-        return c * np.divide(b, size, out=size)[..., None, :]
+        return scaled(c, np.divide(b, size, out=size))
 
     def _rescale_excess(self, c: Array, b: Array) -> Array:
         rest = np.minimum(c, self._alpha(c))

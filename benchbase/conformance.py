@@ -1,0 +1,343 @@
+"""The checks that every plugin must pass, for the tests of plugins.
+
+Each function takes a component and raises `AssertionError` with one sentence at the first
+violation. Only a plugin's own tests import this module::
+
+    from benchbase.conformance import check_solver
+
+    def test_my_solver():
+        check_solver(MySolver(n_iter=500))
+
+Shapes: S signals, N dimension, K pools, L pool size, T training signals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchbase.cells import json_ready
+from benchbase.errors import ParameterError
+from benchbase.functions import solver_class
+from benchbase.interfaces import (
+    Array,
+    Component,
+    Dataset,
+    DenseFrame,
+    Frame,
+    FrameDesign,
+    Inverse,
+    Pooling,
+    Solver,
+)
+from benchbase.problem import Problem, relative_error
+from benchbase.streams import SignalRun, generator
+from benchbase.worker import recover
+
+BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
+"""The leading axes with which linear maps and poolings are tried."""
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Check a data set that has at least five test signals.
+
+    Shapes; finite values; the same from the same generator, and the first S of a longer draw;
+    as many as `n_test` and no more; training signals float32, no test signal among them; norm,
+    fingerprint and pictures.
+    """
+    _check_component(dataset, Dataset)
+
+    def draw(size: int) -> Array:
+        return np.asarray(dataset.test(size, generator(0, "test", 0)))
+
+    train, test = dataset.train(generator(0, "train")), draw(5)
+    _require(test.shape == (5, dataset.n), f"test(5, rng) has shape {test.shape}, not (5, N)")
+    _require(np.isfinite(test).all(), "test signals must be finite")
+    _require(_same(draw(2), test[:2]), "the first test signals of a longer draw must be the same")
+    _require(_same(draw(5), test), "the same generator must give the same test signals")
+    if dataset.n_test is not None:
+        most = draw(dataset.n_test).shape
+        _require(most == (dataset.n_test, dataset.n), f"test(n_test, rng) has shape {most}")
+        try:
+            more = draw(dataset.n_test + 1).shape
+        except ParameterError:
+            more = None
+        _require(more is None, "test() must raise ParameterError for more than n_test signals")
+    if dataset.signal_norm is not None:
+        gap = np.abs(np.linalg.norm(test, axis=1) / dataset.signal_norm - 1)
+        _require((gap < 1e-6).all(), "test signals must have the norm signal_norm")
+    if train is not None:
+        right = train.ndim == 2 and train.shape[1] == dataset.n and len(train) > 0
+        _require(right, f"train(rng) has shape {train.shape}, not (T, N)")
+        _require(train.dtype == np.float32, f"training signals are {train.dtype}, not float32")
+        _require(np.isfinite(train).all(), "training signals must be finite")
+        for signal in test.astype(np.float32):
+            leaked = (train == signal).all(axis=1).any()
+            _require(not leaked, "a test signal is among the training signals")
+        again = dataset.train(generator(0, "train"))
+        _require(_same(again, train), "the same generator must give the same training signals")
+    _require(isinstance(dataset.fingerprint(), str), "fingerprint() must return a str")
+    for batch in BATCHES:
+        picture = dataset.picture(np.broadcast_to(test[0], (*batch, dataset.n)))
+        if picture is not None:
+            right = picture.ndim == len(batch) + 2 and picture.shape[:-2] == batch
+            _require(right, f"picture() of {(*batch, dataset.n)} has shape {picture.shape}")
+
+
+def check_frame(design: FrameDesign, n: int = 16) -> None:
+    """Check a recipe for frames, and the frame that it builds for signals of dimension `n`.
+
+    Sizes; the same from the same generator; `analyse`, `adjoint` and `least_squares` with any
+    batch axes, their precision and their inputs; the adjoint is one; least squares are least and
+    shortest, so that after the analysis they project onto the row space; vectors, if formed.
+    """
+    _check_component(design, FrameDesign)
+    design.check(n)
+    train = np.random.default_rng(1).standard_normal((200, n)).astype(np.float32)
+    train.flags.writeable = False
+    frame, again = (design.build(n, train, generator(0, "frame", 0, 0)) for _ in range(2))
+    _require(isinstance(frame, Frame), f"build() must return a Frame, not {frame!r}")
+    _require(frame.n == n, f"the frame's n is {frame.n}, not {n}")
+    for size in ("n_pools", "pool_size"):
+        wanted, found = getattr(design, size, None), getattr(frame, size)
+        _require(wanted in (None, found), f"the frame's {size} is {found}, not {wanted}")
+    x = np.random.default_rng(0).standard_normal(n)
+    same = _same(frame.analyse(x), again.analyse(x))
+    _require(same, "the same generator must give the same frame")
+    for batch in BATCHES:
+        _check_linear_maps(frame, batch)
+    with suppress(NotImplementedError):
+        vectors = frame.dense()
+        wanted = (frame.n_pools, frame.pool_size, n)
+        _require(vectors.shape == wanted, f"dense() has shape {vectors.shape}, not {wanted}")
+        same = _near(np.einsum("kln,n->lk", vectors, x), frame.analyse(x))
+        _require(same, "dense() must hold the vectors that analyse() uses")
+        _require(not vectors.flags.writeable, "dense() must return a read-only array")
+
+
+def _check_linear_maps(frame: Frame, batch: tuple[int, ...]) -> None:
+    # The signals of a complex frame are real: inner products and maps back may keep real parts.
+    rng = np.random.default_rng(0)
+    shape = (*batch, frame.pool_size, frame.n_pools)
+    x, y = rng.standard_normal((2, *batch, frame.n))
+    c = rng.standard_normal(shape)
+    if frame.is_complex:
+        c = c + 1j * rng.standard_normal(shape)
+    for kind in (np.float32, np.float64):
+        many = c.astype(np.result_type(kind, np.complex64) if frame.is_complex else kind)
+        _check_map("analyse", frame.analyse, (x.astype(kind),), shape, {many.dtype})
+        kinds = {many.dtype, np.dtype(kind)}
+        _check_map("adjoint", frame.adjoint, (many,), x.shape, kinds)
+        _check_map("least_squares", frame.least_squares, (many,), x.shape, kinds)
+    same = _near(_inner(frame.analyse(x), c), _inner(x, frame.adjoint(c)))
+    _require(same, "adjoint() is not the adjoint: <F x, c> is not <x, F* c>")
+    solution = frame.least_squares(c)
+    left = _inner(frame.analyse(y), c - frame.analyse(solution)) / _inner(c, c) ** 0.5
+    _require(_near(left, np.zeros(())), "least_squares() is not: F* (c - F x) is not zero")
+    px, py, again = (frame.least_squares(frame.analyse(z)) for z in (x, y, solution))
+    least = _near(_inner(px, y), _inner(x, py)) and _near(again, solution)
+    _require(least, "least_squares() is not the shortest: its result leaves the row space")
+
+
+def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> None:
+    """Check a pooling operator on pools of a given number and size.
+
+    `P`, `rescale` and `project` with any batch axes, their precision and inputs, finite also at
+    zero; `even` and `nonnegative`; coefficients that fit already stay where they are; `project`
+    fits, a second time too, and no farther away than anything else; `rescale` and `known`.
+    """
+    _check_component(pooling, Pooling)
+    pooling.check(n_pools, pool_size)
+    rng = np.random.default_rng(0)
+    for batch in BATCHES:
+        shape = (*batch, pool_size, n_pools)
+        for kind in (np.float32, np.float64):
+            c, other = rng.standard_normal((2, *shape)).astype(kind)
+            kinds = {c.dtype}
+            _check_map("P", pooling, (c,), (*batch, n_pools), kinds)
+            b = pooling(other)
+            zero = (c, np.zeros_like(b))
+            for pair in [(c, b), (np.zeros_like(c), b), *([zero] if pooling.nonnegative else [])]:
+                rescaled = _check_map("rescale", pooling.rescale, pair, shape, kinds)
+                _check_map("project", pooling.project, pair, shape, kinds)
+                known = pooling.known(*pair)
+                if known is not None:
+                    right = known.shape == shape and known.dtype == np.bool_
+                    _require(right, f"known() must be None or bool of shape {shape}")
+                    kept = _same(rescaled[~known], pair[0][~known])
+                    _require(kept, "rescale() must keep the coefficients that are not known()")
+        _check_values(pooling, c, other)
+    # Many pools, so that an odd pooling does not pass for an even one by chance.
+    c = rng.standard_normal((50, pool_size, n_pools))
+    even = _near(pooling(-c), pooling(c))
+    _require(even == pooling.even, f"even is {pooling.even}, but P(-c) = P(c) is {even}")
+    sign = not pooling.nonnegative or (pooling(c) >= 0).all()
+    _require(sign, "nonnegative is true, but P(c) is not")
+
+
+def _check_values(pooling: Pooling, c: Array, other: Array) -> None:
+    b = pooling(other)
+    for name in ("rescale", "project"):
+        stays = _near(getattr(pooling, name)(c, pooling(c)), c)
+        _require(stays, f"{name}() must keep coefficients that have the values b already")
+    nearest = pooling.project(c, b)
+    _require(_near(pooling(nearest), b), "project() gives coefficients without the values b")
+    _require(_near(pooling.project(nearest, b), nearest), "project() twice is not project()")
+    for rival in (pooling.rescale(c, b), other):
+        fits = np.isclose(pooling(rival), b, rtol=1e-9, atol=1e-12)
+        gain = np.linalg.norm(nearest - c, axis=-2) - np.linalg.norm(rival - c, axis=-2)
+        _require(not (fits & (gain > 1e-9)).any(), "project() does not give the nearest")
+
+
+def check_solver(solver: Any, problem: Problem | None = None) -> None:
+    """Check a solver, or a function that is marked with `benchbase.solver`.
+
+    `unsupported` on problems of all kinds; shapes; finite estimates; what is given is left alone;
+    the same from the same seed, a second time too; a signal alone is recovered as in a batch, to
+    1e-6 up to what the measurements cannot tell; NumPy's global random state stays as it is.
+
+    `problem` is one that the solver solves with ease; by default the Euclidean norms of 30 pairs
+    of Gaussian vectors in five dimensions, with training signals.
+    """
+    solver = solver if isinstance(solver, Solver) else solver_class(solver)()
+    _check_component(solver, Solver)
+    whole = solver.chunk is None or solver.chunk >= 1
+    _require(whole, f"chunk must be None or at least 1, not {solver.chunk}")
+    names = isinstance(solver.requires, tuple) and all(isinstance(m, str) for m in solver.requires)
+    _require(names, f"requires must be a tuple of module names, not {solver.requires!r}")
+    problem = _easy_problem() if problem is None else problem
+    before = str(np.random.get_state())  # noqa: NPY002 # what solvers must leave alone
+    for each in (*_other_problems(problem), problem):
+        with _told("unsupported()"):
+            reason = solver.unsupported(each)
+        right = reason is None or (isinstance(reason, str) and reason != "")
+        _require(right, f"unsupported() must return None or a reason, not {reason!r}")
+    _require(reason is None, f"the problem must be one that the solver supports: {reason}")
+    _check_recoveries(solver, problem)
+    after = str(np.random.get_state())  # noqa: NPY002 # as above
+    _require(
+        after == before, "random numbers must come from the run, not from NumPy's global state"
+    )
+
+
+def _check_recoveries(solver: Solver, problem: Problem) -> None:
+    b = problem.measure(np.random.default_rng(2).standard_normal((4, problem.frame.n)))
+    b.flags.writeable = False
+    untouched = b.copy()
+
+    def solve(inverse: Inverse, signals: range) -> Array:
+        run = SignalRun(0, [(0, signal) for signal in signals])
+        given = b[signals.start : signals.stop]
+        with _told("the solver"):
+            x = np.asarray(recover(inverse, given, run, problem.frame.n).x)
+        _require(_same(b, untouched), "the solver must leave the measurements alone")
+        _require(np.isfinite(x).all(), "the solver gives estimates that are not finite")
+        return x
+
+    with _told("prepare()"):
+        inverse, other = solver.prepare(problem), solver.prepare(problem)
+    x = solve(inverse, range(4))
+    _require(_same(solve(other, range(4)), x), "the same seed must give the same result")
+    again = _same(solve(inverse, range(4)), x)
+    _require(again, "a prepared solver must give the same result when it is used again")
+    for signal in range(4):
+        alone = solve(inverse, range(signal, signal + 1))[0]
+        gap = relative_error(alone, x[signal], problem.ambiguity)
+        told = f"a signal alone must be recovered as in a batch, not {gap:.1e} apart"
+        _require(gap <= 1e-6, told)
+
+
+class _EuclideanNorm(Pooling):
+    """The Euclidean norm of each pool; the core knows no plugin's pooling."""
+
+    name = "euclidean"
+    even, nonnegative, p = True, True, 2.0
+
+    def __call__(self, c: Array) -> Array:
+        size: Array = np.linalg.norm(c, axis=-2)
+        return size
+
+    def rescale(self, c: Array, b: Array) -> Array:
+        scaled: Array = c * (b / np.maximum(self(c), np.finfo(float).tiny))[..., None, :]
+        return scaled
+
+    project = rescale
+
+
+class _Implicit(DenseFrame):
+    """A frame that never forms its vectors."""
+
+    def dense(self) -> Array:
+        raise NotImplementedError
+
+
+def _easy_problem() -> Problem:
+    rng = np.random.default_rng(3)
+    training = rng.standard_normal((64, 5)).astype(np.float32)
+    training.flags.writeable = False
+    return Problem(DenseFrame(rng.standard_normal((30, 2, 5))), _EuclideanNorm(), training)
+
+
+def _other_problems(problem: Problem) -> Iterator[Problem]:
+    """Yield problems that a solver may refuse, but not choke on."""
+    yield replace(problem, training=None)
+    vectors = np.random.default_rng(3).standard_normal((9, 2, problem.frame.n))
+    for frame in (DenseFrame(vectors[:1]), _Implicit(vectors), DenseFrame(vectors * 1j)):
+        with suppress(ParameterError):  # a threshold for each coefficient
+            yield replace(problem, frame=frame)
+
+
+def _check_component(component: Any, kind: type[Component]) -> None:
+    _require(isinstance(component, kind), f"{component!r} is no benchbase.{kind.__name__}")
+    _require(bool(component.name), f"{type(component).__qualname__} has no name")
+    with _told("spec(), or hash(),"):  # of parameters that are no plain data
+        json.dumps(json_ready(component.spec()), allow_nan=False)
+        hash(component)
+
+
+def _check_map(
+    name: str, f: Callable[..., Array], given: tuple[Array, ...], shape: Any, kinds: set[Any]
+) -> Array:
+    """Check the shape and precision of f(*given), and that it is finite and changes nothing."""
+    before = [argument.copy() for argument in given]
+    result = f(*given)
+    what = f"{name}() of {' and '.join(str(argument.shape) for argument in given)}"
+    _require(result.shape == shape, f"{what} has shape {result.shape}, not {shape}")
+    _require(result.dtype in kinds, f"{name}() of {given[0].dtype} is {result.dtype}")
+    _require(np.isfinite(result).all(), f"{what} is not finite")
+    _require(all(map(_same, given, before)), f"{name}() must not change its arguments")
+    return result
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Say what raised."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{name} raises {type(error).__name__}: {error}") from error
+
+
+def _require(condition: Any, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.array_equal(a, b)
+
+
+def _near(a: Array, b: Array) -> bool:
+    """Whether two arrays are the same to what rounding and bad conditioning leave."""
+    size = np.linalg.norm(a) + np.linalg.norm(b) + 1.0
+    return bool(np.linalg.norm(a - b) <= 1e-7 * size)
+
+
+def _inner(a: Array, b: Array) -> Array:
+    """Return the real inner product over all axes."""
+    return np.asarray(np.vdot(a, b).real)

@@ -1,0 +1,124 @@
+"""The statistics of results: a row a signal in, a row a problem, solver and number of pools out.
+
+The rules, for every number that a report shows:
+
+- A signal counts with its squared cosine only if its status is "done" and the score is finite. Any
+  other outcome counts as a squared cosine of 0.
+- "unsupported" is left out and counted apart; so is "pending".
+- The signals of one trial share a frame, so they are no independent sample. Over T ≥ 2 trials the
+  standard error is s/√T, with s the standard deviation (T − 1) of the trials' means. One trial
+  tells nothing of other frames: its standard error is s/√S over its S signals, for this frame only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXACT = 0.99
+"""A squared cosine above this is a recovery that the paper calls exact."""
+
+STATISTICS = {
+    "signals": "signals with an outcome, failed ones included",
+    "trials": "trials (each with its own frame) that they come from",
+    "mean_squared_cosine": "mean of the trials' means; once all ran, that of all signals",
+    "standard_error": "its standard error, clustered by trial; NaN for a single signal",
+    "exact_share": f"share of signals with a squared cosine above {EXACT}, mean of the trials'",
+    "seconds": "mean seconds a signal, start and solution, without preparation",
+    "failed": "signals without a finite estimate, counted as 0",
+    "unsupported": "signals that the solver does not apply to, left out",
+    "pending": "signals without an outcome yet, left out",
+    "message": "why signals failed or are unsupported",
+}
+"""The columns that `summarise` adds to those that name a cell, and what they hold."""
+
+_SETTING = ("suite", "experiment", "dataset", "n", "frame", "pool_size")
+_POOLING = ("pooling", "p", "rectified")
+
+
+def setting_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that tell experiments, data sets and recipes of frames apart."""
+    return [*_SETTING, *_parameters(frame, "dataset."), *_parameters(frame, "frame.")]
+
+
+def problem_columns(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that tell problems apart, their number of pools aside."""
+    return [*setting_columns(frame), *_POOLING, *_parameters(frame, "pooling.")]
+
+
+def _parameters(frame: pd.DataFrame, part: str) -> list[str]:
+    return [c for c in frame.columns if c.startswith(part) and c != "frame.n_pools"]
+
+
+def split(table: pd.DataFrame, columns: list[str]) -> list[pd.DataFrame]:
+    """Split a table by the values of columns, in order of first appearance."""
+    return [part for _, part in table.groupby(columns, dropna=False, sort=False)]
+
+
+def summarise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Work out the statistics of every problem, solver and number of pools.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `benchbase.Results.frame`. Where several runs hold the same trial of a problem,
+        solver and number of points, the latest run counts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each combination of `problem_columns`, ``label``, ``n_pools`` and ``points``,
+        in order of first appearance, with the columns of `STATISTICS`. Mean, standard error,
+        exact share and seconds are NaN where nothing was computed.
+    """
+    import pandas as pd
+
+    keys = [*problem_columns(frame), "label", "n_pools", "points"]
+    frame = frame.assign(cell=frame.groupby(keys, dropna=False, sort=False).ngroup())
+    cells = frame.drop_duplicates("cell").set_index("cell")[keys]
+    newest = frame.groupby(["cell", "seed", "trial"])["run"].transform("max")
+    frame = _scored(frame[frame["run"] == newest])
+
+    signals = frame.groupby("cell")
+    trials = frame.groupby(["cell", "seed", "trial"])[["score", "exact"]].mean().groupby("cell")
+    n_signals, n_trials = signals["score"].count(), trials["score"].count()
+    between: pd.Series[float] = trials["score"].std() / np.sqrt(n_trials)
+    within: pd.Series[float] = signals["score"].std() / np.sqrt(n_signals)
+    statistics = {
+        "signals": n_signals,
+        "trials": n_trials,
+        "mean_squared_cosine": trials["score"].mean(),
+        "standard_error": between.where(n_trials > 1, within),
+        "exact_share": trials["exact"].mean(),
+        "seconds": signals["seconds"].mean(),
+        "failed": signals["lost"].sum(),
+        "unsupported": signals["unsupported"].sum(),
+        "pending": signals["pending"].sum(),
+        "message": signals["mishap"].agg(_together),
+    }
+    return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
+
+
+def _scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add what the statistics are made of; `score` and `exact` are NaN for what is left out."""
+    unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
+    ran = ~(unsupported | pending)
+    found = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
+    score = frame["squared_cosine"].where(found, 0.0).where(ran)
+    return frame.assign(
+        score=score,
+        exact=(score > EXACT).astype("float64").where(ran),
+        seconds=frame["init_seconds"] + frame["solve_seconds"],
+        lost=ran & ~found,
+        unsupported=unsupported,
+        pending=pending,
+        mishap=frame["message"].where(unsupported | (ran & ~found), ""),
+    )
+
+
+def _together(messages: pd.Series[str]) -> str:
+    return "; ".join(message for message in messages.unique() if message)

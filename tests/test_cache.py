@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+
+from benchbase import Array, cache_folder, cached
+
+Start = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("BENCHBASE_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def start() -> Start:
+    """Return what runs a script in a process of its own, which ends when its input does."""
+
+    def run(script: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    return run
+
+
+def entries(place: Path) -> list[str]:
+    return sorted(entry.name for entry in place.iterdir() if entry.is_dir())
+
+
+def never() -> dict[str, Array]:
+    raise AssertionError("built again")
+
+
+def test_what_is_built_is_found_again(place: Path) -> None:
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([1, 2], dtype=np.int32)}
+    for found in (cached("thing 1", lambda: arrays), cached("thing 1", never)):
+        assert sorted(found) == ["a", "b"]
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(found[name], array)
+            assert found[name].dtype == array.dtype
+    assert len(entries(place)) == 1
+
+
+def test_arrays_are_mapped_and_read_only() -> None:
+    found = cached("thing", lambda: {"a": np.zeros(3)})["a"]
+    assert isinstance(found, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
+
+
+def test_keys_that_differ_anywhere_are_apart(place: Path) -> None:
+    keys = ["thing 1", "thing 2", "thing  1", "other 1", "x" * 50 + " 1", "x" * 50 + " 2"]
+    for number, key in enumerate(keys):
+        cached(key, lambda number=number: {"a": np.array([number])})  # type: ignore[misc] # a default binds it now
+    assert [int(cached(key, never)["a"][0]) for key in keys] == list(range(len(keys)))
+    assert len(entries(place)) == len(keys)
+
+
+def test_the_folder_is_named_for_people_whatever_the_key(place: Path) -> None:
+    cached("train-../ä b/c", lambda: {"a": np.zeros(1)})
+    (name,) = entries(place)
+    assert name.startswith("train-")
+    assert (place / name).resolve().parent == place.resolve()
+
+
+def test_no_arrays_and_empty_arrays_are_kept_too() -> None:
+    assert cached("nothing", dict) == {}
+    assert cached("nothing", never) == {}
+    cached("empty", lambda: {"a": np.empty((0, 3), np.float32)})
+    assert cached("empty", never)["a"].shape == (0, 3)
+
+
+def test_what_cannot_be_built_leaves_nothing(place: Path) -> None:
+    def half() -> dict[str, Array]:
+        return {"a": np.zeros(3), "b": Unsaveable()}  # type: ignore[dict-item] # what is tested
+
+    def fail() -> dict[str, Array]:
+        raise ZeroDivisionError
+
+    for build in (half, fail):
+        with pytest.raises(ZeroDivisionError):
+            cached("thing", build)
+        assert entries(place) == []
+    assert cached("thing", lambda: {"a": np.ones(1)})["a"] == 1
+
+
+class Unsaveable:
+    def __array__(self, dtype: object = None, copy: object = None) -> Array:
+        raise ZeroDivisionError
+
+
+STALLS = """
+    import sys
+    import numpy as np
+    from benchbase import cached
+
+    def stall():
+        print("stalled", flush=True)
+        sys.stdin.read()
+
+    class Slow:
+        def __array__(self, dtype=None, copy=None):
+            stall()
+
+    def build():
+        {during_build}
+        return {{"a": np.ones(1000), "b": Slow()}}
+
+    cached("thing", build)
+"""
+
+
+@pytest.mark.parametrize("during_build", ["stall()", "pass"], ids=["building", "writing"])
+def test_a_killed_process_leaves_nothing_half_done(start: Start, during_build: str) -> None:
+    with start(STALLS.format(during_build=during_build)) as process:
+        assert output(process).readline() == "stalled\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    found = cached("thing", lambda: {"a": np.full(3, 7.0)})
+    assert list(found) == ["a"]
+    assert found["a"].tolist() == [7, 7, 7]
+
+
+def test_two_processes_build_once(start: Start, place: Path) -> None:
+    script = """
+        import os, sys, time
+        import numpy as np
+        from benchbase import cached
+
+        def build():
+            with open(os.environ["BENCHBASE_CACHE"] + "/log", "a") as log:
+                log.write("built\\n")
+            time.sleep(0.3)
+            return {"a": np.arange(1000.0)}
+
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(cached("thing", build)["a"].sum(), flush=True)
+    """
+    with start(script) as one, start(script) as two:
+        for process in (one, two):
+            assert output(process).readline() == "ready\n"
+        for process in (one, two):
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert [output(process).readline() for process in (one, two)] == ["499500.0\n"] * 2
+    assert (place / "log").read_text() == "built\n"
+
+
+def output(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def test_the_folder_is_that_of_the_environment_or_the_user_s(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cache_folder() == place
+    for empty in ("", None):
+        if empty is None:
+            monkeypatch.delenv("BENCHBASE_CACHE")
+        else:
+            monkeypatch.setenv("BENCHBASE_CACHE", empty)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(place / "xdg"))
+        monkeypatch.setenv("HOME", str(place / "home"))
+        assert cache_folder().name == "benchbase"
+        assert cache_folder().is_relative_to(place)

@@ -1,0 +1,380 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import benchbase
+from benchbase.cells import Cell, json_ready, make_cells
+from benchbase.experiment import Extra
+from benchbase.registry import Registry
+from benchbase.suite import load_suite
+
+KEYS = ("train_key", "signals_key", "problem_key", "key")
+
+SUITE = """
+title = "a title"
+seed = 3
+trials = 2
+points = 7
+
+[dataset]
+name = "digits"
+components = 5
+
+[frame]
+name = "gaussian"
+n_pools = 6
+
+[pooling]
+name = "lp"
+p = 2
+
+[[solver]]
+name = "altmin"
+n_iter = 20
+init = { name = "knn", q = 4 }
+"""
+
+
+@pytest.fixture(scope="module")
+def known() -> Registry:
+    loaded = Registry()
+    loaded.load_installed()
+    return loaded
+
+
+def expand(text: str, known: Registry, folder: Path, extras: list[Any] | None = None) -> list[Cell]:
+    file = folder / "suite.toml"
+    file.write_text(text)
+    added = [Extra(spec, "test") for spec in extras or []]
+    return make_cells(load_suite(file, known, (), added))
+
+
+def edited(*changes: str) -> str:
+    """Return the suite with lines ``old -> new``."""
+    text = SUITE
+    for change in changes:
+        old, new = change.split(" -> ")
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def keys(cells: list[Cell], *names: str) -> list[tuple[str, ...]]:
+    return [tuple(getattr(cell, name) for name in names or KEYS) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "p = 2 -> p = 2.0",
+        "n_iter = 20 -> n_iter = 20\ntol = 1e-8",
+        "n_iter = 20 -> n_iter = 20\ntol = 0.00000001",
+        'n_iter = 20 -> n_iter = 20\nrectified_update = "rows"',
+        'name = "lp" -> name = "lp"\nrectified = false\nthreshold = 0',
+        "n_pools = 6 -> n_pools = 6\npool_size = 2",
+        "components = 5 -> components = 5\ncentred = false",
+        'title = "a title" -> title = "another title"',
+        'name = "altmin" -> name = "altmin"\nlabel = "mine"',
+        'init = { name = "knn", q = 4 } -> init = { q = 4, name = "knn" }',
+        'name = "altmin"\nn_iter = 20 -> n_iter = 20\nname = "altmin"',
+        'name = "altmin" -> name = "altmin"\npoints = 7',
+        'name = "altmin" -> name = "altmin"\npoints = 100',
+    ],
+)
+def test_what_changes_no_number_changes_no_key(
+    change: str, known: Registry, tmp_path: Path
+) -> None:
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert keys(expand(edited(change), known, other)) == keys(expand(SUITE, known, tmp_path))
+
+
+def test_the_form_of_a_suite_changes_no_key(known: Registry, tmp_path: Path) -> None:
+    cells = expand(SUITE, known, tmp_path)
+    grid = edited("n_pools = 6 -> ", '\n[pooling]\nname = "lp"\np = 2\n -> ')
+    grid += '[grid]\nframe.n_pools = [6]\npooling = [{ name = "lp", p = 2 }]\n'
+    assert keys(expand(grid, known, tmp_path)) == keys(cells)
+    blocks = SUITE + "[[experiment]]\ntitle = 'a'\n[[experiment]]\ntitle = 'b'\nseed = 4\n"
+    assert keys(expand(blocks, known, tmp_path))[:2] == keys(cells)
+
+
+CHANGES = [
+    ("seed = 3 -> seed = 4", KEYS),
+    ("components = 5 -> components = 6", KEYS),
+    ("components = 5 -> components = 5\ncentred = true", KEYS),
+    ('name = "digits"\ncomponents = 5 -> name = "gaussian"\nn = 5', KEYS),
+    ("points = 7 -> points = 8", KEYS[1:]),
+    ('name = "altmin" -> name = "altmin"\npoints = 6', KEYS[1:]),
+    ("n_pools = 6 -> n_pools = 7", KEYS[2:]),
+    ("n_pools = 6 -> n_pools = 6\npool_size = 3", KEYS[2:]),
+    ('n_pools = 6 -> n_pools = 6\npools = "drawn"', KEYS[2:]),
+    ("p = 2 -> p = 1", KEYS[2:]),
+    ("p = 2 -> p = inf", KEYS[2:]),
+    ("p = 2 -> p = 2\nrectified = true", KEYS[2:]),
+    ("p = 2 -> p = 2\nrectified = true\nthreshold = 0.5", KEYS[2:]),
+    ("p = 2 -> p = 2\nrectified = true\nthreshold = [0.5,0,0,0,0,0,0,0,0,0,0,0]", KEYS[2:]),
+    ("n_iter = 20 -> n_iter = 21", KEYS[3:]),
+    ("n_iter = 20 -> n_iter = 20\ntol = 1e-9", KEYS[3:]),
+    ('n_iter = 20 -> n_iter = 20\nrectified_update = "keep"', KEYS[3:]),
+    ("q = 4 -> q = 5", KEYS[3:]),
+    ('init = { name = "knn", q = 4 } -> ', KEYS[3:]),
+    ('init = { name = "knn", q = 4 } -> init = { name = "mean" }', KEYS[3:]),
+    (
+        'name = "altmin"\nn_iter = 20\ninit = { name = "knn", q = 4 } -> name = "knn"\nq = 4',
+        KEYS[3:],
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "changed"), CHANGES, ids=[change for change, _ in CHANGES])
+def test_what_changes_a_number_changes_its_keys_and_no_others(
+    change: str, changed: tuple[str, ...], known: Registry, tmp_path: Path
+) -> None:
+    before, after = expand(SUITE, known, tmp_path), expand(edited(change), known, tmp_path)
+    assert len(before) == len(after) == 2
+    for old, new in zip(before, after, strict=True):
+        differ = tuple(name for name in KEYS if getattr(old, name) != getattr(new, name))
+        assert differ == changed
+
+
+def test_all_these_keys_differ(known: Registry, tmp_path: Path) -> None:
+    found = [expand(SUITE, known, tmp_path)]
+    found += [expand(edited(change), known, tmp_path) for change, _ in CHANGES]
+    every = [key for cells in found for key in keys(cells, "key")]
+    assert len(set(every)) == len(every) == 2 * len(found)
+
+
+def test_trials_and_axes_share_what_they_can(known: Registry, tmp_path: Path) -> None:
+    text = edited("n_pools = 6 -> ") + "[grid]\nframe.n_pools = [6, 7]\n"
+    cells = expand(text, known, tmp_path)
+    assert [(cell.frame.spec()["n_pools"], cell.trial) for cell in cells] == [
+        (6, 0), (6, 1), (7, 0), (7, 1),
+    ]  # fmt: skip # a table
+    assert len({cell.train_key for cell in cells}) == 1
+    assert len({cell.signals_key for cell in cells}) == 2
+    assert cells[0].signals_key == cells[2].signals_key
+    assert len({cell.problem_key for cell in cells}) == len({cell.key for cell in cells}) == 4
+
+
+def test_an_edit_of_the_core_changes_all_keys(
+    known: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Streams and rounding are the core's: stored signals and cached training data depend on it.
+    before = expand(SUITE, known, tmp_path)
+    monkeypatch.setattr("benchbase.cells.core_digest", lambda: "another")
+    after = expand(SUITE, known, tmp_path)
+    for name in KEYS:
+        assert getattr(before[0], name) != getattr(after[0], name), name
+
+
+PLUGIN = """
+import os
+import numpy as np
+import benchbase
+
+class Files(benchbase.Dataset):
+    name = "files"
+    n: int = 5
+    def fingerprint(self): return os.environ["FINGERPRINT"]
+    def test(self, size, rng): return rng.standard_normal((size, 5))
+
+class Typed(benchbase.Solver):
+    name = "typed"
+    value: bool | int | float | str | tuple[int, ...] | None
+    def prepare(self, problem): raise NotImplementedError
+
+class Twin(Typed):
+    name = "twin"
+
+class Slow(Typed):
+    name = "slow"
+    chunk = 3
+    value: bool = True
+    inner: benchbase.Solver | None = None
+
+@benchbase.hookimpl
+def register_datasets(register): register(Files)
+
+@benchbase.hookimpl
+def register_solvers(register): register(Typed); register(Twin); register(Slow)
+"""
+
+
+@pytest.fixture
+def plugged(tmp_path: Path) -> Registry:
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN)
+    loaded = Registry()
+    loaded.load_installed()
+    loaded.load_file(file)
+    return loaded
+
+
+def test_the_fingerprint_of_files_is_in_the_keys(
+    plugged: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = edited('name = "digits"\ncomponents = 5 -> name = "files"')
+    found = []
+    for fingerprint in ("one", "two", "one"):
+        monkeypatch.setenv("FINGERPRINT", fingerprint)
+        found.append(keys(expand(text, plugged, tmp_path))[0])
+    assert found[0] == found[2]
+    assert all(a != b for a, b in zip(found[0], found[1], strict=True))
+
+
+def test_values_of_other_types_have_other_keys(plugged: Registry, tmp_path: Path) -> None:
+    values = [True, 1, 1.5, "1", "true", [1], [1, 1], [], 0, False, ""]
+    solvers = [{"name": "typed", "value": value} for value in values]
+    cells = expand(edited("trials = 2 -> trials = 1"), plugged, tmp_path, solvers)
+    assert len({cell.key for cell in cells}) == len(values) + 1
+
+
+def test_components_of_other_names_have_other_keys(plugged: Registry, tmp_path: Path) -> None:
+    solvers = [{"name": name, "value": 1} for name in ("typed", "twin")]
+    cells = expand(edited("trials = 2 -> trials = 1"), plugged, tmp_path, solvers)
+    assert len({cell.key for cell in cells}) == 3
+
+
+@pytest.mark.parametrize("tol", [1e-9, 0.0, 0], ids=repr)
+def test_a_solver_object_has_the_key_of_its_spec(
+    tol: float, plugged: Registry, tmp_path: Path
+) -> None:
+    text = edited("trials = 2 -> trials = 1", 'name = "altmin" -> name = "altmin"\nlabel = "own"')
+    altmin: Any = plugged.classes["solver"]["altmin"]
+    by_object = expand(text, plugged, tmp_path, [altmin(n_iter=5, tol=tol)])
+    spec = {"name": "altmin", "n_iter": 5, "tol": tol}
+    assert keys(by_object) == keys(expand(text, plugged, tmp_path, [spec]))
+
+
+def test_a_plugin_file_s_own_cells_change_with_it(plugged: Registry, tmp_path: Path) -> None:
+    extras = [{"name": "typed", "value": 1}]
+    before = keys(expand(SUITE, plugged, tmp_path, extras), "key")
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN + "# changed\n")
+    plugged.load_file(file)
+    after = keys(expand(SUITE, plugged, tmp_path, extras), "key")
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False]
+
+
+def notebook_class() -> type[benchbase.Solver]:
+    body = {"name": "scratch", "prepare": lambda self, problem: None, "__module__": "__main__"}
+    return type("Scratch", (benchbase.Solver,), body)
+
+
+def test_notebook_classes_never_share_a_key(known: Registry, tmp_path: Path) -> None:
+    fresh = Registry()
+    fresh.load_installed()
+    fresh.add(notebook_class())
+    spec = {"name": "scratch"}
+    nested = {"name": "altmin", "label": "nested", "init": spec}
+    first, second = (keys(expand(SUITE, fresh, tmp_path, [spec, nested]), "key") for _ in range(2))
+    same = [a == b for a, b in zip(first, second, strict=True)]
+    assert same == [True, True, False, False, False, False]
+    assert len({*first, *second}) == 10
+
+
+def test_an_edited_helper_module_changes_exactly_its_cells(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(edited("trials = 2 -> trials = 1"))
+    for name in ("one", "two"):
+        package = tmp_path / f"plugin_{name}"
+        package.mkdir()
+        (package / "__init__.py").write_text(
+            textwrap.dedent(f"""
+            import benchbase
+            from plugin_{name}.helper import STEPS
+
+            class Mine(benchbase.Solver):
+                name = "{name}"
+                inner: benchbase.Solver | None = None
+                def prepare(self, problem): raise NotImplementedError
+
+            @benchbase.hookimpl
+            def register_solvers(register): register(Mine)
+            """)
+        )
+        (package / "helper.py").write_text("STEPS = 1\n")
+        facts = tmp_path / f"plugin_{name}-1.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 1\n")
+        (facts / "entry_points.txt").write_text(f"[benchbase]\nmy_{name} = plugin_{name}\n")
+
+    def found() -> dict[str, str]:
+        script = """
+            import json
+            from pathlib import Path
+            from benchbase.cells import make_cells
+            from benchbase.experiment import Extra
+            from benchbase.registry import registry
+            from benchbase.suite import load_suite
+            one, two = {"name": "one"}, {"name": "two"}
+            specs = [one, two, two | {"inner": one, "label": "two of one"}]
+            suite = load_suite(Path("suite.toml"), registry(), (), [Extra(s, "") for s in specs])
+            print(json.dumps({cell.label: cell.key for cell in make_cells(suite)}))
+        """
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", textwrap.dedent(script)],
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        labels: dict[str, str] = json.loads(done.stdout)
+        return labels
+
+    before, same = found(), found()
+    assert before == same
+    (tmp_path / "plugin_one" / "helper.py").write_text("STEPS = 2\n")
+    after = found()
+    changed = {label for label in before if before[label] != after[label]}
+    assert changed == {"one", "two of one"}
+    assert len(before) == 4
+
+
+@pytest.mark.parametrize(
+    ("spec", "starts"),
+    [
+        ({"name": "slow"}, [0, 3, 6]),
+        ({"name": "altmin", "init": {"name": "slow"}}, [0, 3, 6]),
+        ({"name": "slow", "points": 2}, [0]),
+        ({"name": "slow", "points": 3}, [0]),
+        ({"name": "altmin", "n_iter": 1}, [0]),
+    ],
+)
+def test_tasks_are_the_chunks_of_the_neediest_solver(
+    spec: dict[str, Any], starts: list[int], plugged: Registry, tmp_path: Path
+) -> None:
+    cell = expand(SUITE, plugged, tmp_path, [spec])[2]
+    tasks = list(cell.tasks(["a.py"]))
+    assert [task["start"] for task in tasks] == starts
+    assert [task["stop"] for task in tasks] == [*starts[1:], cell.points]
+    for task in tasks:
+        assert (task["key"], task["trial"], task["points"]) == (cell.key, 0, cell.points)
+        assert task["plugins"] == ["a.py"]
+        assert json.loads(json.dumps(task)) == task
+        for kind in ("dataset", "frame", "pooling", "solver"):
+            assert plugged.build(kind, task[kind]) == getattr(cell, kind)
+
+
+def test_facts_are_fit_for_json(known: Registry, tmp_path: Path) -> None:
+    cell = expand(edited("p = 2 -> p = inf"), known, tmp_path)[0]
+    facts = cell.facts()
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["p"] == facts["pooling"]["p"] == "inf"
+    assert facts["solver"]["init"] == {"name": "knn", "q": 4}
+
+
+def test_infinity_in_json() -> None:
+    data = {"a": [1.5, float("inf"), (float("-inf"),)], "b": {"c": np.inf}, "d": None, "e": True}
+    wanted = {"a": [1.5, "inf", ["-inf"]], "b": {"c": "inf"}, "d": None, "e": True}
+    assert json_ready(data) == wanted

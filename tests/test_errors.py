@@ -1,0 +1,95 @@
+"""Errors for people: what they say and carry."""
+
+import inspect
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import benchbase
+from benchbase import errors
+from benchbase.errors import (
+    BenchbaseError,
+    ParameterError,
+    SpecError,
+    SuiteError,
+    dotted,
+    suggestion,
+)
+
+WORDS = st.text("abcdefghij", min_size=1, max_size=8)
+
+
+def test_all_errors_have_one_root_and_are_public() -> None:
+    classes = [cls for _, cls in inspect.getmembers(errors, inspect.isclass)]
+    found = [cls for cls in classes if issubclass(cls, Exception)]
+    assert BenchbaseError in found
+    for cls in found:
+        assert issubclass(cls, BenchbaseError)
+        assert getattr(benchbase, cls.__name__) is cls
+        assert cls.__name__ in (errors.__doc__ or "")
+
+
+def test_parameter_error_is_a_value_error_that_carries_its_parts() -> None:
+    error = ParameterError("q", "must be at least 1, not 0")
+    assert isinstance(error, ValueError)
+    assert (error.parameter, error.problem) == ("q", "must be at least 1, not 0")
+    assert str(error) == "q must be at least 1, not 0"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "text"),
+    [
+        (("init", "q"), "", "init.q: no good"),
+        ((), "solver", "solver: no good"),
+        ((), "", "no good"),
+        (("solver", 0), "solver", "solver: solver[0]: no good"),
+    ],
+)
+def test_spec_error_says_kind_place_and_problem(
+    path: tuple[str | int, ...], kind: str, text: str
+) -> None:
+    error = SpecError(path, "no good", kind)
+    assert str(error) == text
+    assert (error.path, error.problem, error.kind) == (path, "no good", kind)
+
+
+@given(st.lists(WORDS, min_size=1))
+def test_suite_error_keeps_each_problem_once_and_in_order(problems: list[str]) -> None:
+    error = SuiteError(problem for problem in problems)
+    assert error.problems == sorted(set(problems), key=problems.index)
+    assert str(error).split("\n") == error.problems
+
+
+@given(st.lists(WORDS | st.integers(0, 99)))
+def test_dotted_paths_can_be_read_back(path: list[str | int]) -> None:
+    text = dotted(path)
+    parts = text.replace("[", ".[").removeprefix(".").split(".") if text else []
+    assert [int(part[1:-1]) if part[0] == "[" else part for part in parts] == path
+
+
+def test_dotted_is_how_suites_spell_paths() -> None:
+    assert dotted(("solver", 0, "init", "q")) == "solver[0].init.q"
+    assert dotted(("grid", "frame", "n_pools", 3)) == "grid.frame.n_pools[3]"
+
+
+@given(st.sets(WORDS, min_size=1), WORDS)
+def test_suggestion_names_only_what_there_is(known: set[str], word: str) -> None:
+    text = suggestion(word, known)
+    if text.startswith("; did you mean '"):
+        assert text.removeprefix("; did you mean '").removesuffix("'?") in known
+    else:
+        assert text == f"; there are: {', '.join(sorted(known))}"
+
+
+@given(st.sets(st.text("abcdefghij", min_size=3, max_size=8), min_size=1), st.data())
+def test_suggestion_sees_through_a_slip(known: set[str], data: st.DataObject) -> None:
+    word = data.draw(st.sampled_from(sorted(known)))
+    i = data.draw(st.integers(0, len(word) - 1))
+    slip = word[:i] + "Z" + word[i + 1 :]
+    assert suggestion(slip, {word}) == f"; did you mean '{word}'?"
+
+
+def test_suggestion_where_nothing_is_near_or_there() -> None:
+    assert suggestion("x", ["knn", "altmin"]) == "; there are: altmin, knn"
+    assert suggestion("x", []) == "; there is none"

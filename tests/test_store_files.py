@@ -1,0 +1,91 @@
+"""Folders and files that hold no results, or none that can be read."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchbase import StoreError
+from benchbase.store import FILE, FORMAT, Store
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    with Store(folder, create=True) as opened:
+        yield opened
+
+
+def begin(store: Store) -> int:
+    return store.begin_run("suite", "a title " * 1000, {}, "benchbase run suite", [])
+
+
+def test_no_results_say_how_to_make_some(folder: Path) -> None:
+    with pytest.raises(StoreError, match=rf"no results in {folder}; make some with: benchbase run"):
+        Store(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_another_format_is_refused_and_left_alone(create: bool, store: Store, folder: Path) -> None:
+    store.close()
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as connection:
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    before = (folder / FILE).read_bytes()
+    with pytest.raises(StoreError, match=rf"{FILE} has the format {FORMAT + 1}.* reads {FORMAT}"):
+        Store(folder, create=create)
+    assert (folder / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_foreign_database_is_refused_and_left_alone(create: bool, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(StoreError, match="has the format 0"):
+        Store(tmp_path, create=create)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_what_is_no_database_is_refused_and_left_alone(create: bool, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("label,score\n" * 100)
+    with pytest.raises(StoreError, match=rf"results in {tmp_path / FILE}: file is not a database"):
+        Store(tmp_path, create=create)
+    assert (tmp_path / FILE).read_text() == "label,score\n" * 100
+
+
+def test_a_damaged_database_is_told(store: Store, folder: Path) -> None:
+    for _ in range(10):
+        begin(store)
+    store.close()
+    data = bytearray((folder / FILE).read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    (folder / FILE).write_bytes(data)
+    with pytest.raises(StoreError, match=r"results in .*malformed"), Store(folder) as damaged:
+        damaged.runs()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"results in .*file"):
+        Store(tmp_path / "file", create=True)
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(StoreError, match="unable to open"):
+        Store(tmp_path, create=True)
+
+
+def test_an_empty_file_is_no_results_but_can_become_some(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()  # what is left where a run was killed as it began
+    with pytest.raises(StoreError, match="no results"):
+        Store(tmp_path)
+    with Store(tmp_path, create=True) as store:
+        assert begin(store) == 1

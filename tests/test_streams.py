@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchbase import DenseFrame
+from benchbase.streams import ROLES, CountingFrame, Ledger, SignalRun, Snapshot, generator
+
+KEYS: list[tuple[int, ...]] = [(0, signal) for signal in range(6)]
+
+
+class Clock:
+    """Stands in for `time.perf_counter`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("benchbase.streams.time.perf_counter", made)
+    return made
+
+
+def draw(seed: int, role: str, *indices: int) -> tuple[float, ...]:
+    return tuple(generator(seed, role, *indices).standard_normal(3))
+
+
+def test_streams_differ_by_seed_role_and_indices() -> None:
+    places = [
+        (seed, role, indices)
+        for seed in (0, 1)
+        for role in ROLES
+        for size in (0, 1, 2, 3)
+        for indices in itertools.product((0, 1), repeat=size)
+    ]
+    drawn = {draw(seed, role, *indices) for seed, role, indices in places}
+    assert len(drawn) == len(places)
+
+
+def test_streams_are_those_of_numpy_s_seed_sequence() -> None:
+    # The published recipe: other programs can make the same problems.
+    sequence = np.random.SeedSequence(7, spawn_key=(2, 130, 1))
+    wanted = np.random.default_rng(sequence).standard_normal(3)
+    assert draw(7, "frame", 130, 1) == tuple(wanted)
+
+
+@given(st.integers(0, 2**64), st.integers(0, 2**32), st.integers(0, 2**32))
+def test_the_same_place_gives_the_same_numbers(seed: int, trial: int, signal: int) -> None:
+    assert draw(seed, "solver", trial, signal) == draw(seed, "solver", trial, signal)
+
+
+def test_a_batch_draws_what_a_loop_draws() -> None:
+    run = SignalRun(3, KEYS)
+    first, second = run.normal(4), run.normal(2, 2)
+    assert first.shape == (6, 4)
+    assert second.shape == (6, 2, 2)
+    for i, key in enumerate(KEYS):
+        alone = SignalRun(3, [key])
+        np.testing.assert_array_equal(alone.normal(4)[0], first[i])
+        np.testing.assert_array_equal(alone.normal(2, 2)[0], second[i])
+
+
+def test_no_shape_is_one_number_a_signal() -> None:
+    assert SignalRun(0, KEYS).normal().shape == (6,)
+
+
+@pytest.mark.parametrize("index", [[4, 1], np.arange(6) % 2 == 0, slice(1, 3)])
+def test_rows_go_on_with_the_streams_of_the_parent(index: object) -> None:
+    whole = SignalRun(0, KEYS)
+    whole.normal(2)
+    wanted = whole.normal(3)
+    run = SignalRun(0, KEYS)
+    run.normal(2)
+    part = run.rows(index)  # type: ignore[arg-type] # any index of NumPy's
+    np.testing.assert_array_equal(part.normal(3), wanted[index])  # type: ignore[call-overload] # as above
+
+
+def test_what_a_part_has_drawn_is_gone_for_the_parent() -> None:
+    wanted = SignalRun(0, KEYS).normal(2, 3)
+    run = SignalRun(0, KEYS)
+    np.testing.assert_array_equal(run.rows(np.array([4])).normal(3)[0], wanted[4, 0])
+    drawn = run.normal(3)
+    np.testing.assert_array_equal(drawn[4], wanted[4, 1])
+    np.testing.assert_array_equal(drawn[5], wanted[5, 0])
+
+
+def test_rows_of_rows() -> None:
+    run = SignalRun(0, KEYS)
+    part = run.rows(np.array([5, 3, 1])).rows(np.array([False, True, True]))
+    assert part.size == 2
+    assert part.generators == [run.generators[3], run.generators[1]]
+
+
+def test_repeats_have_streams_of_their_own() -> None:
+    run = SignalRun(0, KEYS)
+    repeated = run.repeat(3)
+    assert repeated.size == 18
+    drawn = repeated.normal(2)
+    own = run.normal(2)
+    assert len({tuple(row) for row in [*drawn, *own]}) == 24
+    # Fewer repeats are the first of more, and a part of the batch has the same ones.
+    np.testing.assert_array_equal(
+        SignalRun(0, KEYS).repeat(2).normal(2), drawn.reshape(6, 3, 2)[:, :2].reshape(12, 2)
+    )
+    part = SignalRun(0, KEYS).rows(np.array([2])).repeat(3)
+    np.testing.assert_array_equal(part.normal(2), drawn[6:9])
+
+
+def test_phases_have_streams_of_their_own() -> None:
+    run = SignalRun(0, KEYS)
+    seen = {tuple(run.normal(2)[0])}
+    with run.phase("init") as init:
+        seen.add(tuple(init.normal(2)[0]))
+        with init.phase("polish") as inner:
+            seen.add(tuple(inner.normal(2)[0]))
+    with run.phase("polish") as polish:
+        seen.add(tuple(polish.normal(2)[0]))
+    assert len(seen) == 4
+
+
+def test_what_a_phase_draws_changes_nothing_outside() -> None:
+    plain = SignalRun(0, KEYS).normal(2)
+    run = SignalRun(0, KEYS)
+    with run.phase("init") as init:
+        init.normal(100)
+    np.testing.assert_array_equal(run.normal(2), plain)
+
+
+def test_clocks_leave_out_what_is_inside(clock: Clock) -> None:
+    ledger = Ledger()
+    run = SignalRun(0, KEYS, ledger)
+    clock.pass_(100)
+    with ledger.clock(()):
+        clock.pass_(1)
+        with run.phase("init") as init:
+            clock.pass_(2)
+            with init.phase("polish"):
+                clock.pass_(4)
+            clock.pass_(8)
+        clock.pass_(16)
+        with run.phase("init"):
+            clock.pass_(32)
+    clock.pass_(100)
+    assert ledger.seconds == {(): 17, ("init",): 42, ("init", "polish"): 4}
+
+
+def test_clocks_stop_when_something_raises(clock: Clock) -> None:
+    ledger = Ledger()
+    run = SignalRun(0, KEYS, ledger)
+
+    def fail() -> None:
+        with run.phase("init"):
+            clock.pass_(1)
+            raise ZeroDivisionError
+
+    with ledger.clock(()):
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        clock.pass_(2)
+    clock.pass_(4)
+    with ledger.clock(()):
+        clock.pass_(8)
+    assert ledger.seconds == {(): 10, ("init",): 1}
+
+
+def test_snapshots_are_taken_outside_the_clock(clock: Clock) -> None:
+    ledger = Ledger()
+    trace: list[Snapshot] = []
+    run = SignalRun(0, KEYS, ledger, trace)
+    slow = CopyTakes(np.zeros((2, 3)), 50, clock)
+    with ledger.clock(()):
+        clock.pass_(1)
+        with run.phase("init") as init:
+            clock.pass_(2)
+            init.rows(np.array([4, 2])).record(7, slow)  # type: ignore[arg-type] # copies like an array
+            clock.pass_(4)
+    assert ledger.seconds == {(): 1, ("init",): 6}
+    (snapshot,) = trace
+    assert (snapshot.phase, snapshot.n_iter, snapshot.seconds) == (("init",), 7, 2)
+    assert snapshot.rows.tolist() == [4, 2]
+
+
+class CopyTakes:
+    def __init__(self, array: object, seconds: float, clock: Clock) -> None:
+        self._array, self._seconds, self._clock = array, seconds, clock
+
+    def copy(self) -> object:
+        self._clock.pass_(self._seconds)
+        return self._array
+
+
+def test_snapshots_are_copies() -> None:
+    trace: list[Snapshot] = []
+    x = np.zeros((6, 2))
+    SignalRun(0, KEYS, trace=trace).record(0, x)
+    x += 1
+    assert not trace[0].x.any()
+
+
+def test_without_a_trace_nothing_is_kept(clock: Clock) -> None:
+    run = SignalRun(0, KEYS)
+    run.record(0, CopyTakes(None, 1, clock))  # type: ignore[arg-type] # never looked at
+    assert clock.now == 0
+
+
+def test_repeats_tell_which_signals_they_are() -> None:
+    trace: list[Snapshot] = []
+    SignalRun(0, KEYS, trace=trace).rows(np.array([3, 5])).repeat(2).record(0, np.zeros((4, 1)))
+    assert trace[0].rows.tolist() == [3, 3, 5, 5]
+
+
+@pytest.mark.parametrize(("batch", "rows"), [((), 1), ((5,), 5), ((2, 5), 10), ((0,), 0)])
+def test_frame_applications_are_counted_by_the_row_and_phase(
+    batch: tuple[int, ...], rows: int
+) -> None:
+    ledger = Ledger()
+    inner = DenseFrame(np.random.default_rng(0).standard_normal((4, 2, 3)))
+    frame = CountingFrame(inner, ledger)
+    assert (frame.n, frame.n_pools, frame.pool_size, frame.is_complex) == (3, 4, 2, False)
+    x, c = np.ones((*batch, 3)), np.ones((*batch, 2, 4))
+    calls: list[Callable[[], object]] = [
+        lambda: np.testing.assert_array_equal(frame.analyse(x), inner.analyse(x)),
+        lambda: np.testing.assert_array_equal(frame.adjoint(c), inner.adjoint(c)),
+        lambda: np.testing.assert_array_equal(frame.least_squares(c), inner.least_squares(c)),
+    ]
+    calls[0]()
+    with ledger.clock(("init",)):
+        for call in calls:
+            call()
+    assert ledger.applications == {(): rows, ("init",): 3 * rows}
+    assert not ledger.dense
+
+
+def test_taking_the_vectors_is_noted_and_stays_noted() -> None:
+    ledger = Ledger()
+    inner = DenseFrame(np.ones((4, 2, 3)))
+    assert CountingFrame(inner, ledger).dense() is inner.dense()
+    ledger.clear()
+    assert ledger.dense
+
+
+def test_clearing_forgets_what_was_used(clock: Clock) -> None:
+    ledger = Ledger()
+    with ledger.clock(()):
+        clock.pass_(1)
+        ledger.count(3)
+    ledger.clear()
+    assert not ledger.seconds
+    assert not ledger.applications

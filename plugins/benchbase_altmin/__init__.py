@@ -1,0 +1,12 @@
+"""Alternating minimisation: ``altmin``."""
+
+from collections.abc import Callable
+
+import benchbase
+from benchbase_altmin.altmin import AltMin
+
+
+@benchbase.hookimpl
+def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
+    """Supply the solver of this package."""
+    register(AltMin)

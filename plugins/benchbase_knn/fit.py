@@ -1,0 +1,68 @@
+"""Scales a direction so that its measurements fit."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchbase import Array, Problem
+
+GOLDEN = (np.sqrt(5) - 1) / 2
+STEPS = 45  # golden section: the interval shrinks by 4e-10
+
+
+def fit(problem: Problem, direction: Array, b: Array, largest: Array) -> Array:
+    """Return the signals s·v, s ≥ 0, whose measurements are nearest to b.
+
+    Where measurements tell v from −v, the better of the two is taken.
+
+    Parameters
+    ----------
+    problem : Problem
+        The measurements.
+    direction : ndarray, shape (S, N)
+        Unit vectors v.
+    b : ndarray, shape (S, K)
+        Measurements.
+    largest : ndarray, shape (S,)
+        The largest s that is tried; only where P(s c) is not s P(c), as with a threshold.
+
+    Returns
+    -------
+    ndarray, shape (S, N)
+    """
+    x, gap = _fit_one_sign(problem, direction, b, largest)
+    if problem.pooling.even:
+        return x
+    other, other_gap = _fit_one_sign(problem, -direction, b, largest)
+    best: Array = np.where((other_gap < gap)[:, None], other, x)
+    return best
+
+
+def _fit_one_sign(
+    problem: Problem, direction: Array, b: Array, largest: Array
+) -> tuple[Array, Array]:
+    """Return s·v and ‖P(F s v) − b‖."""
+    c = problem.frame.analyse(direction)
+
+    def gap(scale: Array) -> Array:
+        size: Array = np.linalg.norm(problem.pooling(c * scale[:, None, None]) - b, axis=-1)
+        return size
+
+    measured = problem.pooling(c)
+    if np.array_equal(problem.pooling(2 * c), 2 * measured):  # exact for a homogeneous pooling
+        power = np.sum(measured**2, axis=-1)
+        inner = np.sum(measured * b, axis=-1)
+        scale = np.maximum(inner / np.where(power > 0, power, 1), 0)
+    else:
+        scale = _golden_section(gap, largest)
+    return direction * scale[:, None], gap(scale)
+
+
+def _golden_section(gap: Callable[[Array], Array], largest: Array) -> Array:
+    """Return a minimum of each row's gap between 0 and `largest`."""
+    low, high = np.zeros_like(largest), largest
+    for _ in range(STEPS):
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        fall = gap(left) > gap(right)  # the minimum lies to the right of `left`
+        low, high = np.where(fall, left, low), np.where(fall, high, right)
+    return (low + high) / 2

@@ -1,0 +1,62 @@
+"""Nearest neighbours in measurement space."""
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_knn.fit import fit
+from benchbase_knn.index import SPARE, Index, blocks
+
+
+class NearestNeighbours(benchbase.Solver):
+    """Nearest neighbours: the principal component of the training signals that measure alike.
+
+    Section 3.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
+    2014. The q training signals whose measurements are nearest to b in Euclidean distance are
+    found exactly. The estimate is the leading eigenvector of Σ x xᵀ over them, which does not
+    depend on their signs, scaled so that its measurements fit b best. Where measurements tell x
+    from −x, the sign with the smaller residual is taken.
+
+    Parameters
+    ----------
+    q : int, optional
+        The number of neighbours.
+
+    Raises
+    ------
+    ParameterError
+        If `q` is less than 1.
+    """
+
+    name = "knn"
+    q: int = 10
+
+    def __post_init__(self) -> None:
+        if self.q < 1:
+            raise benchbase.ParameterError("q", f"must be at least 1, not {self.q}")
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say so where there are no training signals, or fewer than q."""
+        if problem.training is None:
+            return "needs training signals"
+        if len(problem.training) < self.q:
+            return f"q = {self.q} is more than the {len(problem.training)} training signals"
+        return super().unsupported(problem)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Measure the training signals."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        training, index, frame = problem.training, Index(problem), problem.frame
+        width = (self.q + SPARE) * max(frame.n, frame.pool_size * frame.n_pools)
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            del run
+            x = np.empty((len(b), frame.n))
+            for block in blocks(len(b), width):
+                near = training[index.nearest(b[block], self.q)].astype(np.float64)
+                direction = np.linalg.svd(near, full_matrices=False)[2][:, 0]
+                largest = np.linalg.norm(near, axis=-1).max(axis=-1)
+                x[block] = fit(problem, direction, b[block], 4 * largest)
+            return Recovery(x=x)
+
+        return inverse

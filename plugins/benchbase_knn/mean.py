@@ -1,0 +1,43 @@
+"""The mean of the training signals, a baseline."""
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_knn.fit import fit
+from benchbase_knn.index import blocks
+
+
+class Mean(benchbase.Solver):
+    """The mean training signal, scaled to the measurements: what a method must beat.
+
+    Scale and sign are chosen as for nearest neighbours: the measurements fit b best.
+    """
+
+    name = "mean"
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say so where there are no training signals."""
+        if problem.training is None or len(problem.training) == 0:
+            return "needs training signals"
+        return super().unsupported(problem)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Average the training signals."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        training = problem.training
+        total, power = np.zeros(problem.frame.n), 0.0
+        for block in blocks(len(training), problem.frame.n):
+            signals = training[block].astype(np.float64)
+            total += signals.sum(axis=0)
+            power += float(np.sum(signals**2))
+        size = np.linalg.norm(total)
+        direction = total / (size if size > 0 else 1.0)
+        typical = np.sqrt(power / len(training))
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            del run
+            everywhere = np.broadcast_to(direction, (len(b), len(direction)))
+            return Recovery(x=fit(problem, everywhere, b, np.full(len(b), 4 * typical)))
+
+        return inverse

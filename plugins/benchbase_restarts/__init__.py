@@ -1,0 +1,12 @@
+"""Many starts of another solver: ``restarts``."""
+
+from collections.abc import Callable
+
+import benchbase
+from benchbase_restarts.restarts import Restarts
+
+
+@benchbase.hookimpl
+def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
+    """Supply the solver of this package."""
+    register(Restarts)

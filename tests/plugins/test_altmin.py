@@ -1,0 +1,355 @@
+"""Alternating minimisation."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import benchbase
+from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase.conformance import check_solver
+from benchbase.streams import SignalRun, Snapshot
+from benchbase_altmin import altmin
+from benchbase_altmin.altmin import AltMin
+from benchbase_altmin.updates import RIDGE, KnownRows
+
+NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
+RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
+SHIFTED = [norm | {"threshold": 0.2} for norm in RECTIFIED]
+MAXOUT = {"name": "maxout"}
+Update = Literal["rows", "keep"]
+UPDATES: tuple[Update, ...] = ("rows", "keep")
+ARRAYS = ("x", "n_iter", "converged")
+
+
+def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
+    rng = np.random.default_rng([n, n_pools, pool_size])
+    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
+    return Problem(frame, benchbase.build("pooling", pooling))
+
+
+def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
+    """Draw signals and measure them, read-only."""
+    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
+    b = problem.measure(x)
+    x.flags.writeable = b.flags.writeable = False
+    return x, b
+
+
+def starting_at(start: Array) -> benchbase.Solver:
+    class Given(benchbase.Solver):
+        name = "given"
+
+        def prepare(self, problem: Problem) -> benchbase.Inverse:
+            return lambda b, run: Recovery(x=start)
+
+    return Given()
+
+
+def rows_of(problem: Problem) -> Array:
+    """The frame as a matrix (L·K, N), in the order of coefficients."""
+    return problem.frame.dense().transpose(1, 0, 2).reshape(-1, problem.frame.n)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pool_size", [1, 2, 3])
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED, *SHIFTED, MAXOUT])
+def test_the_truth_is_a_fixed_point(
+    pooling: dict[str, Any], pool_size: int, update: Update
+) -> None:
+    for n, n_pools in ((6, 40), (9, 2)):
+        problem = make(pooling, n, n_pools, pool_size)
+        x, b = signals(problem, 5)
+        solver = AltMin(n_iter=30, tol=0.0, init=starting_at(x), rectified_update=update)
+        np.testing.assert_allclose(benchbase.solve(solver, problem, b).x, x, atol=1e-10)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED, *SHIFTED, MAXOUT])
+def test_signals_come_back_from_a_start_near_them(pooling: dict[str, Any], update: Update) -> None:
+    problem = make(pooling, 8, 40)
+    x, b = signals(problem, 20)
+    start = x + 0.1 * np.random.default_rng(2).standard_normal(x.shape)
+    solver = AltMin(init=starting_at(start), rectified_update=update)
+    recovery = benchbase.solve(solver, problem, b)
+    assert recovery.converged is not None
+    assert recovery.converged.all()
+    np.testing.assert_allclose(recovery.x, x, atol=1e-6)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
+def test_most_signals_come_back_from_a_random_start(
+    pooling: dict[str, Any], update: Update
+) -> None:
+    problem = make(pooling, 8, 40)
+    x, b = signals(problem, 40)
+    recovery = benchbase.solve(AltMin(rectified_update=update), problem, b)
+    error = benchbase.relative_error(recovery.x, x, problem.ambiguity)
+    assert np.mean(error < 1e-6) >= (0.97 if problem.pooling.rectified else 0.8)
+    np.testing.assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32), n_pools=st.integers(2, 20))
+def test_each_step_lowers_the_linear_residual(seed: int, n_pools: int) -> None:
+    problem = make(NORMS[1], 8, n_pools)
+    _, b = signals(problem, 3, seed)
+    trace: list[Snapshot] = []
+    benchbase.solve(AltMin(n_iter=100), problem, b, seed, trace=trace)
+    x = np.stack([snapshot.x for snapshot in trace])
+    image = problem.frame.analyse(x)
+    gap = np.linalg.norm(image - problem.pooling.rescale(image, b), axis=(-2, -1))
+    assert (np.diff(gap, axis=0) <= 1e-9).all()
+
+
+@pytest.mark.parametrize("pooling", [*RECTIFIED, MAXOUT])
+def test_a_step_is_damped_least_squares_on_the_known_rows(pooling: dict[str, Any]) -> None:
+    problem = make(pooling, 10, 15)
+    _, b = signals(problem, 20)
+    start = np.random.default_rng(5).standard_normal((20, 10))
+    step = benchbase.solve(AltMin(n_iter=1, init=starting_at(start)), problem, b).x
+    rows = rows_of(problem)
+    ridge = np.sqrt(RIDGE * np.sum(rows**2) / 10) * np.eye(10)
+    z = problem.frame.analyse(start)
+    gap = (problem.pooling.rescale(z, b) - z).reshape(20, -1)
+    known = problem.pooling.known(z, b)
+    assert known is not None
+    for x, change, mask, found in zip(start, gap, known.reshape(20, -1), step, strict=True):
+        damped = np.vstack([rows[mask], ridge])
+        wanted = np.append(change[mask], np.zeros(10))
+        expected = x + np.linalg.lstsq(damped, wanted, rcond=None)[0]
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_pools_of_zero_pull_positive_coefficients_down() -> None:
+    problem = Problem(DenseFrame(np.eye(2)[None]), benchbase.build("pooling", RECTIFIED[1]))
+    start = np.array([[3.0, -2.0], [-1.0, -2.0]])
+    found = benchbase.solve(AltMin(init=starting_at(start)), problem, np.zeros((2, 1)))
+    np.testing.assert_allclose(found.x, np.minimum(start, 0), atol=1e-8)
+    np.testing.assert_array_equal(found.converged, True)
+
+
+def test_matrices_are_made_anew_only_when_rows_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = make(RECTIFIED[1], 8, 40)
+    x, b = signals(problem, 5)
+    made: list[Array] = []
+    inverse = KnownRows._inverse
+
+    def count(self: KnownRows, mask: Array) -> Array:
+        made.append(mask)
+        return inverse(self, mask)
+
+    monkeypatch.setattr(KnownRows, "_inverse", count)
+    benchbase.solve(AltMin(tol=0.0, n_iter=30, init=starting_at(x * 1.01)), problem, b)
+    assert len(made) == 5
+
+
+def test_the_kept_step_is_least_squares_on_all_rows() -> None:
+    problem = make(RECTIFIED[0], 10, 15)
+    _, b = signals(problem, 20)
+    start = np.random.default_rng(5).standard_normal((20, 10))
+    solver = AltMin(n_iter=1, init=starting_at(start), rectified_update="keep")
+    y = problem.pooling.rescale(problem.frame.analyse(start), b).reshape(20, -1)
+    expected = np.linalg.lstsq(rows_of(problem), y.T, rcond=None)[0].T
+    np.testing.assert_allclose(benchbase.solve(solver, problem, b).x, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
+def test_a_batch_is_solved_as_its_signals_are(
+    pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = make(pooling, 8, 40)
+    _, b = signals(problem, 12)
+    batch = benchbase.solve(AltMin(), problem, b)
+    monkeypatch.setattr(altmin, "BLOCK", 4 * 80)
+    blocks = benchbase.solve(AltMin(), problem, b)
+    inverse = AltMin().prepare(problem)
+    alone = [inverse(b[i : i + 1], SignalRun(0, [(0, i)])) for i in range(12)]
+    x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
+    loop = Recovery(x=x, n_iter=n_iter, converged=converged)
+    for other in (blocks, loop):
+        assert benchbase.relative_error(batch.x, other.x, problem.ambiguity).max() < 1e-6
+        np.testing.assert_array_equal(batch.n_iter, other.n_iter)
+        np.testing.assert_array_equal(batch.converged, other.converged)
+
+
+def test_p_1_and_p_inf_are_one_on_turned_pairs() -> None:
+    one = make(NORMS[0], 8, 12)
+    first, second = one.frame.dense()[:, 0], one.frame.dense()[:, 1]
+    turned = DenseFrame(np.stack([first + second, first - second], axis=1))
+    largest = Problem(turned, benchbase.build("pooling", NORMS[2]))
+    _, b = signals(one, 10)
+    solver = AltMin(n_iter=40)
+    here, there = (benchbase.solve(solver, problem, b).x for problem in (one, largest))
+    np.testing.assert_allclose(here, there, atol=1e-8)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
+def test_the_scale_of_the_measurements_is_that_of_the_signals(
+    pooling: dict[str, Any], update: Update
+) -> None:
+    problem = make(pooling, 8, 14)
+    _, b = signals(problem, 10)
+    solver = AltMin(n_iter=25, rectified_update=update)
+    expected = 300 * benchbase.solve(solver, problem, b).x
+    np.testing.assert_allclose(benchbase.solve(solver, problem, 300 * b).x, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
+def test_what_the_frame_does_not_see_is_kept(pooling: dict[str, Any], update: Update) -> None:
+    problem = make(pooling, 20, 6)
+    _, b = signals(problem, 10)
+    start = np.random.default_rng(5).standard_normal((10, 20))
+    solver = AltMin(n_iter=50, init=starting_at(start), rectified_update=update)
+    change = benchbase.solve(solver, problem, b).x - start
+    seen = np.linalg.pinv(rows_of(problem)) @ rows_of(problem)
+    assert np.linalg.norm(change, axis=1).min() > 0.1
+    np.testing.assert_allclose(change @ seen, change, atol=1e-10)
+
+
+def test_the_start_is_gaussian_and_has_the_size_of_the_measurements() -> None:
+    problem = make(RECTIFIED[0], 8, 14)
+    _, b = signals(problem, 10)
+    found = benchbase.solve(AltMin(n_iter=0), problem, b, seed=3).x
+    drawn = SignalRun(3, [(0, i) for i in range(10)]).normal(8)
+    size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
+    np.testing.assert_allclose(found, drawn * size[:, None], rtol=1e-12)
+
+
+def test_a_start_that_measures_nothing_stays_as_drawn() -> None:
+    problem = Problem(DenseFrame([[[1.0]]]), benchbase.build("pooling", RECTIFIED[1]))
+    found = benchbase.solve(AltMin(n_iter=0), problem, np.full((20, 1), 5.0)).x[:, 0]
+    drawn = SignalRun(0, [(0, i) for i in range(20)]).normal(1)[:, 0]
+    assert (drawn < 0).any()
+    np.testing.assert_allclose(found, np.where(drawn < 0, drawn, 5.0))
+
+
+def test_another_solver_gives_the_start_in_a_phase_of_its_own() -> None:
+    class Draw(benchbase.Solver):
+        name = "draw"
+
+        def prepare(self, problem: Problem) -> benchbase.Inverse:
+            return lambda b, run: Recovery(x=run.normal(problem.frame.n))
+
+    problem = make(NORMS[1], 8, 40)
+    _, b = signals(problem, 3)
+    with SignalRun(0, [(0, i) for i in range(3)]).phase("init") as run:
+        expected = run.normal(8)
+    found = benchbase.solve(AltMin(n_iter=0, init=Draw()), problem, b)
+    np.testing.assert_array_equal(found.x, expected)
+    again = benchbase.solve(AltMin(init=Draw()), problem, b)
+    assert (again.x != expected).all()
+
+
+def test_signals_leave_when_they_are_solved() -> None:
+    problem = make(NORMS[1], 8, 16)
+    x, b = signals(problem, 30)
+    start = np.where(np.arange(30)[:, None] < 10, x, np.random.default_rng(7).normal(size=x.shape))
+    solver = AltMin(n_iter=205, init=starting_at(start))
+    recovery = benchbase.solve(solver, problem, b)
+    assert recovery.n_iter is not None
+    assert recovery.converged is not None
+    np.testing.assert_array_equal(recovery.n_iter[:10], 0)
+    np.testing.assert_array_equal(recovery.x[:10], x[:10])
+    np.testing.assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
+    assert 0 < recovery.converged[10:].sum() < 20
+    assert set(recovery.n_iter[recovery.converged]) <= {*range(0, 205, 10), 205}
+    assert (recovery.n_iter[~recovery.converged] == 205).any()
+
+
+@pytest.mark.parametrize("update", UPDATES)
+@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
+def test_a_signal_leaves_when_it_no_longer_moves(pooling: dict[str, Any], update: Update) -> None:
+    frame = DenseFrame([[[1.0]], [[1.0]]])
+    problem = Problem(frame, benchbase.build("pooling", pooling))
+    solver = AltMin(init=starting_at(np.ones((1, 1))), rectified_update=update)
+    recovery = benchbase.solve(solver, problem, [[1.0, 3.0]])
+    np.testing.assert_allclose(recovery.x, 2.0, atol=1e-10)
+    assert recovery.n_iter is not None
+    assert recovery.n_iter[0] <= 30
+    assert recovery.converged is not None
+    assert not recovery.converged[0]
+
+
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
+def test_measurements_of_zero_are_measured_by_zero(pooling: dict[str, Any]) -> None:
+    problem = make(pooling, 8, 14)
+    recovery = benchbase.solve(AltMin(), problem, np.zeros((2, 14)))
+    np.testing.assert_array_equal(recovery.converged, True)
+    np.testing.assert_allclose(problem.measure(recovery.x), 0, atol=1e-8)
+
+
+@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
+def test_a_start_that_is_not_finite_spoils_no_other(pooling: dict[str, Any]) -> None:
+    problem = make(pooling, 8, 40)
+    x, b = signals(problem, 3)
+    start = x + 0.01
+    start[1] = np.nan
+    recovery = benchbase.solve(AltMin(init=starting_at(start)), problem, b)
+    np.testing.assert_array_equal(recovery.converged, [True, False, True])
+    assert np.isnan(recovery.x[1]).all()
+    np.testing.assert_allclose(recovery.x[[0, 2]], x[[0, 2]], atol=1e-6)
+
+
+def test_snapshots_hold_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = make(NORMS[1], 8, 40)
+    _, b = signals(problem, 5)
+    monkeypatch.setattr(altmin, "BLOCK", 2 * 80)
+    trace: list[Snapshot] = []
+    recovery = benchbase.solve(AltMin(n_iter=25, tol=0.0), problem, b, trace=trace)
+    assert [snapshot.n_iter for snapshot in trace] == [0, 10, 20, 25] * 2
+    assert [list(snapshot.rows) for snapshot in trace] == [[0, 1, 2]] * 4 + [[3, 4]] * 4
+    last = np.concatenate([trace[3].x, trace[7].x])
+    np.testing.assert_array_equal(last, recovery.x)
+
+
+def test_maxout_gives_finite_estimates_that_fit_better() -> None:
+    problem = make(MAXOUT, 8, 40)
+    _, b = signals(problem, 10)
+    start, end = (benchbase.solve(AltMin(n_iter=n), problem, b).x for n in (0, 200))
+    assert (problem.residual(end, b) < problem.residual(start, b)).all()
+
+
+@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
+def test_the_same_seed_gives_the_same(pooling: dict[str, Any]) -> None:
+    problem = make(pooling, 8, 14)
+    _, b = signals(problem, 5)
+    solver = AltMin(n_iter=30)
+    first, second, other = (benchbase.solve(solver, problem, b, seed).x for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any(axis=1).all()
+
+
+class Implicit(DenseFrame):
+    def dense(self) -> Array:
+        raise NotImplementedError
+
+
+def test_problems_that_it_does_not_apply_to() -> None:
+    vectors = np.ones((3, 2, 4))
+    linear, rectified = (benchbase.build("pooling", spec) for spec in (NORMS[1], RECTIFIED[1]))
+    hidden = Problem(Implicit(vectors), rectified)
+    assert "complex" in str(AltMin().unsupported(Problem(DenseFrame(vectors * 1j), linear)))
+    assert "rows" in str(AltMin().unsupported(hidden))
+    assert AltMin(rectified_update="keep").unsupported(hidden) is None
+    assert AltMin().unsupported(Problem(Implicit(vectors), linear)) is None
+    init = benchbase.build("solver", {"name": "knn"})
+    assert "training" in str(AltMin(init=init).unsupported(make(NORMS[1], 8, 14)))
+
+
+@pytest.mark.parametrize("wrong", [{"n_iter": -1}, {"tol": -1.0}, {"tol": np.inf}, {"tol": np.nan}])
+def test_parameters_out_of_range(wrong: dict[str, Any]) -> None:
+    with pytest.raises(benchbase.ParameterError) as error:
+        AltMin(**wrong)
+    assert error.value.parameter in wrong
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_it_keeps_the_rules_of_solvers(update: Update) -> None:
+    check_solver(AltMin(rectified_update=update))
+    check_solver(AltMin(rectified_update=update), make(RECTIFIED[1], 8, 40))

@@ -86,7 +86,7 @@ class Run(Protocol):
         """One generator a signal."""
 
     def normal(self, *shape: int) -> Array:
-        """Draw standard normal numbers (S, *shape); row i from signal i's own stream."""
+        """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""
 
     def phase(self, name: str) -> AbstractContextManager[Run]:
         """Open a part of the work ("init", "polish"): own streams, own clock, own frame count."""

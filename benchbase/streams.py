@@ -213,7 +213,7 @@ class SignalRun:
         return [generator(self._seed, "solver", *key) for key in self._keys]
 
     def normal(self, *shape: int) -> Array:
-        """Draw standard normal numbers (S, *shape); row i from signal i's own stream."""
+        """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""
         numbers = np.empty((self.size, *shape))
         for i, stream in enumerate(self.generators):
             numbers[i] = stream.standard_normal(shape)

@@ -79,6 +79,16 @@ def test_the_folder_is_named_for_people_whatever_the_key(place: Path) -> None:
     assert (place / name).resolve().parent == place.resolve()
 
 
+def test_others_may_read_what_one_has_made(place: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        cached("thing", lambda: {"a": np.zeros(1)})
+    finally:
+        os.umask(mask)
+    (name,) = entries(place)
+    assert (place / name).stat().st_mode & 0o777 == 0o755
+
+
 def test_no_arrays_and_empty_arrays_are_kept_too() -> None:
     assert cached("nothing", dict) == {}
     assert cached("nothing", never) == {}
@@ -127,7 +137,9 @@ STALLS = """
 
 
 @pytest.mark.parametrize("during_build", ["stall()", "pass"], ids=["building", "writing"])
-def test_a_killed_process_leaves_nothing_half_done(start: Start, during_build: str) -> None:
+def test_a_killed_process_leaves_nothing_half_done(
+    start: Start, during_build: str, place: Path
+) -> None:
     with start(STALLS.format(during_build=during_build)) as process:
         assert output(process).readline() == "stalled\n"
         os.kill(process.pid, signal.SIGKILL)
@@ -135,6 +147,7 @@ def test_a_killed_process_leaves_nothing_half_done(start: Start, during_build: s
     found = cached("thing", lambda: {"a": np.full(3, 7.0)})
     assert list(found) == ["a"]
     assert found["a"].tolist() == [7, 7, 7]
+    assert len(entries(place)) == 1  # what the killed process had begun does not stay for ever
 
 
 def test_two_processes_build_once(start: Start, place: Path) -> None:

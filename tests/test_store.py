@@ -187,6 +187,17 @@ def test_an_outcome_is_written_whole_or_not_at_all(store: Store, cells: list[Cel
     assert len(store.chunks(run)) == 1
 
 
+def test_an_outcome_that_is_replaced_takes_its_estimates_along(
+    store: Store, cells: list[Cell]
+) -> None:
+    run = begin(store, cells)
+    store.save(done(cells[0], 0, 4))
+    store.save(failed(cells[0], stop=4))  # another process ran out of memory over it
+    (chunk,) = store.chunks(run)[cells[0].key]
+    assert (chunk["status"], chunk["scores"]) == ("failed", None)
+    assert store.recovered(cells[0].key, 4).shape == (0, 4)
+
+
 def test_signals_that_are_not_there(store: Store, cells: list[Cell]) -> None:
     begin(store, cells)
     with pytest.raises(StoreError, match="no signals are stored"):

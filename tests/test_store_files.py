@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +84,34 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(StoreError, match="unable to open"):
         Store(tmp_path, create=True)
+
+
+def test_results_in_a_folder_that_cannot_be_written_can_be_read(store: Store, folder: Path) -> None:
+    begin(store)
+    store.close()
+    script = """
+        import os, sys
+        from benchbase.store import Store
+        os.chmod(sys.argv[1] + "/results.sqlite", 0o444)
+        os.chmod(sys.argv[1], 0o555)
+        for parent in sys.argv[2:]:
+            os.chmod(parent, 0o755)
+        if os.getuid() == 0:  # who may write everywhere
+            os.setuid(65534)
+        with Store(sys.argv[1]) as store:
+            print(len(store.runs()))
+    """
+    parents = [str(parent) for parent in folder.parents if parent.owner() == folder.owner()]
+    within = [parent for parent in parents if "pytest-of" in parent]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(folder), *within],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    folder.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n"
 
 
 def test_an_empty_file_is_no_results_but_can_become_some(tmp_path: Path) -> None:

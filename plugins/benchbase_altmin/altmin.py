@@ -35,9 +35,10 @@ class AltMin(benchbase.Solver):
     rectified_update : {"rows", "keep"}, optional
         What becomes of coefficients about which b says nothing, those that a half rectification
         cuts off. "rows": x is fitted by least squares to the others alone, a different set for
-        each signal. "keep": they keep the value that they have in F x and x is fitted to all; an
-        iteration is cheaper, more are needed. In both, a pool with b_k = 0 says that none of its
-        coefficients is positive. Without rectification the two are one.
+        each signal, with a small ridge on the step from one x to the next. "keep": they keep the
+        value that they have in F x and x is fitted to all; an iteration is cheaper, more are
+        needed. In both, a pool with b_k = 0 says that none of its coefficients is positive.
+        Without rectification the two are one.
     init : Solver, optional
         Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
         so that ‖P(F x)‖ = ‖b‖ where the pooling is homogeneous.

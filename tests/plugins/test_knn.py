@@ -138,6 +138,13 @@ def test_the_mean_has_the_direction_of_the_mean() -> None:
     np.testing.assert_allclose(benchbase.squared_cosine(found, mean), 1.0, rtol=1e-12)
 
 
+def test_the_mean_of_centred_signals_says_nothing() -> None:
+    problem = make(NORMS[1])
+    training = training_of(problem).astype(np.float32)
+    centred = Problem(problem.frame, problem.pooling, training - training.mean(axis=0))
+    assert (benchbase.solve(Mean(), centred, queries(problem)).x == 0).all()
+
+
 @pytest.mark.parametrize("solver", [NearestNeighbours(q=5), Mean()])
 @pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
 def test_the_scale_of_everything_is_that_of_the_estimates(

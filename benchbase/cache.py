@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -57,10 +56,15 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
 
 
 def _write(place: Path, arrays: Mapping[str, Array]) -> None:
-    work = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
+    work = place.with_name(f"{place.name}-unfinished")
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed: the lock is ours
+    work.mkdir()
     try:
         for name, array in arrays.items():
-            np.save(work / f"{name}.npy", array)
+            with (work / f"{name}.npy").open("wb") as file:
+                np.save(file, array)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut could leave the name without the data
         work.rename(place)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)

@@ -182,9 +182,7 @@ def _typed(value: Any) -> Any:
         return {"kind": value.kind, "name": value.name, "fields": fields}
     if isinstance(value, tuple):
         return [_typed(item) for item in value]
-    if isinstance(value, float):
-        return {"float": value.hex()}
-    return value
+    return value  # JSON spells 2 and 2.0, or inf and "inf", differently
 
 
 def json_ready(value: Any) -> Any:

@@ -74,7 +74,8 @@ class Run(Protocol):
     """All the randomness, clocks and traces that a solver has.
 
     Every signal has its own stream of random numbers, so that a result is the same whatever the
-    batch that it was computed in.
+    batch that it was computed in. A phase of a name, or `repeat`, opened a second time gives the
+    same numbers again: give each phase a name of its own.
     """
 
     @property

@@ -135,6 +135,8 @@ def count_by_status(store: Store, run: int) -> Counter[str]:
         )
         if "failed" in statuses or lost:
             counts["failed"] += 1
+        elif not complete:
+            counts["pending"] += 1
         else:
-            counts[statuses.pop() if complete else "pending"] += 1
+            counts["done" if "done" in statuses else "unsupported"] += 1
     return counts

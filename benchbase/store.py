@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ CREATE TABLE chunk (
 CREATE TABLE recovered (
     key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, PRIMARY KEY (key, start));
 CREATE TABLE signals (
-    key TEXT PRIMARY KEY, n INTEGER NOT NULL, digest TEXT NOT NULL, x BLOB NOT NULL);
+    key TEXT PRIMARY KEY, n INTEGER NOT NULL, x BLOB NOT NULL);
 CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
 """
 
@@ -79,16 +79,22 @@ class Store:
         with self._told():
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._connection = self._connect()
             try:
                 self._open()
             except BaseException:
                 self._connection.close()  # else it leaves its auxiliary files behind
                 raise
 
+    def _connect(self) -> sqlite3.Connection:
+        if self.path.is_file() and not os.access(self.folder, os.W_OK):
+            # Even to read, SQLite writes beside the file; here nobody does.
+            address = f"{self.path.absolute().as_uri()}?immutable=1"
+            return sqlite3.connect(address, uri=True, isolation_level=None)
+        return sqlite3.connect(self.path, timeout=60, isolation_level=None)
+
     def _open(self) -> None:
         if self._is_new():
-            self._connection.execute("PRAGMA journal_mode = WAL")
             with self._transaction():
                 if self._is_new():  # another process may have been faster
                     for statement in _SCHEMA.split(";"):
@@ -100,6 +106,9 @@ class Store:
                 f"{self.path} has the format {version}, and this benchbase reads {FORMAT}; "
                 "choose another folder with --results"
             )
+        # SQLite does not wait for its turn here; who comes first does it for all.
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA journal_mode = WAL")
         # A kill loses nothing, a power cut at most the last cells, which run again.
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
@@ -211,20 +220,17 @@ class Store:
             )
             marks = ", ".join("?" * len(columns))
             self._connection.execute(f"INSERT OR REPLACE INTO chunk VALUES ({marks})", columns)  # noqa: S608 # question marks only
+            self._connection.execute("DELETE FROM recovered WHERE key = ? AND start = ?", place)
             if "x" in outcome:
                 blob = outcome["x"].astype("<f4").tobytes()
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO recovered VALUES (?, ?, ?)", (*place, blob)
-                )
+                self._connection.execute("INSERT INTO recovered VALUES (?, ?, ?)", (*place, blob))
             if "signals" in outcome:
                 self._save_signals(outcome["signals_key"], outcome["signals"])
 
     def _save_signals(self, key: str, signals: Array) -> None:
         blob = signals.astype("<f4").tobytes()
-        digest = hashlib.sha256(blob).hexdigest()
         self._connection.execute(
-            "INSERT OR IGNORE INTO signals VALUES (?, ?, ?, ?)",
-            (key, signals.shape[1], digest, blob),
+            "INSERT OR IGNORE INTO signals VALUES (?, ?, ?)", (key, signals.shape[1], blob)
         )
 
     def _environment(self, facts: dict[str, Any]) -> int:
@@ -269,14 +275,22 @@ class Store:
             found.setdefault(key, []).append(chunk)
         return found
 
-    def recovered(self, key: str, n: int) -> Array:
-        """Return the stored estimates of a cell, (S, N) float32, in the order of the signals."""
+    def recovered(self, key: str) -> Array:
+        """Return the stored estimates of a cell, (S, N) float32; NaN where there is none."""
         with self._told():
+            cell = self._connection.execute("SELECT facts FROM cell WHERE key = ?", (key,))
+            found = cell.fetchone()
             rows = self._connection.execute(
-                "SELECT x FROM recovered WHERE key = ? ORDER BY start", (key,)
+                "SELECT start, x FROM recovered WHERE key = ?", (key,)
             ).fetchall()
-        parts = [np.frombuffer(blob, "<f4").reshape(-1, n) for (blob,) in rows]
-        return np.concatenate(parts) if parts else np.empty((0, n), np.float32)
+        if found is None:
+            raise StoreError(f"there is no cell {key} in {self.path}")
+        facts = json.loads(found[0])
+        estimates = np.full((facts["points"], facts["n"]), np.nan, np.float32)
+        for start, blob in rows:
+            part = np.frombuffer(blob, "<f4").reshape(-1, facts["n"])
+            estimates[start : start + len(part)] = part
+        return estimates
 
     def signals(self, key: str) -> Array:
         """Return the true signals of a cell, (S, N) float32."""

@@ -195,7 +195,6 @@ class Worker:
         key = task["problem_key"]
         if key not in self._problems:
             self._problems[key] = _build(self._registry, task, signals)
-            self._prepared = None
             if len(self._problems) > 2:
                 self._problems.popitem(last=False)
         self._problems.move_to_end(key)

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import settings
 
 from benchbase.cli import main
 from benchbase.registry import Registry, registry
+
+# A busy machine is no reason to fail.
+settings.register_profile("benchbase", deadline=None)
+settings.load_profile("benchbase")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from benchbase.interfaces import (
     Solver,
 )
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
-from benchbase.worker import solve
+from benchbase.recovery import solve
 
 if TYPE_CHECKING:
     from benchbase.api import report, run

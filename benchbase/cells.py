@@ -6,35 +6,16 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
 from benchbase.provenance import code_digest, core_digest
+from benchbase.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchbase.suite import Suite
-
-
-class Task(TypedDict):
-    """One chunk of a cell, as plain data: what an executor passes to a worker."""
-
-    key: str
-    start: int
-    stop: int
-    dataset: dict[str, Any]
-    frame: dict[str, Any]
-    pooling: dict[str, Any]
-    solver: dict[str, Any]
-    seed: int
-    trial: int
-    points: int
-    train_key: str
-    signals_key: str
-    problem_key: str
-    plugins: list[str]
-    send_signals: bool
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ from benchbase.interfaces import (
     Solver,
 )
 from benchbase.problem import Problem, relative_error
+from benchbase.recovery import recover
 from benchbase.streams import SignalRun, generator
-from benchbase.worker import recover
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
 """The leading axes with which linear maps and poolings are tried."""

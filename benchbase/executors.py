@@ -8,9 +8,9 @@ import sys
 from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
-from benchbase.cells import Task
 from benchbase.registry import Registry
-from benchbase.worker import Outcome, Worker
+from benchbase.tasks import Outcome, Task
+from benchbase.worker import Worker
 
 BLAS_VARIABLES = (
     "BLIS_NUM_THREADS",

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-CORE_FILES = ("functions", "interfaces", "problem", "streams", "worker")
+CORE_FILES = ("functions", "interfaces", "problem", "recovery", "streams", "worker")
 """The core's modules that numbers depend on."""
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from benchbase.cells import Cell, Task
+from benchbase.cells import Cell
 from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor
 from benchbase.store import Store
 from benchbase.suite import Suite
+from benchbase.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from benchbase.cells import Cell
 from benchbase.errors import StoreError
 from benchbase.interfaces import Array
-from benchbase.worker import Outcome
+from benchbase.tasks import Outcome
 
 FORMAT = 1
 FILE = "results.sqlite"

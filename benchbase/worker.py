@@ -7,134 +7,21 @@ import traceback
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from benchbase.cache import cached
 from benchbase.errors import BenchbaseError
-from benchbase.functions import solver_class
 from benchbase.interfaces import Array, Dataset, FrameDesign, Inverse, Pooling, Solver
-from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
+from benchbase.problem import Problem
 from benchbase.provenance import environment
-from benchbase.streams import CountingFrame, Ledger, SignalRun, Snapshot, generator
+from benchbase.recovery import recover, score
+from benchbase.streams import CountingFrame, Ledger, SignalRun, generator
+from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:
-    from benchbase.cells import Task
     from benchbase.registry import Registry
-
-
-class Outcome(TypedDict, total=False):
-    """What became of a task, as plain data: what an executor passes back.
-
-    The status is "done", "failed", "unsupported", or "refused" for a mistake of the user's. Arrays
-    have a row a signal; x is float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all
-    signals, `init_seconds` and `solve_seconds` (without those of phases named "init") are means a
-    signal. `frame_applications` is the mean a signal, None where the solver took the vectors.
-    """
-
-    key: str
-    start: int
-    stop: int
-    status: str
-    message: str
-    environment: dict[str, Any]
-    signals_key: str
-    signals: Array
-    x: Array
-    squared_cosine: Array
-    relative_error: Array
-    residual: Array
-    n_iter: Array
-    converged: Array
-    prepare_seconds: float
-    init_seconds: float
-    solve_seconds: float
-    frame_applications: float | None
-
-
-class RecoveryError(Exception):
-    """What a solver gave back is no `Recovery` of the right shape."""
-
-
-def recover(inverse: Inverse, b: Array, run: Run, n: int) -> Recovery:
-    """Call a prepared solver and check what it gives back.
-
-    Raises
-    ------
-    RecoveryError
-        If that is no `Recovery`, or one of its arrays has the wrong shape or type.
-    """
-    recovery = inverse(b, run)
-    if not isinstance(recovery, Recovery):
-        raise RecoveryError(f"the solver gave back a {type(recovery).__name__}, not a Recovery")
-    signals = b.shape[0]
-    for name, wanted in {"x": (signals, n), "n_iter": (signals,), "converged": (signals,)}.items():
-        value = getattr(recovery, name)
-        if value is None and name != "x":
-            continue
-        shape = np.shape(value)
-        if shape != wanted:
-            raise RecoveryError(f"the solver gave back {name} of shape {shape}, not {wanted}")
-    if not np.can_cast(np.asarray(recovery.x).dtype, np.float64):
-        kind = np.asarray(recovery.x).dtype
-        raise RecoveryError(f"the solver gave back x of type {kind}; signals are real numbers")
-    return recovery
-
-
-def solve(
-    solver: Solver,
-    problem: Problem,
-    b: npt.ArrayLike,
-    seed: int = 0,
-    *,
-    trace: list[Snapshot] | None = None,
-) -> Recovery:
-    """Recover signals from their measurements, in a notebook or a script.
-
-    Parameters
-    ----------
-    solver : Solver or function
-        A solver, or a function marked with ``@benchbase.solver``.
-    problem : Problem
-        Frame, pooling and what else is known.
-    b : array_like, shape (K,) or (S, K)
-        Measurements of one signal, or of S.
-    seed : int, optional
-        Seeds the solver's streams.
-    trace : list, optional
-        Where the solver's snapshots go, if it records any.
-
-    Returns
-    -------
-    Recovery
-        With x of shape (N,) for b of shape (K,).
-
-    Raises
-    ------
-    ValueError
-        If b has another shape, or the solver does not apply to the problem.
-    """
-    if not isinstance(solver, Solver):
-        solver = solver_class(solver)()
-    measured = _read_only(np.array(b, dtype=np.float64))
-    if measured.ndim not in (1, 2) or measured.shape[-1] != problem.frame.n_pools:
-        wanted = problem.frame.n_pools
-        raise ValueError(f"b must have the shape ({wanted},) or (S, {wanted}), not {np.shape(b)}")
-    reason = solver.unsupported(problem)
-    if reason is not None:
-        raise ValueError(f"{solver.name} does not apply: {reason}")
-    batch = np.atleast_2d(measured)
-    run = SignalRun(seed, [(0, signal) for signal in range(len(batch))], trace=trace)
-    recovery = recover(solver.prepare(problem), batch, run, problem.frame.n)
-    if measured.ndim == 2:
-        return recovery
-    first = {
-        name: None if value is None else value[0]
-        for name, value in (("n_iter", recovery.n_iter), ("converged", recovery.converged))
-    }
-    return Recovery(x=recovery.x[0], message=recovery.message, **first)
 
 
 class Worker:
@@ -324,47 +211,6 @@ def _missing(solver: Solver) -> str | None:
         except ImportError as error:
             return f"not installed: {name} ({error})"
     return None
-
-
-def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outcome:
-    """Round estimates to what is stored, and score that.
-
-    Parameters
-    ----------
-    recovery : Recovery
-        With x of shape (S, N).
-    problem : Problem
-        For the residual and the ambiguity.
-    truth : ndarray, shape (S, N)
-        The signals.
-    b : ndarray, shape (S, K)
-        Their measurements.
-
-    Returns
-    -------
-    Outcome
-        x as float32, and for each signal the squared cosine, relative error and residual; NaN
-        where x is not finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # not finite is a result, not a mishap
-        rounded = np.asarray(recovery.x).astype(np.float32)
-    x = rounded.astype(np.float64)
-    finite = np.isfinite(x).all(axis=1)
-    scores = {
-        "squared_cosine": squared_cosine(x[finite], truth[finite], problem.ambiguity),
-        "relative_error": relative_error(x[finite], truth[finite], problem.ambiguity),
-        "residual": problem.residual(x[finite], b[finite]),
-    }
-    outcome = Outcome(x=rounded)
-    for name, values in scores.items():
-        column = np.full(len(x), np.nan)
-        column[finite] = values
-        outcome[name] = column  # type: ignore[literal-required] # the keys of the dict above
-    for name in ("n_iter", "converged"):
-        given = getattr(recovery, name)
-        column = np.full(len(x), np.nan) if given is None else np.asarray(given, dtype=np.float64)
-        outcome[name] = column  # type: ignore[literal-required] # as above
-    return outcome
 
 
 def _told(error: BaseException) -> str:

@@ -10,13 +10,13 @@ import pytest
 
 import benchbase
 from benchbase.api import execute, resolve
-from benchbase.cells import Task, make_cells
+from benchbase.cells import make_cells
 from benchbase.executors import InProcess
 from benchbase.registry import Registry
 from benchbase.results import Results, load_results
 from benchbase.runner import Plan, count_by_status, plan, run_suite
 from benchbase.store import Store
-from benchbase.worker import Outcome
+from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:
     import pandas as pd

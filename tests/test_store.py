@@ -21,7 +21,7 @@ from benchbase.cells import Cell, make_cells
 from benchbase.registry import registry
 from benchbase.store import FILE, SCORES, Store
 from benchbase.suite import load_suite
-from benchbase.worker import Outcome
+from benchbase.tasks import Outcome
 
 SUITE = """
 title = "a title"

@@ -12,10 +12,10 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
-from benchbase.cells import Task
 from benchbase.registry import Registry
 from benchbase.streams import generator
-from benchbase.worker import Outcome, Worker
+from benchbase.tasks import Outcome, Task
+from benchbase.worker import Worker
 
 Array = benchbase.Array
 Rng = np.random.Generator

@@ -12,9 +12,9 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
-from benchbase.cells import Task
 from benchbase.registry import Registry
-from benchbase.worker import Outcome, Worker
+from benchbase.tasks import Outcome, Task
+from benchbase.worker import Worker
 
 Array = benchbase.Array
 POINTS = 6

@@ -1,0 +1,56 @@
+"""Tasks and outcomes: plain data, so that any process on any machine can be a worker."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from benchbase.interfaces import Array
+
+
+class Task(TypedDict):
+    """One chunk of a cell, as plain data: what an executor passes to a worker."""
+
+    key: str
+    start: int
+    stop: int
+    dataset: dict[str, Any]
+    frame: dict[str, Any]
+    pooling: dict[str, Any]
+    solver: dict[str, Any]
+    seed: int
+    trial: int
+    points: int
+    train_key: str
+    signals_key: str
+    problem_key: str
+    plugins: list[str]
+    send_signals: bool
+
+
+class Outcome(TypedDict, total=False):
+    """What became of a task, as plain data: what an executor passes back.
+
+    The status is "done", "failed", "unsupported", or "refused" for a mistake of the user's. Arrays
+    have a row a signal; x is float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all
+    signals, `init_seconds` and `solve_seconds` (without those of phases named "init") are means a
+    signal. `frame_applications` is the mean a signal, None where the solver took the vectors.
+    """
+
+    key: str
+    start: int
+    stop: int
+    status: str
+    message: str
+    environment: dict[str, Any]
+    signals_key: str
+    signals: Array
+    x: Array
+    squared_cosine: Array
+    relative_error: Array
+    residual: Array
+    n_iter: Array
+    converged: Array
+    prepare_seconds: float
+    init_seconds: float
+    solve_seconds: float
+    frame_applications: float | None

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.cells import make_cells
 from benchbase.errors import BenchbaseError
-from benchbase.executors import InProcess
+from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
+from benchbase.processes import LocalWorkers
 from benchbase.registry import Registry, registry
 from benchbase.results import Results
 from benchbase.runner import Plan, plan, run_suite
@@ -43,6 +44,8 @@ def run(
     extra: Sequence[Any] = (),
     plugins: str | Path | Sequence[str | Path] = (),
     changes: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    time_limit: float | None = None,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite; what has an outcome already is not computed again.
@@ -64,6 +67,12 @@ def run(
         Plugin files, whose solvers are added as well.
     changes : mapping, optional
         Values to set in every experiment: ``{"grid.frame.n_pools": [60, 80]}``.
+    jobs : int, optional
+        The number of worker processes; ``BENCHBASE_JOBS`` or the number of cores if not given, 0 to
+        compute in this process. Solvers that are defined in this session always are.
+    time_limit : float, optional
+        Wall-clock seconds a signal, in place of the suite's and the solvers'; workers that take
+        longer are killed. Nothing is in this process.
     progress : bool, optional
         Show a progress bar on standard error; by default if that is a terminal.
 
@@ -83,9 +92,10 @@ def run(
         suite, points=points, trials=trials, extras=added,
         labels=[solvers] if isinstance(solvers, str) else solvers,
         plugins=[plugins] if isinstance(plugins, str | Path) else plugins,
-        changes=set_to,
+        changes=set_to, time_limit=time_limit,
     )  # fmt: skip # one argument a line says no more
-    return execute(resolved, results_folder(results), command="benchbase.run", progress=progress)
+    folder = results_folder(results)
+    return execute(resolved, folder, command="benchbase.run", jobs=jobs, progress=progress)
 
 
 def _as_spec(item: Any, known: Registry) -> Any:
@@ -114,6 +124,7 @@ def resolve(
     extras: Sequence[Extra] = (),
     plugins: Sequence[str | Path] = (),
     changes: Sequence[Change] = (),
+    time_limit: float | None = None,
 ) -> Suite:
     """Read a suite as the command line or a script changes it.
 
@@ -138,20 +149,52 @@ def resolve(
         if value is not None
     ]
     loaded = load_suite(suite, known, [*changes, *flags], [*extras, *from_files])
-    return loaded.select(labels) if labels else loaded
+    chosen = loaded.select(labels) if labels else loaded
+    return chosen if time_limit is None else chosen.limited(time_limit)
 
 
-def make_plan(suite: Suite, folder: Path) -> Plan:
-    """Find out what a run would compute; writes nothing."""
+def make_plan(
+    suite: Suite, folder: Path, *, failed: bool = False, rerun: Sequence[str] = ()
+) -> Plan:
+    """Find out what a run would compute; writes nothing. Parameters are those of `execute`."""
     cells = make_cells(suite)
     if not has_results(folder):
-        return plan(cells, None)
+        return plan(cells, None, failed=failed, rerun=rerun)
     with Store(folder) as store:
-        return plan(cells, store)
+        return plan(cells, store, failed=failed, rerun=rerun)
 
 
-def execute(suite: Suite, folder: Path, *, command: str, progress: bool | None = None) -> Results:
+def execute(
+    suite: Suite,
+    folder: Path,
+    *,
+    command: str,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+    failed: bool = False,
+    rerun: Sequence[str] = (),
+    progress: bool | None = None,
+) -> Results:
     """Run a resolved suite and return its results.
+
+    Parameters
+    ----------
+    suite : Suite
+        From `resolve`.
+    folder : pathlib.Path
+        The folder of results.
+    command : str
+        What asked for it, for the record.
+    jobs : int, optional
+        The number of worker processes, 0 for none; by default see `run`.
+    memory_limit : int, optional
+        Bytes that a worker may have.
+    failed : bool, optional
+        Run only what failed, timed out or crashed.
+    rerun : sequence of str, optional
+        Labels of solvers to run again.
+    progress : bool, optional
+        Show a progress bar; by default on a terminal.
 
     Raises
     ------
@@ -161,11 +204,39 @@ def execute(suite: Suite, folder: Path, *, command: str, progress: bool | None =
     known = registry()
     cells = make_cells(suite)  # first: a mistake that it finds leaves no store behind
     with Store(folder, create=True) as store:
-        todo = plan(cells, store, [str(path) for path in known.plugin_files])
+        plugins = [str(path) for path in known.plugin_files]
+        todo = plan(cells, store, plugins, failed=failed, rerun=rerun)
+        executor = _executor(known, todo, jobs, memory_limit)
         shown = sys.stderr.isatty() if progress is None else progress
         with _progress_bar(suite.name, todo, shown) as advance:
-            number = run_suite(suite, todo, store, InProcess(known), command, advance)
+            number = run_suite(suite, todo, store, executor, command, advance)
     return Results(folder, (number,))
+
+
+def _executor(known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None) -> Executor:
+    here = InProcess(known)
+    if jobs is None:
+        jobs = default_jobs()
+    if jobs == 0 or not todo.tasks:
+        return here
+    mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
+    return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
+
+
+def default_jobs() -> int:
+    """Return ``BENCHBASE_JOBS``, or the number of cores that this process may use.
+
+    Raises
+    ------
+    BenchbaseError
+        If the variable is no number.
+    """
+    chosen = os.environ.get("BENCHBASE_JOBS")
+    if chosen is None:
+        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if not chosen.isdecimal():
+        raise BenchbaseError(f"BENCHBASE_JOBS must be a number of processes, not {chosen!r}")
+    return int(chosen)
 
 
 def _progress_bar(name: str, todo: Plan, shown: bool) -> AbstractContextManager[Callable[[], None]]:

@@ -41,6 +41,7 @@ class Cell:
     seed: int
     trial: int
     points: int
+    time_limit: float | None
     key: str
     train_key: str
     signals_key: str
@@ -52,6 +53,11 @@ class Cell:
         parts = (part for part in self.solver.walk() if isinstance(part, Solver))
         sizes = [part.chunk for part in parts if part.chunk is not None]
         return min([self.points, *sizes])
+
+    def parts(self) -> Iterator[Component]:
+        """Yield all its components, those inside others too."""
+        for part in (self.dataset, self.frame, self.pooling, self.solver):
+            yield from part.walk()
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
@@ -89,6 +95,7 @@ class Cell:
                 problem_key=self.problem_key,
                 plugins=plugins,
                 send_signals=False,
+                time_limit=self.time_limit,
             )
 
 
@@ -123,6 +130,7 @@ def make_cells(suite: Suite) -> list[Cell]:
                             seed=experiment.seed,
                             trial=trial,
                             points=points,
+                            time_limit=entry.time_limit or experiment.time_limit,
                             key=key,
                             train_key=train,
                             signals_key=signals,

@@ -54,6 +54,29 @@ class InProcess:
             yield outcome
 
 
+class Split:
+    """Executes some tasks in this process, after all others elsewhere.
+
+    Parameters
+    ----------
+    here : InProcess
+        What executes tasks of components that no other process could build.
+    elsewhere : Executor
+        What executes the others.
+    keys : set of str
+        The keys of the cells to execute here.
+    """
+
+    def __init__(self, here: InProcess, elsewhere: Executor, keys: set[str]) -> None:
+        self._here, self._elsewhere, self._keys = here, elsewhere, keys
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+        """Execute tasks and yield their outcomes."""
+        everything = list(tasks)
+        yield from self._elsewhere.run(t for t in everything if t["key"] not in self._keys)
+        yield from self._here.run(t for t in everything if t["key"] in self._keys)
+
+
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let BLAS use one thread: also the libraries that are loaded only inside.

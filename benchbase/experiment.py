@@ -14,8 +14,8 @@ from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solve
 from benchbase.registry import Registry
 from benchbase.toml_places import TomlFile
 
-KEYS = ("title", "seed", "trials", "points", "dataset", "frame", "pooling", "grid", "solver")
 PROBLEM = ("dataset", "frame", "pooling")
+KEYS = ("title", "seed", "trials", "points", "time_limit", *PROBLEM, "grid", "solver")
 _LEAST = {"seed": 0, "trials": 1, "points": 1}
 _DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
 _Where = dict[tuple[str, ...], tuple[str | int, ...]]
@@ -23,11 +23,15 @@ _Where = dict[tuple[str, ...], tuple[str | int, ...]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A solver in an experiment: its label in tables, and on how many points it runs."""
+    """A solver in an experiment: its label, on how many points it runs, and for how long.
+
+    `time_limit` is in seconds a signal, here and in `Experiment`; None for no limit of its own.
+    """
 
     label: str
     solver: Solver
     points: int | None = None
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Experiment:
     points: int
     problems: tuple[tuple[Dataset, FrameDesign, Pooling], ...]
     entries: tuple[Entry, ...]
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,14 @@ class Draft:
         if not isinstance(title, str):
             self._complain(("title",), f"must be a string, not {title!r}")
         numbers = {key: self._number(key) for key in _DEFAULTS}
+        limit = self._limit(self.table.get("time_limit"), ("time_limit",))
         problems = self._grid_points()
         entries = self._entries()
         if self.problems:
             raise SuiteError(self.problems)
-        return Experiment(name=title, problems=problems, entries=entries, **numbers)
+        return Experiment(
+            name=title, problems=problems, entries=entries, time_limit=limit, **numbers
+        )
 
     def _apply(self, change: Change) -> None:
         target: Any = self.table
@@ -166,6 +174,14 @@ class Draft:
         elif value >= 2**63:
             self._complain((key,), f"must be an integer of less than 2⁶³, not {value}")
         return value  # type: ignore[no-any-return] # checked, or the draft is refused
+
+    def _limit(
+        self, value: Any, path: tuple[str | int, ...], origin: str | None = None
+    ) -> float | None:
+        if value is None or (type(value) in (int, float) and value > 0):
+            return None if value is None else float(value)
+        self._complain(path, f"must be a number of seconds above 0, not {value!r}", origin)
+        return None
 
     def _grid_points(self) -> tuple[tuple[Dataset, FrameDesign, Pooling], ...]:
         grid = self.table.get("grid", {})
@@ -296,6 +312,7 @@ class Draft:
         spec = spec.spec() if isinstance(spec, Component) else spec
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
+        limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)
         try:
             solver = self.registry.build("solver", own or spec, path)
         except SpecError as error:
@@ -314,7 +331,7 @@ class Draft:
             problem = f"two solvers are labelled {chosen!r}; give one another label"
             self._complain((*path, "label"), problem, origin)
             return
-        entries.append(Entry(chosen, solver, points))  # type: ignore[arg-type] # built as a solver
+        entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
 
     def _complain(
         self, path: tuple[str | int, ...], problem: str, origin: str | None = None

@@ -346,7 +346,7 @@ class Solver(Component):
     """
 
     kind = "solver"
-    reserved = Component.reserved | {"label", "points"}  # keys of a suite's [[solver]]
+    reserved = Component.reserved | {"label", "points", "time_limit"}  # keys of a [[solver]]
     requires: ClassVar[tuple[str, ...]] = ()
     chunk: ClassVar[int | None] = None
 

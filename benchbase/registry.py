@@ -160,6 +160,11 @@ class Registry:
         self._register("solver", SESSION, cls)
         return cls
 
+    def is_local(self, component: Component) -> bool:
+        """Whether only this process can build a component: it was defined in a session."""
+        owner = self.providers.get((component.kind, component.name), SESSION)
+        return owner == SESSION
+
     def find(self, kind: str, name: str, path: tuple[str | int, ...] = ()) -> type[Component]:
         """Return the class of a kind and name; raise `SpecError` with a suggestion if none."""
         try:

@@ -38,7 +38,7 @@ COLUMNS = {
     "trial": "number of the trial: its own frame and test signals",
     "points": "test signals of the cell",
     "signal": "number of the signal within the trial",
-    "status": "done, failed, unsupported, or pending",
+    "status": "done, failed, timeout, crashed, unsupported, or pending",
     "message": "why it failed or is unsupported; a remark of the solver",
     "squared_cosine": "squared cosine of the angle between estimate and signal",
     "relative_error": "‖x̂ − x‖ / ‖x‖, the sign chosen best where it is lost",
@@ -185,8 +185,8 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     ----------
     path : str or pathlib.Path
         A folder of results.
-    run : int or "all", optional
-        One run, or all; by default the latest run of each suite.
+    run : int, "all" or "last", optional
+        One run, all, or the latest; by default the latest run of each suite.
 
     Returns
     -------
@@ -204,6 +204,8 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
     elif run == "all":
         chosen = numbers
+    elif run == "last":
+        chosen = numbers[-1:]
     elif str(run).isdecimal() and int(run) in numbers:
         chosen = [int(run)]
     else:

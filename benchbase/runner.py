@@ -12,7 +12,7 @@ from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor
 from benchbase.store import Store
 from benchbase.suite import Suite
-from benchbase.tasks import Task
+from benchbase.tasks import LOST, Task
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,14 @@ class Plan:
     n_done: int
 
 
-def plan(cells: list[Cell], store: Store | None, plugins: Sequence[str] = ()) -> Plan:
+def plan(
+    cells: list[Cell],
+    store: Store | None,
+    plugins: Sequence[str] = (),
+    *,
+    failed: bool = False,
+    rerun: Sequence[str] = (),
+) -> Plan:
     """Find out which chunks have no outcome yet.
 
     Parameters
@@ -45,21 +52,43 @@ def plan(cells: list[Cell], store: Store | None, plugins: Sequence[str] = ()) ->
         Where earlier outcomes are; None where there is no store yet.
     plugins : sequence of str, optional
         Plugin files that workers need.
+    failed : bool, optional
+        Only what failed, timed out or crashed, once more.
+    rerun : sequence of str, optional
+        Labels of solvers to run again, whatever their outcomes.
     """
     unique = {cell.key: cell for cell in cells}
-    done = store.done([*unique]) if store else set()
+    again = {cell.key for cell in cells if cell.label in rerun}
+    outcomes = store.outcomes([*unique]) if store else {}
     known = store.has_signals() if store else set()
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):
         for task in cell.tasks(list(plugins)):
-            if (task["key"], task["start"]) in done:
-                n_done += 1
+            outcome = outcomes.get((task["key"], task["start"]))
+            lost = outcome is not None and outcome[0] in LOST
+            due = task["key"] in again or (lost if failed else _is_due(task, outcome))
+            if not due:
+                n_done += outcome is not None
                 continue
             task["send_signals"] = task["signals_key"] not in known
             known.add(task["signals_key"])
             tasks.append(task)
     return Plan(cells, tasks, n_done)
+
+
+def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
+    """Whether a task has no outcome, or one that may be another now.
+
+    A timeout may be where the limit is larger, and what was not installed may be by now. An error
+    would come again.
+    """
+    if outcome is None:
+        return True
+    status, message, limit = outcome
+    if status == "timeout" and limit is not None:
+        return task["time_limit"] is None or task["time_limit"] > limit
+    return status == "unsupported" and message.startswith("not installed:")
 
 
 def _grouped(cells: list[Cell]) -> list[Cell]:
@@ -122,7 +151,7 @@ def run_suite(
 def count_by_status(store: Store, run: int) -> Counter[str]:
     """Return how many cells of a run are done, failed, unsupported and pending.
 
-    A cell in which any chunk or signal failed counts as failed.
+    A cell in which any chunk or signal failed, timed out or crashed counts as failed.
     """
     counts: Counter[str] = Counter()
     chunks = store.chunks(run)
@@ -134,7 +163,7 @@ def count_by_status(store: Store, run: int) -> Counter[str]:
             chunk["scores"] is not None and bool((chunk["scores"][0] != chunk["scores"][0]).any())
             for chunk in of_cell
         )
-        if "failed" in statuses or lost:
+        if lost or not statuses.isdisjoint(LOST):
             counts["failed"] += 1
         elif not complete:
             counts["pending"] += 1

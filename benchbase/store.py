@@ -18,7 +18,7 @@ from benchbase.errors import StoreError
 from benchbase.interfaces import Array
 from benchbase.tasks import Outcome
 
-FORMAT = 1
+FORMAT = 2
 FILE = "results.sqlite"
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
@@ -33,11 +33,16 @@ CREATE TABLE run_cell (
     PRIMARY KEY (run, position)) WITHOUT ROWID;
 CREATE TABLE cell (key TEXT PRIMARY KEY, facts TEXT NOT NULL, signals TEXT NOT NULL);
 CREATE TABLE chunk (
-    key TEXT NOT NULL REFERENCES cell (key), start INTEGER NOT NULL, stop INTEGER NOT NULL,
-    status TEXT NOT NULL, message TEXT NOT NULL, scores BLOB,
+    key TEXT NOT NULL REFERENCES cell (key), start INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    stop INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, time_limit REAL,
+    scores BLOB,
     prepare_seconds REAL, init_seconds REAL, solve_seconds REAL, frame_applications REAL,
-    environment INTEGER NOT NULL REFERENCES environment (id), finished TEXT NOT NULL,
-    PRIMARY KEY (key, start));
+    checksum REAL, environment INTEGER NOT NULL REFERENCES environment (id),
+    finished TEXT NOT NULL,
+    PRIMARY KEY (key, start, attempt));
+CREATE VIEW latest AS
+    SELECT * FROM chunk WHERE attempt =
+        (SELECT max(attempt) FROM chunk AS c WHERE c.key = chunk.key AND c.start = chunk.start);
 CREATE TABLE recovered (
     key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, PRIMARY KEY (key, start));
 CREATE TABLE signals (
@@ -181,18 +186,15 @@ class Store:
         with self._transaction():
             self._connection.execute("UPDATE run SET finished = ? WHERE id = ?", (_now(), run))
 
-    def done(self, keys: Sequence[str]) -> set[tuple[str, int]]:
-        """Return the (key, start) of the chunks that have an outcome.
-
-        What was not installed may be by now: such chunks are never done.
-        """
+    def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
+        """Return (status, message, time limit) of the latest attempts by (key, start)."""
         with self._told():
             rows = self._connection.execute(
-                "SELECT key, start FROM chunk WHERE key IN (SELECT value FROM json_each(?)) "
-                "AND NOT (status = 'unsupported' AND message LIKE 'not installed:%')",
+                "SELECT key, start, status, message, time_limit FROM latest "
+                "WHERE key IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(keys)),),
             )
-            return set(rows)
+            return {(key, start): (status, *rest) for key, start, status, *rest in rows}
 
     def has_signals(self) -> set[str]:
         """Return the keys of the test signals that are stored."""
@@ -200,26 +202,32 @@ class Store:
             return {key for (key,) in self._connection.execute("SELECT key FROM signals")}
 
     def save(self, outcome: Outcome) -> None:
-        """Write one outcome, whole or not at all."""
+        """Write one outcome, whole or not at all; earlier attempts are kept, without estimates."""
         scores = [outcome.get(name) for name in SCORES]
         packed = None if scores[0] is None else np.array(scores, dtype="<f8").tobytes()
         place = (outcome["key"], outcome["start"])
         with self._transaction():
+            attempts = self._connection.execute(
+                "SELECT count(*) FROM chunk WHERE key = ? AND start = ?", place
+            )
             columns = (
                 *place,
+                attempts.fetchone()[0] + 1,
                 outcome["stop"],
                 outcome["status"],
                 outcome.get("message", ""),
+                outcome.get("time_limit"),
                 packed,
                 outcome.get("prepare_seconds"),
                 outcome.get("init_seconds"),
                 outcome.get("solve_seconds"),
                 outcome.get("frame_applications"),
+                outcome.get("checksum"),
                 self._environment(outcome["environment"]),
                 _now(),
             )
             marks = ", ".join("?" * len(columns))
-            self._connection.execute(f"INSERT OR REPLACE INTO chunk VALUES ({marks})", columns)  # noqa: S608 # question marks only
+            self._connection.execute(f"INSERT INTO chunk VALUES ({marks})", columns)  # noqa: S608 # question marks only
             self._connection.execute("DELETE FROM recovered WHERE key = ? AND start = ?", place)
             if "x" in outcome:
                 blob = outcome["x"].astype("<f4").tobytes()
@@ -260,11 +268,12 @@ class Store:
     def chunks(self, run: int) -> dict[str, list[dict[str, Any]]]:
         """Return the outcomes of a run by key, in order; scores as (5, S), None without."""
         names = ["start", "stop", "status", "message", "scores", "prepare_seconds"]
-        names += ["init_seconds", "solve_seconds", "frame_applications", "environment"]
+        names += ["init_seconds", "solve_seconds", "frame_applications", "checksum"]
+        names += ["environment"]
         found: dict[str, list[dict[str, Any]]] = {}
         with self._told():
             rows = self._connection.execute(
-                f"SELECT key, {', '.join(names)} FROM chunk "  # noqa: S608 # the names above
+                f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
                 "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
                 (run,),
             ).fetchall()

@@ -53,6 +53,18 @@ class Suite:
         )
         return replace(self, experiments=tuple(e for e in chosen if e.entries))
 
+    def limited(self, time_limit: float) -> Suite:
+        """Return the suite with one time limit for all, in seconds a signal."""
+        experiments = (
+            replace(
+                e,
+                time_limit=time_limit,
+                entries=tuple(replace(entry, time_limit=None) for entry in e.entries),
+            )
+            for e in self.experiments
+        )
+        return replace(self, experiments=tuple(experiments))
+
     def resolved(self) -> dict[str, Any]:
         """Return the suite with every default filled in, as JSON-ready data."""
         experiments = [
@@ -61,9 +73,11 @@ class Suite:
                 "seed": e.seed,
                 "trials": e.trials,
                 "points": e.points,
+                "time_limit": e.time_limit,
                 "problems": [[part.spec() for part in problem] for problem in e.problems],
                 "solvers": [
-                    {"label": entry.label, "points": entry.points} | entry.solver.spec()
+                    {"label": entry.label, "points": entry.points, "time_limit": entry.time_limit}
+                    | entry.solver.spec()
                     for entry in e.entries
                 ],
             }

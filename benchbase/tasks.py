@@ -8,7 +8,10 @@ from benchbase.interfaces import Array
 
 
 class Task(TypedDict):
-    """One chunk of a cell, as plain data: what an executor passes to a worker."""
+    """One chunk of a cell, as plain data: what an executor passes to a worker.
+
+    `time_limit` is in wall-clock seconds a signal.
+    """
 
     key: str
     start: int
@@ -25,15 +28,23 @@ class Task(TypedDict):
     problem_key: str
     plugins: list[str]
     send_signals: bool
+    time_limit: float | None
+
+
+LOST = ("failed", "timeout", "crashed")
+"""The statuses of outcomes without an estimate, which count as not recovered."""
 
 
 class Outcome(TypedDict, total=False):
     """What became of a task, as plain data: what an executor passes back.
 
-    The status is "done", "failed", "unsupported", or "refused" for a mistake of the user's. Arrays
+    The status is "done", "failed", "timeout", "crashed", "unsupported", or "refused" for a mistake
+    of the user's. Arrays
     have a row a signal; x is float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all
     signals, `init_seconds` and `solve_seconds` (without those of phases named "init") are means a
     signal. `frame_applications` is the mean a signal, None where the solver took the vectors.
+    `time_limit` is there for a timeout. `checksum` is the norm of the problem's measurements (of all
+    its signals), by which machines can tell that they met the same problem.
     """
 
     key: str
@@ -41,6 +52,7 @@ class Outcome(TypedDict, total=False):
     stop: int
     status: str
     message: str
+    time_limit: float | None
     environment: dict[str, Any]
     signals_key: str
     signals: Array
@@ -54,3 +66,4 @@ class Outcome(TypedDict, total=False):
     init_seconds: float
     solve_seconds: float
     frame_applications: float | None
+    checksum: float

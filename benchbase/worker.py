@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import traceback
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +40,8 @@ class Worker:
         self._problems: OrderedDict[str, _Instance] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
 
-    def execute(self, task: Task) -> Outcome:
-        """Execute one task.
+    def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
+        """Execute one task; call `on_start` when the solver is about to have its turn.
 
         Whatever goes wrong in a plugin is told in the outcome: a mistake of the user's that only
         shows here ("refused"), or an error in the solver or the problem ("failed").
@@ -65,8 +67,9 @@ class Worker:
             return outcome | Outcome(status="refused", message=str(error))
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             return outcome | Outcome(message=_told(error))
+        outcome["checksum"] = float(np.linalg.norm(instance.b))
         try:
-            return outcome | self._solve(task, instance)
+            return outcome | self._solve(task, instance, on_start)
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             return outcome | Outcome(message=_told(error))
 
@@ -87,8 +90,8 @@ class Worker:
         self._problems.move_to_end(key)
         return self._problems[key]
 
-    def _solve(self, task: Task, instance: _Instance) -> Outcome:
-        prepared = self._prepare(task, instance)
+    def _solve(self, task: Task, instance: _Instance, on_start: Callable[[], None]) -> Outcome:
+        prepared = self._prepare(task, instance, on_start)
         if isinstance(prepared, str):
             return Outcome(status="unsupported", message=prepared)
         rows = slice(task["start"], task["stop"])
@@ -113,9 +116,12 @@ class Worker:
             frame_applications=None if ledger.dense else sum(ledger.applications.values()) / size,
         )
 
-    def _prepare(self, task: Task, instance: _Instance) -> _Prepared | str:
+    def _prepare(
+        self, task: Task, instance: _Instance, on_start: Callable[[], None]
+    ) -> _Prepared | str:
         """Prepare the solver for the problem, or return why it cannot be."""
         if self._prepared is not None and self._prepared[0] == task["key"]:
+            on_start()
             return self._prepared[1]
         self._prepared = None  # frees what the last solver held before the next one is prepared
         solver = self._registry.build("solver", task["solver"])
@@ -125,6 +131,7 @@ class Worker:
         reason = solver.unsupported(problem) or _missing(solver)
         if reason is not None:
             return reason
+        on_start()
         with ledger.clock(("prepare",)):
             inverse = solver.prepare(problem)
         prepared = _Prepared(inverse, ledger, sum(ledger.seconds.values()))
@@ -227,3 +234,9 @@ def _text(value: object) -> str:
     except Exception:  # a stranger's code: anything may come
         return ""
     return line.encode(errors="replace").decode()
+
+
+if __name__ == "__main__":
+    from benchbase.processes import serve
+
+    serve(sys.argv[1:])

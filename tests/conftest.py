@@ -29,6 +29,7 @@ def own_folders(session_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Keep tests out of the user's folders."""
     monkeypatch.setenv("BENCHBASE_CACHE", str(session_cache))
     monkeypatch.setenv("BENCHBASE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("BENCHBASE_JOBS", "0")  # tests of worker processes ask for them
 
 
 @pytest.fixture

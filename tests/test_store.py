@@ -160,21 +160,25 @@ def test_cells_and_environments_are_kept_once(store: Store, cells: list[Cell]) -
             assert count == (rows,), table
 
 
-def test_what_has_an_outcome_is_done_unless_something_was_not_installed(
-    store: Store, cells: list[Cell]
-) -> None:
-    begin(store, cells)
+def test_the_latest_attempt_counts_and_all_are_kept(store: Store, cells: list[Cell]) -> None:
+    run = begin(store, cells)
     a, b = cells
     many = [a.key, b.key, *map(str, range(50_000))]
-    assert store.done(many) == set()
+    assert store.outcomes(many) == {}
     store.save(done(a, 0, 4))
-    store.save(failed(b, status="unsupported", message="not installed: scs (No module)"))
-    assert store.done(many) == {(a.key, 0)}
-    assert store.done([b.key]) == set()
+    store.save(failed(b, status="timeout", message="too slow", time_limit=2.5))
+    assert store.outcomes([b.key]) == {(b.key, 0): ("timeout", "too slow", 2.5)}
     store.save(failed(b))
-    assert store.done(many) == {(a.key, 0), (b.key, 0)}
-    store.save(done(a, 4, 6, message="not installed: a faster library"))
-    assert (a.key, 4) in store.done(many)
+    assert store.outcomes(many) == {
+        (a.key, 0): ("done", "a remark ‖x‖", None),
+        (b.key, 0): ("failed", "ValueError: no", None),
+    }
+    assert [chunk["status"] for chunk in store.chunks(run)[b.key]] == ["failed"]
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        rows = connection.execute(
+            "SELECT attempt, status FROM chunk WHERE key = ? ORDER BY attempt", (b.key,)
+        )
+        assert rows.fetchall() == [(1, "timeout"), (2, "failed")]
 
 
 def test_an_outcome_is_written_whole_or_not_at_all(store: Store, cells: list[Cell]) -> None:
@@ -211,7 +215,7 @@ def test_a_run_that_is_dropped_leaves_its_outcomes(store: Store, cells: list[Cel
     assert [run["id"] for run in store.runs()] == [first]
     assert list(store.cells(second)) == []
     assert len(list(store.cells(first))) == 1
-    assert store.done([cells[1].key]) == {(cells[1].key, 0)}
+    assert [*store.outcomes([cells[1].key])] == [(cells[1].key, 0)]
 
 
 # Processes ---------------------------------------------------------------------------------------

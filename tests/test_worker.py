@@ -152,7 +152,7 @@ SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 def test_an_outcome_is_complete_and_plain(execute: Callable[..., Outcome]) -> None:
     outcome = execute(send_signals=True)
     assert outcome["status"] == "done", outcome
-    assert set(outcome) == set(Outcome.__annotations__)
+    assert set(outcome) == set(Outcome.__annotations__) - {"time_limit"}  # of timeouts only
     assert is_plain(dict(outcome))
     for name in SCORES:
         assert outcome[name].shape == (POINTS,)  # type: ignore[literal-required] # its own keys

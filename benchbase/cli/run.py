@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,21 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.option(
     "--set", "sets", metavar="PATH=TOML", multiple=True, help="Set a value, as in --set seed=1."
 )
+@click.option(
+    "--jobs", type=click.IntRange(min=0), help="Worker processes (BENCHBASE_JOBS, cores)."
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds a signal, after which a worker is killed.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="GB of memory that a worker may have.",
+)
+@click.option("--failed", is_flag=True, help="Only what failed, timed out or crashed, once more.")
+@click.option("--rerun", metavar="LABEL", multiple=True, help="Run this solver again.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON, nothing else.")
 @click.pass_context
@@ -51,6 +67,11 @@ def run_command(
     specs: tuple[str, ...],
     plugins: tuple[str, ...],
     sets: tuple[str, ...],
+    jobs: int | None,
+    time_limit: float | None,
+    memory_limit: float | None,
+    failed: bool,
+    rerun: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -60,6 +81,7 @@ def run_command(
     """
     from benchbase.api import execute, make_plan, resolve, results_folder
     from benchbase.experiment import Change, Extra, parse_value
+    from benchbase.results import load_results
 
     folder = results_folder(results)
     extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
@@ -71,16 +93,30 @@ def run_command(
         extras=extras,
         plugins=plugins,
         changes=[Change.parse(text) for text in sets],
+        time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    todo = make_plan(resolved, folder)
+    resolved.select(rerun)  # complains of labels that are not there
+    todo = make_plan(resolved, folder, failed=failed, rerun=rerun)
     if dry_run:
         _say_plan(resolved, todo, as_json)
         return
-    command = shlex.join(["benchbase", *sys.argv[1:]])
-    found = execute(resolved, folder, command=command)
-    failed = _finish(resolved, found, todo, as_json)
-    ctx.exit(1 if failed else 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        found = execute(
+            resolved,
+            folder,
+            command=shlex.join(["benchbase", *sys.argv[1:]]),
+            jobs=jobs,
+            memory_limit=None if memory_limit is None else int(memory_limit * 1e9),
+            failed=failed,
+            rerun=rerun,
+        )
+    except KeyboardInterrupt:
+        click.echo("interrupted; what is finished is stored, the same command goes on", err=True)
+        _finish(resolved, load_results(folder, "last"), todo, as_json)
+        ctx.exit(130)
+    ctx.exit(1 if _finish(resolved, found, todo, as_json) else 0)
 
 
 def _say_plan(suite: Suite, todo: Plan, as_json: bool) -> None:
@@ -128,14 +164,16 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
     say_where(files, results.folder)
     for failure in failures:
         click.echo(
-            "failed: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+            "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
         )
     return counts["failed"]
 
 
 def _failures(results: Results) -> list[dict[str, Any]]:
     """Return each kind of failure once: where it came up first, and its message."""
+    from benchbase.tasks import LOST
+
     frame = results.frame()
-    failed = frame[frame["status"] == "failed"].drop_duplicates(["label", "message"])
-    columns = ["label", "experiment", "pooling", "n_pools", "trial", "signal", "message"]
-    return [dict(zip(columns, row, strict=True)) for row in failed[columns].astype(object).values]
+    lost = frame[frame["status"].isin(LOST)].drop_duplicates(["label", "message"])
+    columns = ["status", "label", "experiment", "pooling", "n_pools", "trial", "signal", "message"]
+    return [dict(zip(columns, row, strict=True)) for row in lost[columns].astype(object).values]

@@ -297,7 +297,9 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     arguments = ["--results", "r", "--plugin", "stop.py", "--solver", "altmin"]
     result = cli("run", "s.toml", *arguments, "--solver", "raises")
     assert result.exit_code == 130
-    assert result.stderr == "interrupted; what is finished is stored\n"
+    said = "interrupted; what is finished is stored, the same command goes on\n"
+    assert result.stderr == said
+    assert "1 done" in result.stdout
     assert set(benchbase.load_results("r").frame()["status"]) == {"done", "pending"}
     again = summary(cli("run", "s.toml", *arguments, "--json"))
     assert again["chunks_computed"] == 1  # the other problem had not been reached

@@ -1,0 +1,276 @@
+"""Worker processes; each fault is real."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import benchbase
+from benchbase import processes
+from benchbase.processes import LocalWorkers, _Queue
+
+PLUGIN = Path(__file__).with_name("faulty_solvers.py")
+PROBLEM = """
+report = []
+points = 2
+[dataset]
+name = "gaussian"
+n = 4
+[frame]
+name = "gaussian"
+[pooling]
+name = "lp"
+[grid]
+frame.n_pools = [5, 6]
+"""
+SLOW = """
+[[solver]]
+name = "hangs"
+time_limit = 0.2
+[[solver]]
+name = "hangs_in_c"
+time_limit = 0.2
+"""
+EXPECTED = {
+    "fine": ("done", ""),
+    "raises": ("failed", "ArithmeticError: no such luck"),
+    "gives_nan": ("failed", "not finite"),
+    "wrong_shape": ("failed", "shape"),
+    "hangs": ("timeout", "took longer than 0.2 s a signal; it printed: on my way"),
+    "hangs_in_c": ("timeout", "took longer"),
+    "exits": ("crashed", "exit code 3; it printed: last words"),
+    "killed": ("crashed", "killed by SIGKILL"),
+    "segfault": ("crashed", "killed by SIGSEGV"),
+    "allocates": ("failed", "MemoryError"),
+    "prints": ("done", ""),
+    "writes": ("failed", "read-only"),
+    "forks": ("done", ""),
+    "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),
+    "unpicklable": ("done", ""),
+    "sleeps": ("done", ""),
+}
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG")
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def workers() -> set[int]:
+    """Return the worker processes and what they have forked, zombies aside."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"benchbase.worker" in command:
+                found.add(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start the command line in a process of its own."""
+
+    def begin(text: str, *arguments: Any, results: str = "r") -> subprocess.Popen[str]:
+        (tmp_path / "s.toml").write_text(text)
+        command = ["run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments]
+        return subprocess.Popen(
+            [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    return begin
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+
+
+def rows(folder: Path) -> pd.DataFrame:
+    return benchbase.load_results(folder).frame().drop(columns=TIMES)
+
+
+@linux
+def test_each_fault_costs_its_own_chunks_only(start: Start, tmp_path: Path) -> None:
+    """And no process is left."""
+    before = workers()
+    process = start(PROBLEM + SLOW, "--jobs", 2, "--memory-limit", 8)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1, said
+    frame = benchbase.load_results(tmp_path / "r").frame()
+    assert len(frame) == len(EXPECTED) * 2 * 2
+    for label, (status, message) in EXPECTED.items():
+        found = frame[frame["label"] == label]
+        assert set(found["status"]) == {status}, (label, set(found["message"]))
+        assert found["message"].str.contains(message, regex=False).all(), set(found["message"])
+    assert workers() <= before
+
+
+MANY = """
+report = []
+points = 4
+trials = 3
+[dataset]
+name = "gaussian"
+n = 6
+[frame]
+name = "gaussian"
+[grid]
+frame.n_pools = [8, 12, 20]
+pooling = [{ name = "lp" }, { name = "lp", p = inf, rectified = true }]
+[[solver]]
+name = "altmin"
+n_iter = 50
+[[solver]]
+name = "fine"
+[[solver]]
+name = "sleeps"
+"""
+
+
+@linux
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_the_number_of_workers_changes_no_row(start: Start, tmp_path: Path, jobs: int) -> None:
+    only = ("--solver", "altmin", "--solver", "fine", "--plugin", PLUGIN)
+    for count in (0, jobs):
+        process = start(MANY, *only, "--jobs", count, results=f"r{count}")
+        finish(process)
+    pd.testing.assert_frame_equal(rows(tmp_path / "r0"), rows(tmp_path / f"r{jobs}"))
+
+
+@linux
+def test_a_run_that_is_killed_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
+    only = ("--solver", "altmin", "--solver", "sleeps", "--jobs", 2)
+    whole = start(MANY, *only, results="whole")
+    finish(whole)
+    before = workers()
+    chance = random.Random(0)
+    for _ in range(6):
+        process = start(MANY, *only)
+        time.sleep(chance.uniform(0.3, 1.0))
+        process.kill()
+        process.communicate()
+    patience = time.monotonic() + 5
+    while workers() - before and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert workers() <= before
+    last = start(MANY, *only)
+    finish(last)
+    pd.testing.assert_frame_equal(rows(tmp_path / "r"), rows(tmp_path / "whole"))
+
+
+@linux
+def test_an_interruption_keeps_and_shows_what_there_is(start: Start, tmp_path: Path) -> None:
+    process = start(PROBLEM, "--solver", "fine", "--solver", "hangs", "--jobs", 2)
+    while True:
+        time.sleep(0.1)
+        assert process.poll() is None, process.communicate()
+        with contextlib.suppress(benchbase.StoreError):
+            found = rows(tmp_path / "r")
+            if list(found["status"]).count("done") == 4:
+                break
+    process.send_signal(signal.SIGTERM)
+    said, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in told
+    assert '"pending"' in said
+    counts = rows(tmp_path / "r").groupby("label")["status"].unique().map(set)
+    assert counts["fine"] == {"done"}
+    assert counts["hangs"] == {"pending"}
+
+
+def computed(process: subprocess.Popen[str]) -> int:
+    said, told = process.communicate(timeout=60)
+    assert said, told
+    return int(json.loads(said)["chunks_computed"])
+
+
+def test_what_is_computed_again(start: Start) -> None:
+    only = ("--solver", "fine", "--solver", "hangs", "--solver", "exits", "--jobs", 2)
+    limited = PROBLEM + SLOW
+    assert computed(start(limited, *only)) == 6
+    assert computed(start(limited, *only)) == 0
+    assert computed(start(limited, *only, "--time-limit", 0.1)) == 0
+    assert computed(start(limited, *only, "--time-limit", 0.3)) == 2
+    assert computed(start(limited, *only, "--failed")) == 4
+    assert computed(start(limited, *only, "--rerun", "fine")) == 2
+    assert computed(start(limited, *only)) == 0
+
+
+def test_a_worker_that_cannot_start_is_told(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "site" / "sitecustomize.py"
+    broken.parent.mkdir()
+    broken.write_text(
+        "import sys\nif sys.argv[:1] == ['-m']: sys.stderr.write('boo'); sys.exit(7)\n"
+    )
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(broken.parent), path])))
+    process = start(PROBLEM, "--solver", "fine", "--jobs", 1)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "a worker process cannot start: the worker ended with exit code" in told
+    assert "boo" in told
+
+
+def task(problem: str, signals: str = "s", *, send: bool = False) -> Any:
+    return {"problem_key": problem, "signals_key": signals, "send_signals": send}
+
+
+def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
+    queue = _Queue([task("a"), task("b"), task("a"), task("c"), task("b")])
+    assert queue.take("b", {"a"})["problem_key"] == "b"
+    assert queue.take(None, {"a", "b"})["problem_key"] == "c"
+    assert queue.take(None, {"a", "b"})["problem_key"] == "a"
+    assert queue.take("a", {"b"})["problem_key"] == "a"
+    assert queue
+    assert queue.take("a", {"b"})["problem_key"] == "b"
+    assert not queue
+
+
+def test_signals_that_a_lost_task_should_have_sent_are_asked_of_another() -> None:
+    queue = _Queue([task("a", "x"), task("b", "y"), task("b", "y")])
+    queue.ask_for_signals("y")
+    queue.ask_for_signals("z")
+    sent = [queue.take(None, set())["send_signals"] for _ in range(3)]
+    assert sent == [False, True, False]
+
+
+def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_Process", None)
+    assert list(LocalWorkers(2).run([])) == []
+
+
+def test_an_unguarded_script_runs_once(tmp_path: Path) -> None:
+    """Workers import benchbase, not the script; what the script defines is computed in it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import benchbase\n"
+        "print('once')\n"
+        "@benchbase.solver\n"
+        "def mine(frame, pooling, b, rng):\n"
+        "    return rng.standard_normal(frame.n)\n"
+        "results = benchbase.run('s.toml', results='r', extra=[mine], jobs=2)\n"
+        "print(sorted(set(results.frame()['status'])), len(results.frame()))\n"
+    )
+    (tmp_path / "s.toml").write_text(PROBLEM + '[[solver]]\nname = "altmin"\n')
+    ran = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert ran.stdout == "once\n['done'] 8\n", ran.stderr

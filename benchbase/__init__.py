@@ -108,3 +108,7 @@ def build(kind: str, spec: dict[str, Any]) -> Any:
     from benchbase.registry import registry
 
     return registry().build(kind, spec)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -283,7 +283,7 @@ def installed_reports() -> tuple[Report, ...]:
 def report(
     results: Results, folder: str | Path | None = None, reports: Sequence[Report] | None = None
 ) -> list[Path]:
-    """Write reports, in a folder for each suite.
+    """Write reports, in a folder for each suite and run.
 
     Parameters
     ----------
@@ -325,11 +325,12 @@ def report_errors(report: Report) -> Iterator[None]:
 
 
 def by_suite(results: Results, folder: str | Path | None = None) -> list[tuple[Results, Path]]:
-    """Split results by suite, each with the folder of its reports."""
+    """Split results by suite, each with the folder of its reports: no run overwrites another's."""
     base = Path(folder) if folder is not None else results.folder
     runs: dict[str, list[int]] = {}
     for each in results.suites:
         runs.setdefault(each["suite"], []).append(each["id"])
     return [
-        (replace(results, runs=tuple(numbers)), base / suite) for suite, numbers in runs.items()
+        (replace(results, runs=tuple(numbers)), base / suite / f"run-{'-'.join(map(str, numbers))}")
+        for suite, numbers in runs.items()
     ]

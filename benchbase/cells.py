@@ -61,12 +61,15 @@ class Cell:
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
+        pools, size = self.frame.size(self.dataset.n)
         facts = {
             "dataset": self.dataset.spec(),
             "frame": self.frame.spec(),
             "pooling": self.pooling.spec(),
             "solver": self.solver.spec(),
             "n": self.dataset.n,
+            "n_pools": pools,
+            "pool_size": size,
             "p": self.pooling.p,
             "rectified": self.pooling.rectified,
             "even": self.pooling.even,

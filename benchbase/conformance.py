@@ -103,9 +103,9 @@ def check_frame(design: FrameDesign, n: int = 16) -> None:
     frame, again = (design.build(n, train, generator(0, "frame", 0, 0)) for _ in range(2))
     _require(isinstance(frame, Frame), f"build() must return a Frame, not {frame!r}")
     _require(frame.n == n, f"the frame's n is {frame.n}, not {n}")
-    for size in ("n_pools", "pool_size"):
-        wanted, found = getattr(design, size, None), getattr(frame, size)
-        _require(wanted in (None, found), f"the frame's {size} is {found}, not {wanted}")
+    for name, wanted in zip(("n_pools", "pool_size"), design.size(n), strict=True):
+        found = getattr(frame, name)
+        _require(wanted == found, f"the frame's {name} is {found}, not {wanted}, as size() says")
     x = np.random.default_rng(0).standard_normal(n)
     same = _same(frame.analyse(x), again.analyse(x))
     _require(same, "the same generator must give the same frame")
@@ -113,8 +113,8 @@ def check_frame(design: FrameDesign, n: int = 16) -> None:
         _check_linear_maps(frame, batch)
     with suppress(NotImplementedError):
         vectors = frame.dense()
-        wanted = (frame.n_pools, frame.pool_size, n)
-        _require(vectors.shape == wanted, f"dense() has shape {vectors.shape}, not {wanted}")
+        shape = (frame.n_pools, frame.pool_size, n)
+        _require(vectors.shape == shape, f"dense() has shape {vectors.shape}, not {shape}")
         same = _near(np.einsum("kln,n->lk", vectors, x), frame.analyse(x))
         _require(same, "dense() must hold the vectors that analyse() uses")
         _require(not vectors.flags.writeable, "dense() must return a read-only array")

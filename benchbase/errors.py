@@ -52,7 +52,8 @@ class SpecError(BenchbaseError):
     """
 
     def __init__(self, path: tuple[str | int, ...], problem: str, kind: str = "") -> None:
-        super().__init__(": ".join(part for part in (kind, dotted(path), problem) if part))
+        shown = path[:-1] if path[-1:] == ("name",) else path  # that of the component is told
+        super().__init__(": ".join(part for part in (kind, dotted(shown), problem) if part))
         self.path = path
         self.problem = problem
         self.kind = kind

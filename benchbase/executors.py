@@ -48,8 +48,7 @@ class InProcess:
         """Execute tasks and yield their outcomes."""
         worker = Worker(self._registry)
         for task in tasks:
-            # What a solver prints must not get into the output of `--json`.
-            with one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
+            with one_blas_thread(), _output_to_stderr():
                 outcome = worker.execute(task)
             yield outcome
 
@@ -75,6 +74,20 @@ class Split:
         everything = list(tasks)
         yield from self._elsewhere.run(t for t in everything if t["key"] not in self._keys)
         yield from self._here.run(t for t in everything if t["key"] in self._keys)
+
+
+@contextlib.contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Keep what a solver prints, in C too, out of the output of `--json`."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 @contextlib.contextmanager

@@ -279,7 +279,7 @@ class Draft:
         if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
             problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"
             self._complain(("points",), f"{problem}, not {points}")
-        pools, size = getattr(frame, "n_pools", None), getattr(frame, "pool_size", None)
+        pools, size = frame.size(dataset.n)
         try:
             part = "frame"
             frame.check(dataset.n)
@@ -365,8 +365,7 @@ def _in_grid(path: tuple[str | int, ...], where: _Where) -> tuple[str | int, ...
 
 def sentence(error: SpecError) -> str:
     """Say where in a suite and what."""
-    shown = error.path[:-1] if error.path[-1:] == ("name",) else error.path
-    return f"{dotted(shown)}: {error.problem}"
+    return str(SpecError(error.path, error.problem))
 
 
 def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:

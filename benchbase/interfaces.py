@@ -69,8 +69,9 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
         yield self
         for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
             value = getattr(self, field.name)
-            if isinstance(value, Component):
-                yield from value.walk()
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, Component):
+                    yield from item.walk()
 
     def spec(self) -> dict[str, Any]:
         """Return the component as plain data: its name and all parameters, defaults included."""
@@ -253,9 +254,17 @@ class DenseFrame(Frame):
 
 
 class FrameDesign(Component):
-    """A recipe for frames. `n_pools` and `pool_size` are fields where they apply."""
+    """A recipe for frames."""
 
     kind = "frame"
+
+    def size(self, n: int) -> tuple[int | None, int | None]:
+        """Return K and L of the frames for signals of dimension `n`.
+
+        By default the fields `n_pools` and `pool_size`; to be overridden where they are none.
+        """
+        del n
+        return getattr(self, "n_pools", None), getattr(self, "pool_size", None)
 
     def check(self, n: int) -> None:
         """Raise `ParameterError` where the parameters do not fit signals of dimension `n`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import inspect
@@ -14,7 +15,7 @@ from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pluggy
 
@@ -24,6 +25,7 @@ from benchbase.functions import MARK, solver_class
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Report, Solver
 
 GROUP = "benchbase"
+COMMANDS = "register_commands"
 KINDS: dict[str, type[Component]] = {
     "dataset": Dataset,
     "frame": FrameDesign,
@@ -139,6 +141,10 @@ class Registry:
             for value in list(vars(module).values()):
                 if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
                     self._register("solver", provider, value)
+            if provider not in self.providers.values() and not hasattr(module, COMMANDS):
+                raise PluginError(
+                    f"plugin {path} supplies nothing; put @benchbase.solver above its solvers"
+                )
         except PluginError:
             self._forget(provider)
             raise
@@ -197,6 +203,8 @@ class Registry:
 
         if isinstance(spec, Component):
             return spec
+        if kind not in KINDS:
+            raise SpecError(path, f"no kind {kind!r} of component{suggestion(kind, KINDS)}")
         if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
             raise SpecError(path, f"must be a table with a name, not {spec!r}", kind)
         cls = self.find(kind, spec["name"], path)
@@ -239,7 +247,7 @@ class Registry:
         """Let all plugins add their commands to a click group; one that fails is a warning."""
         for provider in self._loaded:
             try:
-                self._hook("register_commands", provider)(cli=cli)
+                self._hook(COMMANDS, provider)(cli=cli)
             except (Exception, SystemExit) as error:  # a stranger's code: anything may come
                 self._warn(provider, error)
 
@@ -253,7 +261,12 @@ class Registry:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__qualname__} does not implement {missing}")
-        get_type_hints(cls)  # a type that is not there shows here, not in the middle of a run
+        hints = get_type_hints(
+            cls
+        )  # a type that is not there shows here, not in the middle of a run
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
+            if _is_mutable(hints[field.name]):
+                raise TypeError(f"{cls.__qualname__}: the parameter '{field.name}' must be a tuple")
         if self.classes[kind].get(cls.name) is cls:
             return  # marked, and registered by a hook as well
         self._claim(kind, cls.name, provider)
@@ -290,6 +303,12 @@ class Registry:
         mine = [name for (kind, name), owner in self.providers.items() if owner == provider]
         solvers = self.classes["solver"]
         return [solvers[name] for name in mine if name in solvers]  # type: ignore[misc] # by kind
+
+
+def _is_mutable(hint: Any) -> bool:
+    """Whether a type holds lists, sets or dicts: a component must be hashable."""
+    plain = get_origin(hint) or hint
+    return plain in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
 
 
 def _distribution(point: EntryPoint) -> str:

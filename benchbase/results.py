@@ -14,7 +14,8 @@ import numpy as np
 
 from benchbase.errors import BenchbaseError, StoreError
 from benchbase.interfaces import Array
-from benchbase.store import SCORES, Store
+from benchbase.store import SCORES, Store, no_results
+from benchbase.tasks import LOST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +54,7 @@ COLUMNS = {
 """The first columns of the frame, and what they hold; parameters follow, flattened."""
 
 FORMATS = ("csv", "parquet", "json")
+_FACTS = ("n", "n_pools", "pool_size", "rectified", "seed", "trial", "points")
 _NOT_FINITE = "the estimate is not finite"
 
 
@@ -101,7 +103,9 @@ class Results:
                         blocks.append((run, position, head | same, rows))
         blocks.sort(key=lambda block: block[:2])
         # One row a block first, then repeated: a frame a block takes seven times as long.
-        frame = pd.DataFrame([same for _, _, same, _ in blocks])
+        frame = pd.DataFrame([same for _, _, same, _ in blocks], dtype=object)
+        for name in set(frame) - set(COLUMNS):
+            frame[name] = _typed(frame[name])
         sizes = [len(rows["signal"]) for *_, rows in blocks]
         frame = frame.loc[frame.index.repeat(sizes)].reset_index(drop=True)
         for name in blocks[0][3] if blocks else ():
@@ -166,16 +170,31 @@ class Results:
             target.write_text(text) if isinstance(target, Path) else target.write(text)
 
     def _repr_html_(self) -> str:
-        """Show the comparative mean of each solver, for notebooks."""
+        """Show the mean of each solver on each problem, for notebooks."""
         frame = self._frame
-        scored = frame[frame["status"].isin(["done", "failed"])].astype({"p": object})
-        scored = scored.astype({"n_pools": object}).fillna({"p": "", "n_pools": ""})
-        keys = ["suite", "experiment", "pooling", "p", "rectified", "label"]
-        table = scored.assign(squared_cosine=scored["squared_cosine"].fillna(0.0)).pivot_table(
-            index=keys, columns="n_pools", values="squared_cosine", dropna=True, sort=False
-        )
+        scored = frame[frame["status"].isin(["done", *LOST])].copy()
+        scored["squared_cosine"] = scored["squared_cosine"].fillna(0.0)
+        names = [str(name) for name in frame if _tells_apart(str(name))]
+        names = [name for name in names if len(frame[name].unique()) > 1]
+        # Empty where a problem has no such parameter: groups of missing values would be dropped.
+        for name in [*names, "n_pools"]:
+            if scored[name].isna().any():
+                scored[name] = scored[name].astype(object).where(scored[name].notna(), "")
+        table = scored.pivot_table(
+            index=[*names, "label"], columns="n_pools", values="squared_cosine", sort=False
+        ).sort_index(axis=1)
         title = escape(", ".join(f"{run['title']} (run {run['id']})" for run in self.suites))
-        return f"<p>{title}: mean squared cosine</p>{table.to_html(float_format='{:.3f}'.format)}"
+        html = table.to_html(float_format="{:.3f}".format, na_rep="")
+        return f"<p>{title}: mean squared cosine</p>{html}"
+
+
+def _tells_apart(name: str) -> bool:
+    """Whether rows that differ in a column are of different problems, or of different runs."""
+    kind, _, parameter = name.partition(".")
+    whole = name in ("suite", "experiment", "dataset", "frame", "pooling", "points")
+    return whole or (
+        bool(parameter) and kind in ("dataset", "frame", "pooling") and parameter != "n_pools"
+    )
 
 
 def load_results(path: str | Path, run: int | str | None = None) -> Results:
@@ -199,6 +218,8 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     """
     with Store(path) as store:
         known = store.runs()
+    if not known:
+        raise StoreError(no_results(Path(path)))
     numbers = [entry["id"] for entry in known]
     if run is None:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
@@ -217,10 +238,8 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
 def _columns(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that are the same for all rows of a cell."""
     columns = {kind: facts[kind]["name"] for kind in ("dataset", "frame", "pooling", "solver")}
-    columns |= {key: facts[key] for key in ("n", "rectified", "seed", "trial", "points")}
+    columns |= {key: facts[key] for key in _FACTS}
     columns["p"] = None if facts["p"] is None else float(facts["p"])
-    for key in ("n_pools", "pool_size"):
-        columns[key] = facts["frame"].get(key)
     for kind in ("dataset", "frame", "pooling", "solver"):
         parameters = {key: value for key, value in facts[kind].items() if key != "name"}
         columns |= dict(_flattened(kind, parameters))
@@ -271,7 +290,7 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Order the columns and give them types that do not depend on the rows."""
+    """Order the columns and give them types that do not depend on which rows there are."""
     others = sorted(set(frame.columns) - set(COLUMNS))
     frame = frame.reindex(columns=[*COLUMNS, *others])
     whole = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal", "n_iter")
@@ -279,8 +298,15 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     reals = [*SCORES[:3], "p", "prepare_seconds", "init_seconds", "solve_seconds"]
     types = dict.fromkeys(whole, "Int64") | truth
     types |= dict.fromkeys([*reals, "frame_applications"], "float64")
-    for name in others:
-        kinds = {type(value) for value in frame[name].dropna()}
-        if len(kinds) > 1 and not kinds <= {int, float}:  # as a number or a list of them
-            frame[name] = frame[name].map(str, na_action="ignore")
-    return frame.astype(types)
+    return frame.astype(types).infer_objects()
+
+
+def _typed(parameter: pd.Series[Any]) -> pd.Series[Any]:
+    """Give a parameter's column the type of its values, those of other rows missing."""
+    kinds = {type(value) for value in parameter.dropna()}
+    if kinds == {int} or kinds == {bool}:
+        return parameter.astype("Int64" if kinds == {int} else "boolean")
+    if kinds and kinds <= {int, float}:
+        return parameter.astype("float64")
+    # As one number or a list of them.
+    return parameter.map(str, na_action="ignore") if len(kinds) > 1 else parameter

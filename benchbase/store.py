@@ -51,6 +51,11 @@ CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
 """
 
 
+def no_results(folder: Path) -> str:
+    """Say that there are no results, and how to make some."""
+    return f"no results in {folder}; make some with: benchbase run SUITE --results {folder}"
+
+
 def has_results(folder: Path) -> bool:
     """Whether a folder holds results; an empty file is none."""
     file = folder / FILE
@@ -77,10 +82,7 @@ class Store:
         self.folder = Path(folder)
         self.path = self.folder / FILE
         if not create and not has_results(self.folder):
-            raise StoreError(
-                f"no results in {self.folder}; make some with: "
-                f"benchbase run SUITE --results {self.folder}"
-            )
+            raise StoreError(no_results(self.folder))
         with self._told():
             if create:
                 self.folder.mkdir(parents=True, exist_ok=True)

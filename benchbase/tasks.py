@@ -43,8 +43,8 @@ class Outcome(TypedDict, total=False):
     have a row a signal; x is float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all
     signals, `init_seconds` and `solve_seconds` (without those of phases named "init") are means a
     signal. `frame_applications` is the mean a signal, None where the solver took the vectors.
-    `time_limit` is there for a timeout. `checksum` is the norm of the problem's measurements (of all
-    its signals), by which machines can tell that they met the same problem.
+    `time_limit` is there for a timeout. `checksum` is the norm of all the problem's
+    measurements, by which machines can tell that they met the same problem.
     """
 
     key: str

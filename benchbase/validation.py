@@ -83,17 +83,18 @@ def _prepare(value: Any, hint: Any, path: tuple[str | int, ...], build: Build) -
         for kind in alternatives:
             if isinstance(kind, type) and issubclass(kind, Component):
                 return build(kind.kind, value, path)
+    if isinstance(value, list):
+        inner = next((get_args(a) for a in alternatives if get_origin(a) is tuple), (Any, ...))
+        hints = [inner[0]] * len(value) if inner[-1:] == (...,) else [*inner, *[Any] * len(value)]
+        items = zip(value, hints, strict=False)
+        return tuple(_prepare(item, h, (*path, i), build) for i, (item, h) in enumerate(items))
     if value in ("inf", "-inf") and float in alternatives and str not in alternatives:
         return float(value)
-    return _tuples(value)
+    return value
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _has_nan(value: Any) -> bool:

@@ -188,8 +188,9 @@ def _build(registry: Registry, task: Task, signals: _Signals) -> _Instance:
     pooling = registry.build("pooling", task["pooling"])
     assert isinstance(design, FrameDesign)  # noqa: S101 # built as one
     assert isinstance(pooling, Pooling)  # noqa: S101 # built as one
-    stream = generator(task["seed"], "frame", getattr(design, "n_pools", 0), task["trial"])
-    frame = design.build(signals.truth.shape[1], signals.training, stream)
+    n = signals.truth.shape[1]
+    stream = generator(task["seed"], "frame", design.size(n)[0] or 0, task["trial"])
+    frame = design.build(n, signals.training, stream)
     problem = Problem(frame, pooling, signals.training, signals.norm)
     return _Instance(problem, signals, _read_only(problem.measure(signals.truth)))
 

@@ -284,12 +284,13 @@ def test_reports_are_written_in_a_folder_for_each_suite(suite: str) -> None:
     results = benchbase.load_results(results_folder())
     files = benchbase.report(results, "out", [Note()])
     assert {str(file): file.read_text() for file in files} == {
-        "out/suite/note.txt": "altmin guess",
-        "out/other/note.txt": "altmin",
+        "out/suite/run-1/note.txt": "altmin guess",
+        "out/other/run-2/note.txt": "altmin",
     }
     in_place = benchbase.report(results, reports=[Note()])
-    assert in_place[0].parent == results_folder() / "suite"
-    assert [place.name for _, place in by_suite(results)] == ["suite", "other"]
+    assert in_place[0].parent == results_folder() / "suite" / "run-1"
+    places = [place.relative_to(results_folder()) for _, place in by_suite(results)]
+    assert [str(place) for place in places] == ["suite/run-1", "other/run-2"]
 
 
 # solve and build ---------------------------------------------------------------------------------
@@ -378,3 +379,23 @@ def test_the_public_names_are_there() -> None:
     assert {name for name in benchbase.__all__ if not hasattr(benchbase, name)} == set()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         benchbase.nothing  # noqa: B018 # what is tested
+
+
+@benchbase.solver
+class Committee(Guess):
+    name = "committee"
+    members: tuple[benchbase.Solver, ...] = ()
+
+
+def test_a_parameter_may_hold_several_solvers(fresh_registry: Registry) -> None:
+    fresh_registry.add(Committee)
+    spec = {"name": "committee", "members": [{"name": "knn", "q": 3}, {"name": "mean"}]}
+    built = benchbase.build("solver", spec)
+    assert [part.name for part in built.walk()] == ["committee", "knn", "mean"]
+    assert built.spec()["members"][0] == {"name": "knn", "q": 3}
+    with pytest.raises(benchbase.SpecError, match=r"members\[1\].q: must be a valid integer"):
+        benchbase.build("solver", spec | {"members": [{"name": "mean"}, {"name": "knn", "q": "3"}]})
+
+
+def test_public_names_are_listed() -> None:
+    assert set(benchbase.__all__) <= set(dir(benchbase))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,28 @@ def test_tasks_are_executed_when_they_are_asked_for(executor: tuple[InProcess, l
     outcomes.close()
     assert len(SEEN) == 1
     assert list(outcomes) == []
+
+
+PRINTS = """
+import os, sys
+import benchbase
+@benchbase.solver
+def loud(frame, pooling, b, rng):
+    print("python")
+    os.write(1, b"below python\\n")
+    return rng.standard_normal(frame.n)
+"""
+
+
+def test_what_solvers_print_below_python_too_goes_to_standard_error(tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(PRINTS)
+    script = (
+        "import benchbase\n"
+        "benchbase.run('quick', plugins='loud.py', solvers='loud', points=1, trials=1, jobs=0,"
+        " results='r')\nprint('mine')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "mine\n"
+    assert "below python" in done.stderr

@@ -271,7 +271,8 @@ def test_what_a_plugin_file_imports_from_another_is_not_its_own(
         f"exec({FUNCTION!r}, other.__dict__)\n"
         "mine = other.mine\n"
     )
-    assert Registry().load_file(file) == []
+    with pytest.raises(PluginError, match=r"supplies nothing; put @benchbase\.solver above"):
+        Registry().load_file(file)
 
 
 def test_a_plugin_file_is_loaded_once_however_it_is_spelt(
@@ -425,3 +426,16 @@ def test_build_is_public() -> None:
     assert benchbase.build("dataset", {"name": "gaussian", "n": 7}).n == 7
     with pytest.raises(SpecError, match=r"dataset.*'gausian'.*did you mean 'gaussian'"):
         benchbase.build("dataset", {"name": "gausian"})
+
+
+@pytest.mark.parametrize("kind", ["list[float]", "dict[str, int] | None", "tuple[set[int], ...]"])
+def test_parameters_that_can_change_are_refused(plugin: Callable[[str], Path], kind: str) -> None:
+    """They could not be hashed, nor be part of a key."""
+    file = plugin(CLASS.replace("def prepare", f"weights: {kind} = ()\n    def prepare"))
+    with pytest.raises(PluginError, match="the parameter 'weights' must be a tuple"):
+        Registry().load_file(file)
+
+
+def test_no_kind_of_that_name_is_told_with_a_suggestion() -> None:
+    with pytest.raises(SpecError, match="no kind 'solvr' of component; did you mean 'solver'"):
+        Registry().build("solvr", {"name": "altmin"})

@@ -6,11 +6,13 @@ import json
 import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchbase.cli import warn_of_broken_plugins
+from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
     from benchbase.results import Results
@@ -146,7 +148,7 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
         counts = count_by_status(store, run)
     failures = _failures(results) if counts["failed"] else []
     if as_json:
-        summary = {
+        summary: dict[str, Any] = {
             "suite": suite.name,
             "title": suite.title,
             "run": run,
@@ -154,11 +156,18 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
             "cells": dict(counts),
             "chunks_computed": len(todo.tasks),
             "failures": failures,
-            "files": [str(file) for file in report(results, reports=reports)],
         }
-        click.echo(json.dumps(summary))
+        try:
+            summary["files"] = [str(file) for file in report(results, reports=reports)]
+        finally:  # a report that fails takes nothing else along
+            click.echo(json.dumps(summary))
         return counts["failed"]
-    files = show_reports(results, reports)
+    files: list[Path] = []
+    error = None
+    try:
+        files = show_reports(results, reports)
+    except BenchbaseError as caught:
+        error = caught
     cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
     click.echo(f"run {run}: {cells}; {len(todo.tasks)} chunks computed")
     say_where(files, results.folder)
@@ -166,6 +175,8 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
         click.echo(
             "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
         )
+    if error is not None:
+        raise error
     return counts["failed"]
 
 

@@ -111,7 +111,7 @@ class Relaxation(benchbase.Solver):
             raise benchbase.ParameterError("eps", f"must be finite and above 0, not {self.eps}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, unless the frame is real and the pooling p = 2 without rectification."""
+        """Say why not, unless p = 2 without rectification and the frame has real vectors."""
         title = type(self).__name__
         pooling = problem.pooling
         if pooling.rectified or pooling.p != 2:
@@ -122,6 +122,10 @@ class Relaxation(benchbase.Solver):
             )
         if problem.frame.is_complex:
             return f"{title} is implemented for real signals; this frame is complex"
+        try:
+            problem.frame.dense()
+        except NotImplementedError:
+            return f"{title} needs the vectors of a frame that never forms them"
         return None
 
     @abstractmethod

@@ -183,9 +183,9 @@ def test_report_shows_and_writes_a_folder_a_suite(cli: Cli, done: Path) -> None:
     assert result.exit_code == 0
     assert "4 rows of one" in result.stdout
     assert "6 rows of two" in result.stdout
-    for suite in ("one", "two"):
-        assert f"wrote out/{suite}/labels.txt" in result.stdout.splitlines()
-        assert Path("out", suite, "labels.txt").read_text() == "altmin\nphaselift"
+    for place in ("one/run-3", "two/run-2"):
+        assert f"wrote out/{place}/labels.txt" in result.stdout.splitlines()
+        assert Path("out", place, "labels.txt").read_text() == "altmin\nphaselift"
 
 
 @pytest.mark.usefixtures("lister")
@@ -193,7 +193,7 @@ def test_report_of_one_run_beside_the_results(cli: Cli, done: Path) -> None:
     result = cli("report", "lister", "--results", done, "--run", "2")
     assert result.exit_code == 0
     assert "one" not in result.stdout.replace("done", "")
-    assert (done / "two" / "labels.txt").is_file()
+    assert (done / "two" / "run-2" / "labels.txt").is_file()
     assert not (done / "one").exists()
 
 
@@ -233,7 +233,9 @@ def test_a_run_ends_in_the_reports_of_the_suite_or_all(cli: Cli, tmp_path: Path)
     }.items():
         Path(f"{name}.toml").write_text(SUITE.replace("report = []\n", line))
         result = cli("run", f"{name}.toml", "--results", "r")
-        assert (f"wrote r/{name}/labels.txt" in result.stdout) is (name != "no")
+        assert ("labels.txt" in result.stdout) is (name != "no")
         assert Path("r", name).exists() is (name != "no")
         as_json = json.loads(cli("run", f"{name}.toml", "--results", "r", "--json").stdout)
-        assert as_json["files"] == ([] if name == "no" else [f"r/{name}/labels.txt"])
+        place = f"r/{name}/run-{as_json['run']}/labels.txt"
+        assert as_json["files"] == ([] if name == "no" else [place])
+        assert all(Path(file).is_file() for file in as_json["files"])

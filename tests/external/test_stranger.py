@@ -55,8 +55,8 @@ def test_its_suite_runs_and_its_report_is_written(
     done = cli_process("run", "stranger", "--results", "r", path=site)
     assert (done.returncode, done.stderr) == (0, "")
     assert "8 done" in done.stdout
-    assert "wrote r/stranger/summary.txt" in done.stdout
-    lines = (tmp_path / "r" / "stranger" / "summary.txt").read_text().splitlines()
+    assert "wrote r/stranger/run-1/summary.txt" in done.stdout
+    lines = (tmp_path / "r" / "stranger" / "run-1" / "summary.txt").read_text().splitlines()
     assert [line.rsplit(" ", 1)[0] for line in lines] == ["averaged", "in the dark"]
     assert all(line in done.stdout for line in lines)
     again = json.loads(cli_process("run", "stranger", "--results", "r", "--json", path=site).stdout)
@@ -65,6 +65,8 @@ def test_its_suite_runs_and_its_report_is_written(
     assert len(frame) == 2 * 2 * 2 * 5
     assert set(frame["message"]) == {"averaged well", ""}
     assert set(frame["pooling.gain"]) == {1.0, 4.0}
+    assert (frame["n_pools"] == frame["n"]).all()  # no field of its frames, but told
+    assert set(frame["pool_size"]) == {2}
     averaged = frame[frame["label"] == "averaged"]
     assert set(averaged["solver.init.scale"]) == {0.1}
     assert set(averaged["frame_applications"]) == {3 * 200 - 200 + 1}

@@ -320,6 +320,18 @@ def test_complex_frames_are_not_supported(name: str) -> None:
     assert "real signals" in reason
 
 
+class _Implicit(DenseFrame):
+    def dense(self) -> benchbase.Array:
+        raise NotImplementedError
+
+
+@BOTH
+def test_frames_without_vectors_are_not_supported(name: str) -> None:
+    problem = pose(4, 8)
+    implicit = Problem(_Implicit(problem.frame.dense()), problem.pooling)
+    assert "vectors" in str(build(name).unsupported(implicit))
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("parameter", "value"), [("max_iters", 0), ("eps", 0.0), ("eps", -1.0), ("eps", np.inf)]

@@ -56,6 +56,9 @@ class Neighbours(benchbase.FrameDesign):
 
     name = "neighbours"
 
+    def size(self, n: int) -> tuple[int, int]:
+        return n, 2
+
     def build(self, n: int, train: Array | None, rng: np.random.Generator) -> benchbase.Frame:
         assert train is not None
         assert train.shape == (100, n)

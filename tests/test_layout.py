@@ -88,10 +88,10 @@ def test_lines_of_code_are_counted_right(tmp_path: Path) -> None:
     assert lines_of_code(file) == len(code)
 
 
-def test_the_core_is_under_3500_lines_of_code() -> None:
+def test_the_core_is_under_4000_lines_of_code() -> None:
     # The checks of plugins stand apart: no run imports them.
     files = [file for file in CORE.rglob("*.py") if file.name != "conformance.py"]
-    assert 1000 < sum(map(lines_of_code, files)) < 3500
+    assert 1000 < sum(map(lines_of_code, files)) < 4000
 
 
 @pytest.mark.parametrize("file", sorted(CORE.rglob("*.py")), ids=shown)

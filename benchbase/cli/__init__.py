@@ -14,6 +14,8 @@ COMMANDS = {
     "show": "benchbase.cli.look",
     "report": "benchbase.cli.output",
     "export": "benchbase.cli.output",
+    "merge": "benchbase.cli.merge",
+    "verify": "benchbase.cli.verify",
 }
 """The core's commands, and the module of each; plugins may add others."""
 

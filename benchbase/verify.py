@@ -1,0 +1,299 @@
+"""Verification of stored results: problems rebuilt, estimates scored again, cells run again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbase.cells import Cell, make_cells
+from benchbase.errors import BenchbaseError, StoreError
+from benchbase.executors import InProcess, one_blas_thread
+from benchbase.experiment import Entry, Experiment
+from benchbase.interfaces import Array, Component, Dataset
+from benchbase.problem import Recovery
+from benchbase.provenance import core_digest, environment
+from benchbase.recovery import score
+from benchbase.registry import Registry, registry
+from benchbase.results import load_results
+from benchbase.store import SCORES, Store
+from benchbase.suite import Suite
+from benchbase.tasks import Outcome
+from benchbase.worker import Worker
+
+TOLERANCE = 1e-6
+"""How far numbers may be apart, relative where they are larger than 1."""
+
+_Told = tuple[Iterable[int], str]
+"""The signals, none for the whole cell, and what does not reproduce."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not reproduce: where, and what differs by how much.
+
+    `signals` is empty where it is the whole cell; ∞ is "inf", and what does not apply is None.
+    """
+
+    run: int
+    experiment: str
+    label: str
+    pooling: str
+    p: float | str | None
+    n_pools: int | None
+    trial: int
+    signals: tuple[int, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified: the runs, how many cells and estimates, how many cells by running them.
+
+    `findings` has all that does not reproduce, in the order of the runs' tables.
+    """
+
+    runs: tuple[int, ...]
+    cells: int
+    estimates: int
+    cells_run: int
+    findings: list[Finding]
+
+
+def verify(
+    folder: str | Path,
+    *,
+    run: int | str | None = None,
+    sample: int | None = 3,
+    plugins: Sequence[str | Path] = (),
+) -> Verification:
+    """Compare stored results with what the present code makes of the facts stored with them.
+
+    Each problem is rebuilt: its test signals and the norm of its measurements must be those stored,
+    to 1e-6. Each estimate is scored again: the scores must be equal where versions, BLAS and
+    processor are those recorded, else to 1e-6. Sampled cells are run again, without a time limit:
+    estimates and scores must be equal, or, where the environment is another, the mean squared
+    cosine within 3 standard errors of the paired differences. Nothing is written.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder of results.
+    run : int, "all" or "last", optional
+        Which runs; by default the latest of each suite.
+    sample : int, optional
+        How many cells to run again; None for all.
+    plugins : sequence of str or pathlib.Path, optional
+        Plugin files that the results need.
+
+    Raises
+    ------
+    BenchbaseError
+        If the results cannot be read, or a plugin file cannot be loaded.
+    """
+    here = environment()  # first: the libraries that plugins load would be in it
+    known = registry()
+    for path in plugins:
+        known.load_file(path)
+    with one_blas_thread(), contextlib.redirect_stdout(sys.stderr), Store(folder) as store:
+        runs = load_results(folder, run).runs
+        return _Verifier(store, known, _read(store, runs, here)).verify(runs, sample)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A cell as it is stored; its chunks know their core, and whether they were made like here."""
+
+    head: tuple[int, str, str, str, float | str | None, int | None, int]
+    key: str
+    signals_key: str
+    facts: dict[str, Any]
+    chunks: list[dict[str, Any]]
+
+    def finding(self, told: _Told) -> Finding:
+        return Finding(*self.head, tuple(int(signal) for signal in told[0]), told[1])
+
+
+def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stored]:
+    """Read the cells of runs that have outcomes, each once."""
+    cells: dict[str, _Stored] = {}
+    query = store._connection.execute
+    try:
+        with store._told():
+            environments = dict(query("SELECT id, facts FROM environment").fetchall())
+            signals = dict(query("SELECT key, signals FROM cell").fetchall())
+        for run in runs:
+            chunks = store.chunks(run)
+            for experiment, label, key, facts in store.cells(run):
+                n_pools = facts.get("n_pools", facts["frame"].get("n_pools"))
+                problem = facts["pooling"]["name"], facts["p"], n_pools, facts["trial"]
+                own = chunks.get(key, [])
+                for chunk in own:
+                    made = json.loads(environments[chunk["environment"]])
+                    chunk |= {"same": made == here, "core": made["core"]}
+                head = (run, experiment, label, *problem)
+                if own:
+                    cells.setdefault(key, _Stored(head, key, signals[key], facts, own))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # no JSON, or another
+        raise StoreError(f"{store.path} cannot be read: {_text(error)}") from error
+    return list(cells.values())
+
+
+def _rebuild(known: Registry, facts: dict[str, Any]) -> Cell | str:
+    """Make a cell of what is stored of it, and so its key; or say why that cannot be."""
+    try:
+        kinds = ("dataset", "frame", "pooling", "solver")
+        parts: Any = [known.build(kind, facts[kind]) for kind in kinds]
+        problems, entries = (tuple(parts[:3]),), (Entry("", parts[3]),)
+        seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
+        experiment = Experiment("", seed, trials, points, problems, entries)
+        return make_cells(Suite("", "", (experiment,)))[-1]
+    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        return _text(error)
+
+
+class _Verifier:
+    """Verifies stored cells, those of one problem in succession."""
+
+    def __init__(self, store: Store, known: Registry, everything: Sequence[_Stored]) -> None:
+        self._store, self._known, self._everything = store, known, everything
+        self._worker = Worker(known)
+        self._cells = {stored.key: _rebuild(known, stored.facts) for stored in everything}
+        same = [c for key, c in self._cells.items() if isinstance(c, Cell) and c.key == key]
+        self._unchanged = {_origin(part) for cell in same for part in cell.parts()}
+        self._can_run: dict[str, Cell] = {}
+        self._estimates = 0
+
+    def verify(self, runs: tuple[int, ...], sample: int | None) -> Verification:
+        found: dict[str, list[_Told]] = {}
+        problems = {key: getattr(cell, "problem_key", "") for key, cell in self._cells.items()}
+        for stored in sorted(self._everything, key=lambda stored: problems[stored.key]):
+            cell = self._cells[stored.key]
+            if isinstance(cell, str):
+                found[stored.key] = [((), f"cannot be verified: {cell}")]
+            else:
+                found[stored.key] = [*self._check_key(stored, cell), *self._check(stored, cell)]
+        able = [stored for stored in self._everything if stored.key in self._can_run]
+        size = len(able) if sample is None else min(sample, len(able))
+        chosen = np.random.default_rng(0).choice(len(able), size, replace=False)
+        for stored in (able[i] for i in chosen):
+            found[stored.key] += self._run_again(stored, self._can_run[stored.key])
+        findings = [s.finding(told) for s in self._everything for told in found[s.key]]
+        return Verification(runs, len(found), self._estimates, size, findings)
+
+    def _check_key(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
+        if cell.key == stored.key:
+            for name, value in cell.facts().items():  # some follow from the components
+                if stored.facts.get(name, value) != value:
+                    yield (), f"{name} is stored as {stored.facts[name]}, and is {value}"
+            return
+        changed = [part for part in cell.parts() if _origin(part) not in self._unchanged]
+        if cell.signals_key == stored.signals_key:
+            changed = [part for part in changed if not isinstance(part, Dataset)]
+        names = [f"{part.kind} '{part.name}'" for part in reversed(changed)]
+        if any(chunk["core"] != core_digest() for chunk in stored.chunks):
+            names.append("benchbase")
+        reason = "what is stored of its components, seed, trial or points has changed since"
+        if names:
+            reason = f"the code of {' or of '.join(dict.fromkeys(names))} has changed since"
+        yield (), f"cannot be verified: {reason}"
+
+    def _check(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
+        """Compare signals, measurements and scores with those of the problem rebuilt."""
+        chunks = [c for c in stored.chunks if c["status"] == "done" or c["checksum"] is not None]
+        if not chunks:
+            return  # nobody has met the problem
+        try:
+            task = next(cell.tasks([]))
+            instance = self._worker._instance(task, self._worker._signals(task))
+            signals, x = self._store.signals(stored.key), self._store.recovered(stored.key)
+        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+            yield (), f"cannot be verified: {_text(error)}"
+            return
+        if signals.shape != instance.truth.shape:
+            yield (), f"test signals are {signals.shape}, and come to {instance.truth.shape}"
+        elif (apart := ~_alike(signals, instance.truth, TOLERANCE)).any():
+            gap = np.abs(signals - instance.truth).max()
+            yield np.flatnonzero(apart.any(axis=1)), f"test signals differ by up to {gap:.3g}"
+        scored, norm = 0, float(np.linalg.norm(instance.b))
+        for chunk in chunks:
+            rows = range(chunk["start"], chunk["stop"])
+            checksum = np.nan if chunk["checksum"] is None else chunk["checksum"]
+            if not abs(checksum - norm) <= TOLERANCE * norm:
+                told = f"{checksum:.9g} is stored, and {norm:.9g} comes out"
+                yield rows, f"the norm of all measurements differs: {told}"
+            if chunk["scores"] is None and chunk["status"] != "done":
+                continue
+            whole = np.shape(chunk["scores"]) == (len(SCORES), len(rows)) and rows.stop <= len(x)
+            if not whole or chunk["status"] != "done":
+                yield rows, f"it is {chunk['status']}, which its scores and estimates are not"
+                continue
+            part = slice(rows.start, rows.stop)  # the same rows, as sums round by shape
+            b, truth = instance.b[part], instance.truth[part]
+            yield from self._compare(chunk, score(Recovery(x[part]), instance.problem, truth, b))
+            scored += len(rows)
+        self._estimates += scored
+        if cell.key == stored.key and scored == len(x):
+            self._can_run[stored.key] = cell
+
+    @staticmethod
+    def _compare(chunk: dict[str, Any], again: Outcome) -> Iterator[_Told]:
+        """Compare the scores of a chunk with those of its estimates."""
+        wrong, texts = set(), []
+        for name, old in zip(SCORES[:3], chunk["scores"], strict=False):
+            new: Array = again[name]  # type: ignore[literal-required] # a name of a score
+            apart = np.flatnonzero(~_alike(old, new, 0.0 if chunk["same"] else TOLERANCE))
+            if apart.size:
+                i = apart[0]  # shown for all
+                wrong.update(chunk["start"] + apart)
+                texts.append(f"{name} {old[i]:.6g} differs by {old[i] - new[i]:.3g}")
+        if texts:
+            yield sorted(wrong), f"scored again: {'; '.join(texts)}"
+
+    def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
+        outcomes = list(InProcess(self._known).run(cell.tasks([])))
+        lost = next((outcome for outcome in outcomes if outcome["status"] != "done"), None)
+        if lost is not None:
+            yield range(lost["start"], lost["stop"]), f"run again: {lost['message']}"
+            return
+        old = np.concatenate([chunk["scores"] for chunk in stored.chunks], axis=1)
+        new = np.array([np.concatenate([o[name] for o in outcomes]) for name in SCORES])  # type: ignore[literal-required] # names of scores
+        gap = np.nan_to_num(new[0]) - np.nan_to_num(old[0])  # what is not recovered counts as 0
+        if all(chunk["same"] for chunk in stored.chunks):
+            x = np.concatenate([outcome["x"] for outcome in outcomes])
+            apart = ~_alike(old, new, 0.0)
+            moved = ~_alike(self._store.recovered(stored.key), x, 0.0).all(axis=1)
+            if apart.any() or moved.any():
+                named = [*np.array(SCORES)[apart.any(axis=1)], *["x"] * bool(moved.any())]
+                told = f"{', '.join(named)} differ, squared_cosine by up to {np.abs(gap).max():.3g}"
+                yield np.flatnonzero(apart.any(axis=0) | moved), f"run again: {told}"
+            return
+        error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else 0.0
+        if not abs(gap.mean()) <= max(3 * error, TOLERANCE):
+            told = f"differs by {gap.mean():.3g}, standard error {error:.3g}"
+            yield (), f"run again: the mean squared cosine {told}"
+
+
+def _origin(part: Component) -> tuple[str, str]:
+    """Return what a component's numbers come from: its package, and a data set's own files."""
+    package = type(part).__module__.partition(".")[0]
+    return package, part.name if isinstance(part, Dataset) else ""
+
+
+def _alike(a: Array, b: Array, tolerance: float) -> Array:
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        near = np.abs(a - b) <= tolerance * np.maximum(1.0, np.abs(b))
+    alike: Array = near | (a == b) | (np.isnan(a) & np.isnan(b))
+    return alike
+
+
+def _text(error: BaseException) -> str:
+    """Say what went wrong, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BenchbaseError) else f"{type(error).__name__}: {text}"

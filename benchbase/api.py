@@ -46,6 +46,7 @@ def run(
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     time_limit: float | None = None,
+    dask: str | None = None,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite; what has an outcome already is not computed again.
@@ -73,6 +74,8 @@ def run(
     time_limit : float, optional
         Wall-clock seconds a signal, in place of the suite's and the solvers'; workers that take
         longer are killed. Nothing is in this process.
+    dask : str, optional
+        The address of a Dask scheduler, on whose workers to compute.
     progress : bool, optional
         Show a progress bar on standard error; by default if that is a terminal.
 
@@ -95,7 +98,9 @@ def run(
         changes=set_to, time_limit=time_limit,
     )  # fmt: skip # one argument a line says no more
     folder = results_folder(results)
-    return execute(resolved, folder, command="benchbase.run", jobs=jobs, progress=progress)
+    return execute(
+        resolved, folder, command="benchbase.run", jobs=jobs, dask=dask, progress=progress
+    )
 
 
 def _as_spec(item: Any, known: Registry) -> Any:
@@ -171,6 +176,7 @@ def execute(
     command: str,
     jobs: int | None = None,
     memory_limit: int | None = None,
+    dask: str | None = None,
     failed: bool = False,
     rerun: Sequence[str] = (),
     progress: bool | None = None,
@@ -189,6 +195,8 @@ def execute(
         The number of worker processes, 0 for none; by default see `run`.
     memory_limit : int, optional
         Bytes that a worker may have.
+    dask : str, optional
+        The address of a Dask scheduler, on whose workers to compute.
     failed : bool, optional
         Run only what failed, timed out or crashed.
     rerun : sequence of str, optional
@@ -206,20 +214,29 @@ def execute(
     with Store(folder, create=True) as store:
         plugins = [str(path) for path in known.plugin_files]
         todo = plan(cells, store, plugins, failed=failed, rerun=rerun)
-        executor = _executor(known, todo, jobs, memory_limit)
+        executor = _executor(known, todo, jobs, memory_limit, dask)
         shown = sys.stderr.isatty() if progress is None else progress
         with _progress_bar(suite.name, todo, shown) as advance:
             number = run_suite(suite, todo, store, executor, command, advance)
     return Results(folder, (number,))
 
 
-def _executor(known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None) -> Executor:
+def _executor(
+    known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
+) -> Executor:
+    """Choose what executes the tasks that there are."""
     here = InProcess(known)
-    if jobs is None:
-        jobs = default_jobs()
-    if jobs == 0 or not todo.tasks:
+    if not todo.tasks:
         return here
     mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
+    if dask is not None:
+        from benchbase.cluster import DaskCluster
+
+        return Split(here, DaskCluster(dask, memory_limit), mine)
+    if jobs is None:
+        jobs = default_jobs()
+    if jobs == 0:
+        return here
     return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +79,28 @@ def workers() -> set[int]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Start the command line in a process of its own."""
+
+    started: list[subprocess.Popen[str]] = []
 
     def begin(text: str, *arguments: Any, results: str = "r") -> subprocess.Popen[str]:
         (tmp_path / "s.toml").write_text(text)
         command = ["run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments]
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
         )
+        started.append(process)
+        return process
 
-    return begin
+    yield begin
+    for process in started:  # one that a failed test has left
+        process.kill()
+        process.communicate()
 
 
 def finish(process: subprocess.Popen[str]) -> None:

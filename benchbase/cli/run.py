@@ -54,6 +54,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="GB of memory that a worker may have.",
 )
+@click.option("--dask", metavar="ADDRESS", help="Compute on the workers of a Dask cluster.")
 @click.option("--failed", is_flag=True, help="Only what failed, timed out or crashed, once more.")
 @click.option("--rerun", metavar="LABEL", multiple=True, help="Run this solver again.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and do nothing.")
@@ -72,6 +73,7 @@ def run_command(
     jobs: int | None,
     time_limit: float | None,
     memory_limit: float | None,
+    dask: str | None,
     failed: bool,
     rerun: tuple[str, ...],
     dry_run: bool,
@@ -111,6 +113,7 @@ def run_command(
             command=shlex.join(["benchbase", *sys.argv[1:]]),
             jobs=jobs,
             memory_limit=None if memory_limit is None else int(memory_limit * 1e9),
+            dask=dask,
             failed=failed,
             rerun=rerun,
         )

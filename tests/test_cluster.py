@@ -1,0 +1,307 @@
+"""A real Dask cluster on this machine: a scheduler and two workers, each a process."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import benchbase
+from benchbase import BenchbaseError, cluster
+from benchbase.cells import make_cells
+from benchbase.cluster import DaskCluster
+from benchbase.executors import Executor, InProcess
+from benchbase.registry import Registry
+from benchbase.runner import plan, run_suite
+from benchbase.store import Store
+from benchbase.suite import load_suite
+from benchbase.tasks import Outcome, Task
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
+    ),
+]
+PLUGIN = Path(__file__).with_name("faulty_solvers.py")
+KILLS = """
+import os, signal
+import benchbase
+
+@benchbase.solver
+def kills_dask(frame, pooling, b, rng):
+    os.kill(os.getppid(), signal.SIGKILL)
+
+@benchbase.solver
+def terminated(frame, pooling, b, rng):
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+MANY = """
+report = []
+points = 4
+trials = 2
+[dataset]
+name = "gaussian"
+n = 6
+[frame]
+name = "gaussian"
+[grid]
+frame.n_pools = [8, 12, 20]
+pooling = [{ name = "lp" }, { name = "lp", p = inf, rectified = true }]
+[[solver]]
+name = "altmin"
+n_iter = 50
+[[solver]]
+name = "sleeps"
+"""
+ONE = """
+points = 2
+[dataset]
+name = "gaussian"
+n = 4
+[frame]
+name = "gaussian"
+[pooling]
+name = "lp"
+"""
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+Make = Callable[..., list[Task]]
+
+
+class Cluster:
+    """A scheduler and Dask workers, as `dask scheduler` and `dask worker` start them."""
+
+    def __init__(self, folder: Path, size: int = 2) -> None:
+        self.mark = str(folder)
+        self.file = folder / "scheduler.json"
+        self.started: list[subprocess.Popen[bytes]] = []
+        self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.workers = [self.add_worker() for _ in range(size)]
+        try:
+            wait_for(lambda: self.file.exists() and self.file.read_text().endswith("}"), 20)
+        except AssertionError:
+            self.stop()
+            raise
+        self.address = str(json.loads(self.file.read_text())["address"])
+
+    def start(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        line = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file"]
+        line += [str(self.file), "--dashboard-address", "127.0.0.1:0", *arguments]
+        environment = os.environ | {
+            "MARK": self.mark,
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+        }
+        folder = self.file.parent
+        with (folder / f"log-{len(self.started)}").open("wb") as log:
+            process = subprocess.Popen(line, stdout=log, stderr=log, env=environment, cwd=folder)
+        self.started.append(process)
+        return process
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        return self.start("dask_worker", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1")
+
+    def processes(self, parent: int | None = None) -> set[int]:
+        """Return the benchbase worker processes that live, of one Dask worker or of all."""
+        found = set()
+        for entry in Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                if b"benchbase.worker" not in command:
+                    continue
+                marked = f"MARK={self.mark}".encode() in (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            own = parent is None or f" {parent} ".encode() in command.replace(b"\0", b" ")
+            if marked and own:
+                found.add(int(entry.name))
+        return found
+
+    def stop(self) -> None:
+        """End all as `scancel` would, the workers first; see that nothing stays."""
+        for process in reversed(self.started):
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            process.wait()
+        wait_for(lambda: not self.processes())
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    patience = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < patience, "in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    started = Cluster(tmp_path_factory.mktemp("dask"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def make(fresh_registry: Registry, tmp_path: Path) -> Make:
+    """Return the tasks of some solvers, for one problem."""
+
+    def tasks(
+        *solvers: str, plugin: Path = PLUGIN, options: str = "", pools: tuple[int, ...] = (6,)
+    ) -> list[Task]:
+        fresh_registry.load_file(plugin)
+        named = "".join(f'[[solver]]\nname = "{solver}"\n' for solver in solvers)
+        file = tmp_path / "s.toml"
+        file.write_text(f"{options}\n{ONE}[grid]\nframe.n_pools = {list(pools)}\n{named}")
+        return plan(make_cells(load_suite(file, fresh_registry)), None, [str(plugin)]).tasks
+
+    return tasks
+
+
+def by_solver(outcomes: list[Outcome], tasks: list[Task]) -> dict[str, Outcome]:
+    names = {task["key"]: task["solver"]["name"] for task in tasks}
+    return {names[outcome["key"]]: outcome for outcome in outcomes}
+
+
+def table(
+    folder: Path, registry: Registry, executor: Executor, on_outcome: Callable[[], None]
+) -> pd.DataFrame:
+    file = folder.with_suffix(".toml")
+    file.write_text(MANY)
+    suite = load_suite(file, registry)
+    with Store(folder, create=True) as store:
+        todo = plan(make_cells(suite), store, [str(PLUGIN)])
+        run_suite(suite, todo, store, executor, "", on_outcome)
+    return benchbase.load_results(folder).frame().drop(columns=[*TIMES, "suite"])
+
+
+def test_faults_cost_their_own_chunks_only(dask: Cluster, make: Make) -> None:
+    expected = {
+        "fine": ("done", ""),
+        "segfault": ("crashed", "killed by SIGSEGV"),
+        "exits": ("crashed", "exit code 3; it printed: last words"),
+        "hangs": ("timeout", "took longer than 0.2 s a signal; it printed: on my way"),
+        "allocates": ("failed", "MemoryError"),
+    }
+    tasks = make(*expected, options="time_limit = 0.2")
+    found = by_solver(list(DaskCluster(dask.address, 8 * 10**9).run(tasks)), tasks)
+    assert {name: outcome["status"] for name, outcome in found.items()} == {
+        name: status for name, (status, _) in expected.items()
+    }
+    for name, (_, message) in expected.items():
+        assert message in found[name].get("message", "")
+    # One solver's outcome has the signals, whichever worker it came from.
+    assert sum("signals" in outcome for outcome in found.values()) == 1
+    assert 1 <= len(dask.processes()) <= 2
+
+
+def test_signals_come_with_another_task_when_the_first_is_lost(dask: Cluster, make: Make) -> None:
+    tasks = make("segfault", "fine", pools=tuple(range(5, 11)))
+    assert tasks[0]["send_signals"]
+    outcomes = list(DaskCluster(dask.address).run(tasks))
+    assert sum("signals" in outcome for outcome in outcomes) >= 1
+
+
+def test_closing_stops_what_is_under_way(dask: Cluster, make: Make) -> None:
+    """Also a solver that hangs without a limit; the Dask workers are free again."""
+    tasks = make("fine", "hangs")
+    outcomes = DaskCluster(dask.address).run(tasks)
+    assert next(outcomes)["status"] == "done"
+    wait_for(lambda: len(dask.processes()) == 2)
+    outcomes.close()
+    wait_for(lambda: len(dask.processes()) == 1)
+    again = make("fine", "sleeps")
+    assert {each["status"] for each in DaskCluster(dask.address).run(again)} == {"done"}
+
+
+def test_an_edited_plugin_file_counts_in_the_next_run(
+    dask: Cluster, make: Make, tmp_path: Path, fresh_registry: Registry
+) -> None:
+    file = tmp_path / "mine.py"
+    text = "import benchbase\n@benchbase.solver\ndef mine(frame, pooling, b, rng):\n    raise {}\n"
+    for error in ("KeyError", "LookupError"):
+        file.write_text(text.format(error))
+        tasks = make("mine", plugin=file)
+        (outcome,) = DaskCluster(dask.address).run(tasks)
+        assert outcome["message"].startswith(error)
+
+
+def test_a_dask_worker_that_is_killed_costs_nothing(
+    dask: Cluster, fresh_registry: Registry, tmp_path: Path
+) -> None:
+    fresh_registry.load_file(PLUGIN)
+    here = table(tmp_path / "here", fresh_registry, InProcess(fresh_registry), lambda: None)
+    victim = dask.workers.pop(0)
+    count = 0
+
+    def kill() -> None:
+        nonlocal count
+        count += 1
+        if count == 5:
+            assert dask.processes(victim.pid)
+            victim.kill()
+            victim.wait()
+
+    there = table(tmp_path / "there", fresh_registry, DaskCluster(dask.address), kill)
+    assert count == 24
+    pd.testing.assert_frame_equal(there, here)
+    wait_for(lambda: not dask.processes(victim.pid))
+    dask.workers.append(dask.add_worker())
+
+
+def test_a_task_that_kills_dask_workers_ends_as_crashed(
+    dask: Cluster, make: Make, tmp_path: Path
+) -> None:
+    """Here after two; a SIGTERM to the process alone is tried again, and ends the same way."""
+    file = tmp_path / "kills.py"
+    file.write_text(KILLS)
+    (outcome,) = DaskCluster(dask.address).run(make("terminated", plugin=file))
+    assert outcome["status"] == "crashed"
+    assert "SIGTERM" in outcome["message"]
+    (outcome,) = DaskCluster(dask.address).run(make("kills_dask", plugin=file))
+    assert outcome["status"] == "crashed"
+    assert "Dask workers" in outcome["message"]
+    for worker in dask.workers:
+        worker.wait(timeout=10)
+    dask.workers = [dask.add_worker()]
+
+
+def test_what_cannot_be_is_said_in_a_sentence(
+    dask: Cluster, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (task,) = make("fine")
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "_CONNECT", 0.3)
+        for address in ("tcp://127.0.0.1:9", "nonsense"):
+            with pytest.raises(BenchbaseError, match=f"no Dask scheduler at {address}"):
+                next(DaskCluster(address).run([task]))
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "core_digest", lambda: "")
+        with pytest.raises(BenchbaseError, match="another version"):
+            next(DaskCluster(dask.address).run([task]))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "distributed", None)
+        with pytest.raises(BenchbaseError, match=r"install benchbase\[dask\]"):
+            next(DaskCluster(dask.address).run([task]))
+
+
+def test_a_scheduler_that_ends_is_told(make: Make, tmp_path: Path) -> None:
+    own = Cluster(tmp_path, 1)
+    try:
+        outcomes = DaskCluster(own.address).run(make("fine", "hangs"))
+        next(outcomes)
+        own.started[0].terminate()
+        with pytest.raises(BenchbaseError, match="lost the Dask scheduler"):
+            next(outcomes)
+        wait_for(lambda: not own.processes(), 20)  # the Dask worker ends, with what hangs in it
+    finally:
+        own.workers[0].kill()  # Dask itself may hang if it is told to end while it does
+        own.stop()

@@ -98,8 +98,9 @@ def run(
         changes=set_to, time_limit=time_limit,
     )  # fmt: skip # one argument a line says no more
     folder = results_folder(results)
+    todo = make_plan(resolved, folder)
     return execute(
-        resolved, folder, command="benchbase.run", jobs=jobs, dask=dask, progress=progress
+        resolved, todo, folder, command="benchbase.run", jobs=jobs, dask=dask, progress=progress
     )
 
 
@@ -161,24 +162,39 @@ def resolve(
 def make_plan(
     suite: Suite, folder: Path, *, failed: bool = False, rerun: Sequence[str] = ()
 ) -> Plan:
-    """Find out what a run would compute; writes nothing. Parameters are those of `execute`."""
+    """Find out what a run would compute; writes nothing.
+
+    Parameters
+    ----------
+    suite : Suite
+        From `resolve`.
+    folder : pathlib.Path
+        The folder of results, which need not be there.
+    failed : bool, optional
+        Only what failed, timed out or crashed.
+    rerun : sequence of str, optional
+        Labels of solvers to run again.
+
+    Raises
+    ------
+    BenchbaseError
+        If the store cannot be read, or data are missing.
+    """
     cells = make_cells(suite)
-    if not has_results(folder):
-        return plan(cells, None, failed=failed, rerun=rerun)
-    with Store(folder) as store:
-        return plan(cells, store, failed=failed, rerun=rerun)
+    plugins = [str(path) for path in registry().plugin_files]
+    with Store(folder) if has_results(folder) else nullcontext() as store:
+        return plan(cells, store, plugins, failed=failed, rerun=rerun)
 
 
 def execute(
     suite: Suite,
+    todo: Plan,
     folder: Path,
     *,
     command: str,
     jobs: int | None = None,
     memory_limit: int | None = None,
     dask: str | None = None,
-    failed: bool = False,
-    rerun: Sequence[str] = (),
     progress: bool | None = None,
 ) -> Results:
     """Run a resolved suite and return its results.
@@ -187,6 +203,8 @@ def execute(
     ----------
     suite : Suite
         From `resolve`.
+    todo : Plan
+        From `make_plan`.
     folder : pathlib.Path
         The folder of results.
     command : str
@@ -197,27 +215,18 @@ def execute(
         Bytes that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
-    failed : bool, optional
-        Run only what failed, timed out or crashed.
-    rerun : sequence of str, optional
-        Labels of solvers to run again.
     progress : bool, optional
         Show a progress bar; by default on a terminal.
 
     Raises
     ------
     BenchbaseError
-        If the store cannot be read or written, data are missing, or a task is refused.
+        If the store cannot be read or written, or a task is refused.
     """
-    known = registry()
-    cells = make_cells(suite)  # first: a mistake that it finds leaves no store behind
-    with Store(folder, create=True) as store:
-        plugins = [str(path) for path in known.plugin_files]
-        todo = plan(cells, store, plugins, failed=failed, rerun=rerun)
-        executor = _executor(known, todo, jobs, memory_limit, dask)
-        shown = sys.stderr.isatty() if progress is None else progress
-        with _progress_bar(suite.name, todo, shown) as advance:
-            number = run_suite(suite, todo, store, executor, command, advance)
+    executor = _executor(registry(), todo, jobs, memory_limit, dask)
+    shown = sys.stderr.isatty() if progress is None else progress
+    with Store(folder, create=True) as store, _progress_bar(suite.name, todo, shown) as advance:
+        number = run_suite(suite, todo, store, executor, command, advance)
     return Results(folder, (number,))
 
 

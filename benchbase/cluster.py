@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.errors import BenchbaseError
-from benchbase.processes import _LOOK, _Process
-from benchbase.provenance import core_digest, environment
+from benchbase.processes import _LOOK, _Process, lost_outcome
+from benchbase.provenance import core_digest
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
@@ -125,15 +125,7 @@ class _Flight:
         else:
             reason = f"{type(error).__name__}: {error}"
             raise BenchbaseError(f"a Dask worker cannot execute tasks: {reason}") from error
-        return Outcome(
-            key=task["key"],
-            start=task["start"],
-            stop=task["stop"],
-            signals_key=task["signals_key"],
-            status="crashed",
-            message=message,
-            environment=environment(),
-        )
+        return lost_outcome(task, "crashed", message)
 
 
 def _library() -> Any:

@@ -98,6 +98,20 @@ def _collect(queue: _Queue, pool: list[_Process]) -> Iterator[Outcome]:
             yield outcome
 
 
+def lost_outcome(task: Task, status: str, message: str) -> Outcome:
+    """Return the outcome of a task whose worker cannot tell it any more."""
+    return Outcome(
+        key=task["key"],
+        start=task["start"],
+        stop=task["stop"],
+        signals_key=task["signals_key"],
+        status=status,
+        message=message,
+        time_limit=task["time_limit"] if status == "timeout" else None,
+        environment=environment(),
+    )
+
+
 class _Queue:
     """Tasks that wait, by problem: those of one go to the worker that holds it, if it can be."""
 
@@ -217,18 +231,7 @@ class _Process:
         self.kill()
         if not self._ready:
             raise BenchbaseError(f"a worker process cannot start: {message}")
-        if self.task is None:
-            return None
-        return Outcome(
-            key=self.task["key"],
-            start=self.task["start"],
-            stop=self.task["stop"],
-            signals_key=self.task["signals_key"],
-            status=status,
-            message=message,
-            time_limit=self.task["time_limit"] if status == "timeout" else None,
-            environment=environment(),
-        )
+        return None if self.task is None else lost_outcome(self.task, status, message)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""

@@ -286,6 +286,17 @@ class Store:
             found.setdefault(key, []).append(chunk)
         return found
 
+    def environments(self) -> dict[int, dict[str, Any]]:
+        """Return the environments by the number that chunks know them by."""
+        with self._told():
+            rows = self._connection.execute("SELECT id, facts FROM environment").fetchall()
+        return {number: json.loads(facts) for number, facts in rows}
+
+    def signals_keys(self) -> dict[str, str]:
+        """Return the key of the test signals of each cell."""
+        with self._told():
+            return dict(self._connection.execute("SELECT key, signals FROM cell").fetchall())
+
     def recovered(self, key: str) -> Array:
         """Return the stored estimates of a cell, (S, N) float32; NaN where there is none."""
         with self._told():

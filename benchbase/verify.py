@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -123,11 +122,8 @@ class _Stored:
 def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stored]:
     """Read the cells of runs that have outcomes, each once."""
     cells: dict[str, _Stored] = {}
-    query = store._connection.execute
     try:
-        with store._told():
-            environments = dict(query("SELECT id, facts FROM environment").fetchall())
-            signals = dict(query("SELECT key, signals FROM cell").fetchall())
+        environments, signals = store.environments(), store.signals_keys()
         for run in runs:
             chunks = store.chunks(run)
             for experiment, label, key, facts in store.cells(run):
@@ -135,7 +131,7 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                 problem = facts["pooling"]["name"], facts["p"], n_pools, facts["trial"]
                 own = chunks.get(key, [])
                 for chunk in own:
-                    made = json.loads(environments[chunk["environment"]])
+                    made = environments[chunk["environment"]]
                     chunk |= {"same": made == here, "core": made["core"]}
                 head = (run, experiment, label, *problem)
                 if own:

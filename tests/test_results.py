@@ -67,12 +67,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def run(folder: Path, suite: str = "suite.toml", **options: Any) -> Results:
-    from benchbase.api import execute, resolve
+    from benchbase.api import execute, make_plan, resolve
     from benchbase.registry import registry
 
     registry().load_file(folder / "plugin.py")
     resolved = resolve(folder / suite, **options)
-    return execute(resolved, folder / "results", command="test", progress=False)
+    place = folder / "results"
+    return execute(resolved, make_plan(resolved, place), place, command="test", progress=False)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchbase
-from benchbase.api import execute, resolve
+from benchbase.api import execute, make_plan, resolve
 from benchbase.cells import make_cells
 from benchbase.executors import InProcess
 from benchbase.registry import Registry
@@ -67,7 +67,8 @@ class Place:
 
     def run(self, text: str = SUITE, **options: Any) -> Results:
         results = options.pop("results", self.results)
-        return execute(self.suite(text, **options), results, command="test")
+        suite = self.suite(text, **options)
+        return execute(suite, make_plan(suite, results), results, command="test")
 
     def called(self) -> list[str]:
         file = self.folder / "calls"

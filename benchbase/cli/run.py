@@ -109,19 +109,18 @@ def run_command(
     try:
         found = execute(
             resolved,
+            todo,
             folder,
             command=shlex.join(["benchbase", *sys.argv[1:]]),
             jobs=jobs,
             memory_limit=None if memory_limit is None else int(memory_limit * 1e9),
             dask=dask,
-            failed=failed,
-            rerun=rerun,
         )
     except KeyboardInterrupt:
         click.echo("interrupted; what is finished is stored, the same command goes on", err=True)
-        _finish(resolved, load_results(folder, "last"), todo, as_json)
+        _finish(resolved, load_results(folder, "last"), None, as_json)
         ctx.exit(130)
-    ctx.exit(1 if _finish(resolved, found, todo, as_json) else 0)
+    ctx.exit(1 if _finish(resolved, found, len(todo.tasks), as_json) else 0)
 
 
 def _say_plan(suite: Suite, todo: Plan, as_json: bool) -> None:
@@ -138,8 +137,11 @@ def _say_plan(suite: Suite, todo: Plan, as_json: bool) -> None:
         click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
 
 
-def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
-    """Show and write reports, say what failed; return the number of cells that failed."""
+def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:
+    """Show and write reports, say what failed; return the number of cells that failed.
+
+    `computed` is the number of chunks that were, None after an interruption.
+    """
     from benchbase.api import installed_reports, report
     from benchbase.cli.output import say_where, show_reports
     from benchbase.runner import count_by_status
@@ -157,7 +159,7 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
             "run": run,
             "results": str(results.folder),
             "cells": dict(counts),
-            "chunks_computed": len(todo.tasks),
+            "chunks_computed": computed,
             "failures": failures,
         }
         try:
@@ -172,7 +174,9 @@ def _finish(suite: Suite, results: Results, todo: Plan, as_json: bool) -> int:
     except BenchbaseError as caught:
         error = caught
     cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    click.echo(f"run {run}: {cells}; {len(todo.tasks)} chunks computed")
+    click.echo(
+        f"run {run}: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
+    )
     say_where(files, results.folder)
     for failure in failures:
         click.echo(

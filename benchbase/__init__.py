@@ -11,6 +11,7 @@ from benchbase.cache import cache_folder, cached
 from benchbase.errors import (
     BenchbaseError,
     DataError,
+    DiskError,
     ParameterError,
     PluginError,
     SpecError,
@@ -47,6 +48,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DenseFrame",
+    "DiskError",
     "Frame",
     "FrameDesign",
     "Inverse",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cells import make_cells
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
@@ -160,7 +160,12 @@ def resolve(
 
 
 def make_plan(
-    suite: Suite, folder: Path, *, failed: bool = False, rerun: Sequence[str] = ()
+    suite: Suite,
+    folder: Path,
+    *,
+    failed: bool = False,
+    rerun: Sequence[str] = (),
+    host_name: bool = False,
 ) -> Plan:
     """Find out what a run would compute; writes nothing.
 
@@ -174,6 +179,8 @@ def make_plan(
         Only what failed, timed out or crashed.
     rerun : sequence of str, optional
         Labels of solvers to run again.
+    host_name : bool, optional
+        Record which host computes.
 
     Raises
     ------
@@ -183,7 +190,7 @@ def make_plan(
     cells = make_cells(suite)
     plugins = [str(path) for path in registry().plugin_files]
     with Store(folder) if has_results(folder) else nullcontext() as store:
-        return plan(cells, store, plugins, failed=failed, rerun=rerun)
+        return plan(cells, store, plugins, failed=failed, rerun=rerun, host_name=host_name)
 
 
 def execute(
@@ -343,8 +350,9 @@ def report_errors(report: Report) -> Iterator[None]:
     except BenchbaseError:
         raise
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else error
-        raise BenchbaseError(f"the report '{report.name}' cannot be written: {reason}") from error
+        place = f"the report '{report.name}' cannot be written"
+        place += f": {error.filename}" if error.filename else ""
+        raise system_error(place, error) from error
     except Exception as error:  # a stranger's code: anything may come
         message = f"the report '{report.name}' failed: {type(error).__name__}: {error}"
         raise BenchbaseError(message) from error

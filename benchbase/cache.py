@@ -6,11 +6,13 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from benchbase.errors import system_error
 from benchbase.interfaces import Array
 
 
@@ -42,17 +44,35 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     -------
     dict of str to ndarray
         Memory-mapped, read-only.
-    """
-    from filelock import FileLock
 
+    Raises
+    ------
+    BenchbaseError
+        If the folder cannot be written; a `DiskError` if the disk is full.
+    """
     label = re.sub(r"[^A-Za-z0-9_-]", "-", key.split(" ", 1)[0])[:40]
     place = cache_folder() / f"{label}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
     if not place.is_dir():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{place}.lock"):
+        from filelock import FileLock
+
+        with _told():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(f"{place}.lock").acquire()
+        with lock:
             if not place.is_dir():
-                _write(place, build())
+                arrays = build()
+                with _told():
+                    _write(place, arrays)
     return {file.stem: np.load(file, mmap_mode="r") for file in sorted(place.glob("*.npy"))}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = f"the cache {cache_folder()} (BENCHBASE_CACHE chooses another)"
+        raise system_error(place, error) from error
 
 
 def _write(place: Path, arrays: Mapping[str, Array]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
-from benchbase.provenance import code_digest, core_digest
+from benchbase.provenance import code_digest, core_digest, package_of
 from benchbase.tasks import Task
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Cell:
         Label, suite, limits and library versions are not in it.
     train_key, signals_key, problem_key : str
         Digests of what the training signals, the test signals and the problem depend on.
+    code : dict of str to str
+        The digests of its components' packages, those without a source on disk left out.
     """
 
     experiment: str
@@ -46,6 +48,7 @@ class Cell:
     train_key: str
     signals_key: str
     problem_key: str
+    code: dict[str, str]
 
     @property
     def chunk(self) -> int:
@@ -79,7 +82,7 @@ class Cell:
         }
         return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
 
-    def tasks(self, plugins: list[str]) -> Iterator[Task]:
+    def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
         """Yield the cell's chunks in order."""
         for start in range(0, self.points, self.chunk):
             yield Task(
@@ -97,6 +100,8 @@ class Cell:
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,
                 plugins=plugins,
+                code=self.code,
+                host_name=host_name,
                 send_signals=False,
                 time_limit=self.time_limit,
             )
@@ -138,6 +143,7 @@ def make_cells(suite: Suite) -> list[Cell]:
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
+                            code=digests.code(dataset, frame, pooling, entry.solver),
                         )
                     )
     return cells
@@ -148,6 +154,15 @@ class _Digests:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
+        self._code: dict[type, str | None] = {}
+
+    def code(self, *components: Component) -> dict[str, str]:
+        """Return the digests of the packages that components come from."""
+        types = [type(part) for component in components for part in component.walk()]
+        for each in types:
+            if each not in self._code:
+                self._code[each] = code_digest(each)
+        return {package_of(t): found for t in types if (found := self._code[t]) is not None}
 
     def of(self, component: Component, *extra: int) -> str:
         token = json.dumps(_typed(component), sort_keys=True)
@@ -155,7 +170,8 @@ class _Digests:
         if known is None:
             parts = list(component.walk())
             # What has no source on disk gets a key that no other run can have.
-            code = [code_digest(type(part)) or uuid.uuid4().hex for part in parts]
+            code = [*self.code(component).values()]
+            code += [uuid.uuid4().hex for part in parts if self._code[type(part)] is None]
             files = [part.fingerprint() for part in parts if isinstance(part, Dataset)]
             known = self.join(token, sorted(set(code)), files, *extra)
             self._known[token, str(extra)] = known

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.errors import BenchbaseError
-from benchbase.processes import _LOOK, _Process, lost_outcome
+from benchbase.processes import LOOK, WorkerProcess, lost_outcome
 from benchbase.provenance import core_digest
 from benchbase.tasks import Outcome, Task
 
@@ -79,7 +79,6 @@ class _Flight:
         self._name = uuid.uuid4().hex
         self._tasks: dict[str, Task] = {}
         self._futures = distributed.as_completed(loop=client.loop)
-        self._unsent: set[str] = set()
 
     def outcomes(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
         while True:
@@ -94,17 +93,12 @@ class _Flight:
                 raise BenchbaseError("lost the Dask scheduler; try the same again") from error
             if outcome["environment"]["core"] != core_digest():
                 raise BenchbaseError("a Dask worker has another version of benchbase")
-            if "signals" in outcome:
-                self._unsent.discard(task["signals_key"])
-            elif task["send_signals"]:  # lost: any of those that come later may send them
-                self._unsent.add(task["signals_key"])
             yield outcome
 
     def _submit(self, tasks: Iterator[Task]) -> None:
         threads = sum(self._client.nthreads().values())  # asked each time: clusters grow
         room = _DEPTH * max(threads, 1) - len(self._tasks)
         for task in itertools.islice(tasks, max(room, 0)):
-            task["send_signals"] |= task["signals_key"] in self._unsent
             key = f"benchbase-{uuid.uuid4().hex}"
             future = self._client.submit(
                 execute_remotely, task, self._memory_limit, self._name, key=key, retries=_RETRIES
@@ -181,11 +175,12 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
             state = getattr(worker.state.tasks.get(dask_key), "state", "cancelled")
             if state == "cancelled" or worker.status.name in ("closing", "closed"):
                 raise distributed.Reschedule  # Dask interrupts no thread
-            wait([process.outcomes], max(0, min(_LOOK, process.deadline - time.monotonic())))
+            wait([process.outcomes], max(0, min(LOOK, process.deadline - time.monotonic())))
         if outcome is not None:
-            process.task = None
+            if outcome["status"] != "crashed":  # out of memory: it is used no more
+                process.task = None
             return outcome
-        if process._process.returncode == -signal.SIGTERM:
+        if process.exit_code == -signal.SIGTERM:
             raise TerminatedError("the worker was killed by SIGTERM")
         return process.give_up()  # type: ignore[return-value] # it has a task
     finally:
@@ -197,14 +192,14 @@ class _Pool:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owners: dict[_Process, tuple[str, int | None]] = {}
-        self._idle: list[_Process] = []
+        self._owners: dict[WorkerProcess, tuple[str, int | None]] = {}
+        self._idle: list[WorkerProcess] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         # Linux kills a process with the thread that started it, and those of Dask may end.
         self._starter = concurrent.futures.ThreadPoolExecutor(1, "benchbase")
         atexit.register(self.close)
 
-    def take(self, owner: tuple[str, int | None], problem: str) -> _Process:
+    def take(self, owner: tuple[str, int | None], problem: str) -> WorkerProcess:
         """Return an idle process of a run, best one that holds a problem, or a new one."""
         with self._lock:
             while self._idle:
@@ -217,18 +212,18 @@ class _Pool:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="benchbase-")
             folder = Path(self._folder.name)
-            process = self._starter.submit(_Process, folder, owner[1]).result()
+            process = self._starter.submit(WorkerProcess, folder, owner[1]).result()
             self._owners[process] = owner
             return process
 
-    def put_back(self, process: _Process) -> None:
+    def put_back(self, process: WorkerProcess) -> None:
         with self._lock:
             if process.task is None:
                 self._idle.append(process)
             else:
                 self._end(process)
 
-    def _end(self, process: _Process) -> None:
+    def _end(self, process: WorkerProcess) -> None:
         self._owners.pop(process, None)
         process.kill()
 

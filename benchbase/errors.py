@@ -2,23 +2,33 @@
 
 ::
 
-    BenchbaseError              one sentence for a person; the command line exits with 2
+    BenchbaseError              one sentence for a person, and an exit code
     ├── ParameterError          a component refuses the value of one of its parameters
     ├── SpecError               a `{name, parameters}` table does not make a component
     ├── SuiteError              a suite is wrong: all its problems, each with file and line
     ├── PluginError             plugins that clash, or a plugin file that cannot be loaded
     ├── DataError               a data set's files are missing or not what they should be
-    └── StoreError              results that cannot be read or written
+    ├── StoreError              results that cannot be read or written
+    └── DiskError               a disk is full or fails
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class BenchbaseError(Exception):
-    """The root of all errors that a person can mend; its text is one clear message."""
+    """The root of all errors that a person can mend; its text is one clear message.
+
+    Attributes
+    ----------
+    exit_code : int
+        With what the command line exits: 2 for a mistake, 1 for what failed on the way.
+    """
+
+    exit_code = 2
 
 
 class ParameterError(BenchbaseError, ValueError):
@@ -83,6 +93,32 @@ class DataError(BenchbaseError):
 
 class StoreError(BenchbaseError):
     """Results that cannot be read or written."""
+
+
+class DiskError(BenchbaseError):
+    """A disk is full, or a quota, or it fails."""
+
+    exit_code = 1
+
+
+def system_error(
+    place: object, error: Exception, kind: type[BenchbaseError] = BenchbaseError
+) -> BenchbaseError:
+    """Return what to tell of an error of the file system or of SQLite.
+
+    Parameters
+    ----------
+    place : object
+        What could not be read or written.
+    error : Exception
+        What was raised.
+    kind : type, optional
+        What to return, unless it is a `DiskError`.
+    """
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    full |= getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+    text = f"{place}: {getattr(error, 'strerror', None) or error}"
+    return DiskError(f"{text}; make room, then try the same again") if full else kind(text)
 
 
 def dotted(path: Iterable[str | int]) -> str:

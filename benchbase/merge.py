@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchbase.errors import StoreError
+from benchbase.errors import StoreError, system_error
 from benchbase.store import FILE, SCORES, Store, has_results
 
 
@@ -94,19 +94,19 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
     with ExitStack() as stack:
         stores = [stack.enter_context(Store(source)) for source in sources]
         for store in stores:
-            _rows(store, "BEGIN")  # all that is read of it is of one moment
+            store.query("BEGIN")  # all that is read of it is of one moment
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
             )
-            with Store(beside, create=True) as merged, merged._transaction():
+            with Store(beside, create=True) as merged, merged.transaction():
                 conflicts = _unite(stores, merged)
             target.mkdir(exist_ok=True)
             _check_free(target)  # it has taken a while
             Path(beside, FILE).rename(target / FILE)
         except OSError as error:
-            raise StoreError(f"{target}: {error.strerror or error}") from error
+            raise system_error(target, error, StoreError) from error
     return conflicts
 
 
@@ -115,22 +115,17 @@ def _check_free(target: Path) -> None:
         raise StoreError(f"{target} holds results already; choose another folder")
 
 
-def _rows(store: Store, statement: str, *values: Any) -> list[Any]:
-    with store._told():
-        return store._connection.execute(statement, values).fetchall()
-
-
 def _unite(stores: list[Store], merged: Store) -> list[Conflict]:
     facts: dict[str, tuple[str, str]] = {}
     for store in stores:
-        for key, *others in _rows(store, "SELECT key, facts, signals FROM cell"):
-            if facts.setdefault(key, tuple(others)) != tuple(others):
+        for key, text, signals in store.query("SELECT key, facts, signals FROM cell"):
+            if facts.setdefault(key, (text, signals)) != (text, signals):
                 raise StoreError(f"{store.path}: the cell {key} is another than elsewhere")
     for key, others in facts.items():
-        _rows(merged, "INSERT INTO cell VALUES (?, ?, ?)", key, *others)
-    found = [_rows(store, "SELECT facts FROM environment") for store in stores]
+        merged.query("INSERT INTO cell VALUES (?, ?, ?)", key, *others)
+    found = [store.query("SELECT facts FROM environment") for store in stores]
     for row in sorted({row for rows in found for row in rows}):
-        _rows(merged, "INSERT INTO environment (facts) VALUES (?)", *row)
+        merged.query("INSERT INTO environment (facts) VALUES (?)", *row)
     labels = _unite_runs(stores, merged)
     conflicts = _unite_signals(stores, merged)
     for key, (text, _) in facts.items():
@@ -146,17 +141,17 @@ def _unite_runs(stores: list[Store], merged: Store) -> dict[str, str]:
     columns = "suite, title, resolved, command, finished"
     for store in stores:
         entries = []
-        for run, time, *rest in _rows(store, f"SELECT id, started, {columns} FROM run ORDER BY id"):  # noqa: S608 # the names above
+        for run, time, *rest in store.query(f"SELECT id, started, {columns} FROM run ORDER BY id"):  # noqa: S608 # the names above
             cells = "SELECT position, experiment, label, key FROM run_cell WHERE run = ? ORDER BY 1"
-            entries.append(_Entry(time, (*rest, tuple(_rows(store, cells, run)))))
+            entries.append(_Entry(time, (*rest, tuple(store.query(cells, run)))))
         runs.update(_in_sequence(entries))
     labels = {}
     for number, (time, (*rest, cells), _) in enumerate(sorted(runs, key=_order), start=1):
         insert = f"INSERT INTO run (id, started, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 # the names above
-        _rows(merged, insert, number, time, *rest)
+        merged.query(insert, number, time, *rest)
         for position, experiment, label, key in cells:
             values = (number, position, experiment, label, key)
-            _rows(merged, "INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", *values)
+            merged.query("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", *values)
             labels[key] = label
     return labels
 
@@ -165,8 +160,8 @@ def _unite_signals(stores: list[Store], merged: Store) -> list[Conflict]:
     conflicts = []
     for key in sorted(set[str]().union(*(store.has_signals() for store in stores))):
         select = "SELECT n, x FROM signals WHERE key = ?"
-        kept, *others = sorted({row for store in stores for row in _rows(store, select, key)})
-        _rows(merged, "INSERT INTO signals VALUES (?, ?, ?)", key, *kept)
+        kept, *others = sorted({row for store in stores for row in store.query(select, key)})
+        merged.query("INSERT INTO signals VALUES (?, ?, ?)", key, *kept)
         for other in others:
             x, y = (np.frombuffer(blob, "<f4") for _, blob in (kept, other))
             gap = float(np.abs(x - y).max()) if x.shape == y.shape else None
@@ -185,10 +180,10 @@ def _unite_attempts(
         for number, (time, rest, _) in enumerate(attempts, start=1):
             insert = f"""INSERT INTO chunk (key, start, attempt, finished, {_ATTEMPT}, environment)
                 VALUES ({", ".join("?" * 14)}, (SELECT id FROM environment WHERE facts = ?))"""  # noqa: S608 # question marks only
-            _rows(merged, insert, key, start, number, time, *rest)
+            merged.query(insert, key, start, number, time, *rest)
         latest = attempts[-1]
         if latest.x is not None:
-            _rows(merged, "INSERT INTO recovered VALUES (?, ?, ?)", key, start, latest.x)
+            merged.query("INSERT INTO recovered VALUES (?, ?, ?)", key, start, latest.x)
         told = {_came_out(latest)}
         for other in sorted((history[-1] for history in found), key=_order, reverse=True):
             if _came_out(other) not in told:
@@ -201,12 +196,12 @@ def _unite_attempts(
 
 def _attempts(store: Store, key: str) -> dict[int, list[_Entry]]:
     """Return the attempts of a cell's chunks by their first signal, the estimates at the latest."""
-    estimates = dict(_rows(store, "SELECT start, x FROM recovered WHERE key = ?", key))
+    estimates = dict(store.query("SELECT start, x FROM recovered WHERE key = ?", key))
     found: dict[int, list[_Entry]] = {}
     columns = f"start, finished, {_ATTEMPT}, facts"
     select = f"""SELECT {columns} FROM chunk LEFT JOIN environment ON environment.id = environment
         WHERE key = ? ORDER BY start, attempt"""  # noqa: S608 # the names above
-    for start, time, *rest in _rows(store, select, key):
+    for start, time, *rest in store.query(select, key):
         found.setdefault(start, []).append(_Entry(time, tuple(rest)))
     found = {start: _in_sequence(entries) for start, entries in found.items()}
     for start, entries in found.items():

@@ -21,13 +21,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import BLAS_VARIABLES
-from benchbase.provenance import environment
+from benchbase.provenance import circumstances
 from benchbase.tasks import Outcome, Task
 
 READY, STARTED = "ready", "started"
-_LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
+LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
 _TAIL = 2000  # characters of a crashed worker's output that are kept
 
 
@@ -53,46 +53,51 @@ class LocalWorkers:
         ------
         BenchbaseError
             If a worker cannot start.
+        DiskError
+            If there is no room for what workers print.
         """
         queue = _Queue(tasks)
-        pool: list[_Process] = []
-        with tempfile.TemporaryDirectory(prefix="benchbase-") as folder:
-            try:
-                while queue or any(process.task for process in pool):
-                    self._assign(queue, pool, Path(folder))
-                    yield from _collect(queue, pool)
-            finally:
-                for process in pool:
-                    process.kill()
+        pool: list[WorkerProcess] = []
+        try:
+            with tempfile.TemporaryDirectory(prefix="benchbase-") as folder:
+                try:
+                    while queue or any(process.task for process in pool):
+                        self._assign(queue, pool, Path(folder))
+                        yield from _collect(pool)
+                finally:
+                    for process in pool:
+                        process.kill()
+        except OSError as error:
+            raise system_error("worker processes", error) from error
 
-    def _assign(self, queue: _Queue, pool: list[_Process], folder: Path) -> None:
+    def _assign(self, queue: _Queue, pool: list[WorkerProcess], folder: Path) -> None:
         """Give each idle worker a task, and start workers while there are tasks for them."""
         idle = [process for process in pool if process.task is None]
         while queue and (idle or len(pool) < self._jobs):
             if idle:
                 process = idle.pop()
             else:
-                process = _Process(folder, self._memory_limit)
+                process = WorkerProcess(folder, self._memory_limit)
                 pool.append(process)
             held = {other.problem for other in pool if other is not process}
             process.give(queue.take(process.problem, held))
 
 
-def _collect(queue: _Queue, pool: list[_Process]) -> Iterator[Outcome]:
+def _collect(pool: list[WorkerProcess]) -> Iterator[Outcome]:
     """Wait for something to happen and yield the outcomes that come of it."""
     deadlines = [process.deadline for process in pool]
-    patience = min([_LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
+    patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
     wait([process.outcomes for process in pool], max(patience, 0))
     for process in list(pool):
         outcome = process.listen()
-        if outcome is None and process.lost is None:
-            continue
-        task = process.task
         if process.lost is not None:
             pool.remove(process)
             outcome = process.give_up()
-            if task is not None and task["send_signals"]:
-                queue.ask_for_signals(task["signals_key"])
+        elif outcome is None:
+            continue
+        elif outcome["status"] == "crashed":  # out of memory: another takes its place
+            pool.remove(process)
+            process.kill()
         process.task = None
         if outcome is not None:
             yield outcome
@@ -108,7 +113,7 @@ def lost_outcome(task: Task, status: str, message: str) -> Outcome:
         status=status,
         message=message,
         time_limit=task["time_limit"] if status == "timeout" else None,
-        environment=environment(),
+        environment=circumstances(task["code"], host_name=task["host_name"]),
     )
 
 
@@ -133,15 +138,8 @@ class _Queue:
             del self._problems[key]
         return task
 
-    def ask_for_signals(self, key: str) -> None:
-        """Let another task send the signals that a lost one should have sent."""
-        for task in (task for tasks in self._problems.values() for task in tasks):
-            if task["signals_key"] == key:
-                task["send_signals"] = True
-                return
 
-
-class _Process:
+class WorkerProcess:
     """One worker process, seen from outside.
 
     Attributes
@@ -240,6 +238,11 @@ class _Process:
         self._process.wait()
         self._tasks.close()
         self.outcomes.close()
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with, a signal's number negative; None while it lives."""
+        return self._process.returncode
 
     def _ending(self) -> str:
         code = self._process.returncode

@@ -6,10 +6,13 @@ import hashlib
 import os
 import platform
 import sys
+import time
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from benchbase.errors import PluginError
 
 CORE_FILES = ("functions", "interfaces", "problem", "recovery", "streams", "worker")
 """The core's modules that numbers depend on."""
@@ -38,24 +41,59 @@ def code_digest(cls: type) -> str | None:
         Of all files of its top-level package, or of its plugin file; None where there are none,
         as in a notebook or ``__main__``: results are then never kept for another run.
     """
-    top = cls.__module__.partition(".")[0]
-    if top == "__main__":
+    return package_digest(package_of(cls))
+
+
+def package_of(cls: type) -> str:
+    """Return the name of the top-level package, or of the plugin file's module, of a class."""
+    return cls.__module__.partition(".")[0]
+
+
+def note_loaded(package: str) -> None:
+    """Note that a package has just been loaded: what is edited later is not what runs."""
+    _loaded_at.setdefault(package, time.time())
+
+
+_loaded_at: dict[str, float] = {}
+_digests: dict[str, str] = {}  # of packages, as they were first met
+
+
+def package_digest(name: str) -> str | None:
+    """Return the digest of a package that this process has loaded; see `code_digest`.
+
+    Raises
+    ------
+    PluginError
+        If its files were edited since: the numbers would be those of other code.
+    """
+    module = sys.modules.get(name)
+    if name == "__main__" or module is None:
         return None
-    as_loaded: str | None = getattr(sys.modules.get(top), "__digest__", None)
-    return as_loaded or _package_digest(top)
-
-
-@cache
-def _package_digest(top: str) -> str | None:
-    module = sys.modules.get(top)
+    as_loaded: str | None = getattr(module, "__digest__", None)
+    if as_loaded is not None:
+        return as_loaded
     folders = [Path(entry) for entry in getattr(module, "__path__", [])]
-    if folders:
-        digests = [_digest([f for f in d.rglob("*") if _is_source(f, d)], d) for d in folders]
-        return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
-    file = getattr(module, "__file__", None)
-    if file is None or not Path(file).is_file():
+    file = Path(getattr(module, "__file__", None) or "")
+    if not folders and not file.is_file():
         return None
-    return _digest([Path(file)], Path(file).parent)
+    sources = {d: [f for f in d.rglob("*") if _is_source(f, d)] for d in folders}
+    sources = sources or {file.parent: [file]}
+    digests = sorted(_digest(files, folder) for folder, files in sources.items())
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    if _digests.get(name, digest) != digest or (name not in _digests and _is_edited(name, sources)):
+        raise PluginError(
+            f"the code of '{name}' was edited after this process had loaded it; "
+            "start again, in a notebook with a new kernel"
+        )
+    _digests[name] = digest
+    return digest
+
+
+def _is_edited(name: str, sources: dict[Path, list[Path]]) -> bool:
+    """Whether a file is younger than the package's loading; a date in the future says nothing."""
+    now = time.time()
+    dates = [file.stat().st_mtime for files in sources.values() for file in files]
+    return any(_loaded_at.get(name, now) < date <= now for date in dates)
 
 
 def _is_source(file: Path, folder: Path) -> bool:
@@ -77,7 +115,8 @@ def _digest(files: list[Path], folder: Path) -> str:
 def environment() -> dict[str, Any]:
     """Return what may change a number but is in no key: versions, BLAS, processor.
 
-    Nothing in it names the host or its user.
+    Nothing in it names the host or its user. The BLAS is NumPy's: which others are loaded depends
+    on what else has run.
     """
     from threadpoolctl import threadpool_info
 
@@ -88,10 +127,11 @@ def environment() -> dict[str, Any]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:  # pragma: no cover # all are dependencies
             continue
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    own = [pool for pool in pools if "numpy" in "/".join(Path(pool["filepath"]).parts[-3:-1])]
     blas = sorted(
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-        for pool in threadpool_info()
-        if pool["user_api"] == "blas"
+        for pool in own or pools
     )
     return {
         "versions": versions,
@@ -103,6 +143,20 @@ def environment() -> dict[str, Any]:
         "blas": blas,
         "blas_threads": 1,
     }
+
+
+def circumstances(code: dict[str, str], *, host_name: bool = False) -> dict[str, Any]:
+    """Return the environment with the digests of the packages that a result was made with.
+
+    Parameters
+    ----------
+    code : dict
+        The digests, by package.
+    host_name : bool, optional
+        Name the host too.
+    """
+    facts = environment() | {"code": code}
+    return facts | {"host": platform.node()} if host_name else facts
 
 
 def _processor() -> str:

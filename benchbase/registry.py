@@ -23,6 +23,8 @@ from benchbase import hookspecs
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.functions import MARK, solver_class
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Report, Solver
+from benchbase.provenance import note_loaded, package_of
+from benchbase.validation import validate
 
 GROUP = "benchbase"
 COMMANDS = "register_commands"
@@ -181,7 +183,9 @@ class Registry:
                 problem += f" (not loaded: {'; '.join(self.warnings)})"
             raise SpecError((*path, "name"), problem) from None
 
-    def build(self, kind: str, spec: Any, path: tuple[str | int, ...] = ()) -> Component:
+    def build(
+        self, kind: str, spec: Any, path: tuple[str | int, ...] = (), *, trusted: bool = False
+    ) -> Component:
         """Build a component from a spec.
 
         Parameters
@@ -193,14 +197,14 @@ class Registry:
             turn. A component is returned as it is.
         path : tuple, optional
             Where the spec stands, for messages.
+        trusted : bool, optional
+            The spec is what a component says of itself: its parameters are not checked again.
 
         Raises
         ------
         SpecError
             If the name or a parameter is unknown, missing, or of the wrong type or value.
         """
-        from benchbase.validation import validate  # imports pydantic, which is slow
-
         if isinstance(spec, Component):
             return spec
         if kind not in KINDS:
@@ -209,7 +213,8 @@ class Registry:
             raise SpecError(path, f"must be a table with a name, not {spec!r}", kind)
         cls = self.find(kind, spec["name"], path)
         parameters = {key: value for key, value in spec.items() if key != "name"}
-        return validate(cls, parameters, path, build=self.build)
+        build = partial(self.build, trusted=trusted)
+        return validate(cls, parameters, path, build, trusted=trusted)
 
     def _load_entry_point(self, point: EntryPoint) -> None:
         provider = Provider(f"the distribution {_distribution(point)}", point.name)
@@ -270,6 +275,7 @@ class Registry:
         if self.classes[kind].get(cls.name) is cls:
             return  # marked, and registered by a hook as well
         self._claim(kind, cls.name, provider)
+        note_loaded(package_of(cls))
         self.classes[kind][cls.name] = cls
 
     def _register_suite(self, provider: Provider, path: Path) -> None:

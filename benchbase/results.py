@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from benchbase.errors import BenchbaseError, StoreError
+from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.interfaces import Array
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
@@ -152,7 +152,7 @@ class Results:
         except OSError as error:
             if not isinstance(target, Path):
                 raise  # a stream that breaks, as under `| head`, is its reader's doing
-            raise BenchbaseError(f"{target}: {error.strerror or error}") from error
+            raise system_error(target, error) from error
 
     def _export(self, form: str, target: Any) -> None:
         frame = self._frame

@@ -41,6 +41,7 @@ def plan(
     *,
     failed: bool = False,
     rerun: Sequence[str] = (),
+    host_name: bool = False,
 ) -> Plan:
     """Find out which chunks have no outcome yet.
 
@@ -56,6 +57,8 @@ def plan(
         Only what failed, timed out or crashed, once more.
     rerun : sequence of str, optional
         Labels of solvers to run again, whatever their outcomes.
+    host_name : bool, optional
+        Let outcomes name the host that they come from.
     """
     unique = {cell.key: cell for cell in cells}
     again = {cell.key for cell in cells if cell.label in rerun}
@@ -64,15 +67,15 @@ def plan(
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):
-        for task in cell.tasks(list(plugins)):
+        for task in cell.tasks(list(plugins), host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
             lost = outcome is not None and outcome[0] in LOST
             due = task["key"] in again or (lost if failed else _is_due(task, outcome))
             if not due:
                 n_done += outcome is not None
                 continue
+            # All of them: whichever comes first may be lost.
             task["send_signals"] = task["signals_key"] not in known
-            known.add(task["signals_key"])
             tasks.append(task)
     return Plan(cells, tasks, n_done)
 
@@ -99,6 +102,14 @@ def _grouped(cells: list[Cell]) -> list[Cell]:
         signals.setdefault(cell.signals_key, len(signals))
         problems.setdefault(cell.problem_key, len(problems))
     return sorted(cells, key=lambda c: (signals[c.signals_key], problems[c.problem_key]))
+
+
+class InterruptedRun(KeyboardInterrupt):
+    """A run was interrupted; `run` is its number in the store."""
+
+    def __init__(self, run: int) -> None:
+        super().__init__()
+        self.run = run
 
 
 def run_suite(
@@ -135,15 +146,22 @@ def run_suite(
     ------
     BenchbaseError
         If a task is refused for a mistake of the user's; what was finished is stored.
+    InterruptedRun
+        If Ctrl-C comes meanwhile; what was finished is stored.
     """
     run = store.begin_run(suite.name, suite.title, suite.resolved(), command, todo.cells)
-    with closing(executor.run(todo.tasks)) as outcomes:
-        for outcome in outcomes:
-            if outcome["status"] == "refused":
-                store.drop_run(run)  # else it would be the latest run of its suite
-                raise BenchbaseError(outcome["message"])
-            store.save(outcome)
-            on_outcome()
+    try:
+        with closing(executor.run(todo.tasks)) as outcomes:
+            for outcome in outcomes:
+                if outcome["status"] == "refused":
+                    store.drop_run(run)  # else it would be the latest run of its suite
+                    error = BenchbaseError(outcome["message"])
+                    error.exit_code = outcome["exit_code"]
+                    raise error
+                store.save(outcome)
+                on_outcome()
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRun(run) from interrupt
     store.end_run(run)
     return run
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import Cell
-from benchbase.errors import StoreError
+from benchbase.errors import StoreError, system_error
 from benchbase.interfaces import Array
 from benchbase.tasks import Outcome
 
@@ -76,6 +76,8 @@ class Store:
     ------
     StoreError
         If there are no results, or they cannot be read, or have another format.
+    DiskError
+        Here as in all methods, if the disk is full or fails; what was written before is kept.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
@@ -102,7 +104,7 @@ class Store:
 
     def _open(self) -> None:
         if self._is_new():
-            with self._transaction():
+            with self.transaction():
                 if self._is_new():  # another process may have been faster
                     for statement in _SCHEMA.split(";"):
                         self._connection.execute(statement)
@@ -142,10 +144,16 @@ class Store:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"results in {self.path}: {error}") from error
+            raise system_error(f"results in {self.path}", error, StoreError) from error
+
+    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Execute a statement of SQL and return all rows."""
+        with self._told():
+            return self._connection.execute(statement, values).fetchall()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """Write all that is written within, or nothing."""
         with self._told():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -160,7 +168,7 @@ class Store:
         self, suite: str, title: str, resolved: dict[str, Any], command: str, cells: Sequence[Cell]
     ) -> int:
         """Write down a run and its cells, and return the run's number."""
-        with self._transaction():
+        with self.transaction():
             cursor = self._connection.execute(
                 "INSERT INTO run (suite, title, resolved, command, started) VALUES (?, ?, ?, ?, ?)",
                 (suite, title, json.dumps(resolved), command, _now()),
@@ -179,13 +187,13 @@ class Store:
 
     def drop_run(self, run: int) -> None:
         """Forget a run that came to nothing; its cells stay for others."""
-        with self._transaction():
+        with self.transaction():
             self._connection.execute("DELETE FROM run_cell WHERE run = ?", (run,))
             self._connection.execute("DELETE FROM run WHERE id = ?", (run,))
 
     def end_run(self, run: int) -> None:
         """Note that all cells of a run have an outcome."""
-        with self._transaction():
+        with self.transaction():
             self._connection.execute("UPDATE run SET finished = ? WHERE id = ?", (_now(), run))
 
     def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
@@ -208,7 +216,7 @@ class Store:
         scores = [outcome.get(name) for name in SCORES]
         packed = None if scores[0] is None else np.array(scores, dtype="<f8").tobytes()
         place = (outcome["key"], outcome["start"])
-        with self._transaction():
+        with self.transaction():
             attempts = self._connection.execute(
                 "SELECT count(*) FROM chunk WHERE key = ? AND start = ?", place
             )
@@ -328,4 +336,4 @@ class Store:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -10,7 +10,9 @@ from benchbase.interfaces import Array
 class Task(TypedDict):
     """One chunk of a cell, as plain data: what an executor passes to a worker.
 
-    `time_limit` is in wall-clock seconds a signal.
+    `code` has the digests of its components' packages, for a worker to compare with its own;
+    `send_signals` asks for the test signals, unless the worker has sent them before; `time_limit`
+    is in wall-clock seconds a signal.
     """
 
     key: str
@@ -27,6 +29,8 @@ class Task(TypedDict):
     signals_key: str
     problem_key: str
     plugins: list[str]
+    code: dict[str, str]
+    host_name: bool
     send_signals: bool
     time_limit: float | None
 
@@ -38,13 +42,13 @@ LOST = ("failed", "timeout", "crashed")
 class Outcome(TypedDict, total=False):
     """What became of a task, as plain data: what an executor passes back.
 
-    The status is "done", "failed", "timeout", "crashed", "unsupported", or "refused" for a mistake
-    of the user's. Arrays
-    have a row a signal; x is float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all
-    signals, `init_seconds` and `solve_seconds` (without those of phases named "init") are means a
-    signal. `frame_applications` is the mean a signal, None where the solver took the vectors.
-    `time_limit` is there for a timeout. `checksum` is the norm of all the problem's
-    measurements, by which machines can tell that they met the same problem.
+    The status is "done", "failed", "timeout", "crashed", "unsupported", or "refused" where it is
+    not the solver's fault, with the `exit_code` of the error. Arrays have a row a signal; x is
+    float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all signals, `init_seconds`
+    and `solve_seconds` (without those of phases named "init") are means a signal.
+    `frame_applications` is the mean a signal, None where the solver took the vectors.
+    `time_limit` is there for a timeout. `checksum` is the norm of all the problem's measurements,
+    by which machines can tell that they met the same problem.
     """
 
     key: str
@@ -53,6 +57,7 @@ class Outcome(TypedDict, total=False):
     status: str
     message: str
     time_limit: float | None
+    exit_code: int
     environment: dict[str, Any]
     signals_key: str
     signals: Array

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
-
 from benchbase.errors import ParameterError, SpecError, suggestion
 from benchbase.interfaces import Component
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from benchbase.registry import Build
 
 
@@ -23,11 +23,15 @@ def validate(
     parameters: Mapping[str, Any],
     path: tuple[str | int, ...],
     build: Build,
+    *,
+    trusted: bool = False,
 ) -> Component:
     """Make a component from parameters as they come from TOML or JSON.
 
     Types are strict (``"10"`` is no integer, ``2`` is a float), lists become tuples, ``"inf"`` is
     infinity where a number is meant, and tables become components where the field holds one.
+    Parameters that are `trusted`, for they are a component's own, are not checked again: pydantic
+    is slow to import.
 
     Raises
     ------
@@ -42,19 +46,30 @@ def validate(
     values = {
         key: _prepare(value, hints[key], (*path, key), build) for key, value in parameters.items()
     }
+    if not trusted:
+        values = _checked(cls, values, path)
     try:
-        model = _model(cls).model_validate(values)
-    except ValidationError as error:
-        raise SpecError(*_explain(cls, error.errors(), path)) from None
-    for key in hints:
-        if _has_nan(getattr(model, key)):  # no key could be made of it: it differs from itself
-            raise SpecError((*path, key), "must be numbers, not nan")
-    try:
-        return cls(**{key: getattr(model, key) for key in hints})
+        return cls(**values)
     except ParameterError as error:
         raise SpecError((*path, error.parameter), error.problem) from error
     except ValueError as error:  # what a stranger's check raises by habit
         raise SpecError(path, f"{cls.name}: {error}") from error
+
+
+def _checked(
+    cls: type[Component], values: Mapping[str, Any], path: tuple[str | int, ...]
+) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    try:
+        model = _model(cls).model_validate(values)
+    except ValidationError as error:
+        raise SpecError(*_explain(cls, error.errors(), path)) from None
+    checked = {key: getattr(model, key) for key in _hints(cls)}
+    for key, value in checked.items():
+        if _has_nan(value):  # no key could be made of it: it differs from itself
+            raise SpecError((*path, key), "must be numbers, not nan")
+    return checked
 
 
 @cache
@@ -66,6 +81,8 @@ def _hints(cls: type[Component]) -> dict[str, Any]:
 
 @cache
 def _model(cls: type[Component]) -> type[BaseModel]:
+    from pydantic import ConfigDict, create_model
+
     defaults = {f.name: f.default for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # as above
     fields: dict[str, Any] = {
         key: (hint, ... if defaults[key] is dataclasses.MISSING else defaults[key])

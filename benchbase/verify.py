@@ -132,7 +132,8 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                 own = chunks.get(key, [])
                 for chunk in own:
                     made = environments[chunk["environment"]]
-                    chunk |= {"same": made == here, "core": made["core"]}
+                    alike = all(made.get(name) == here[name] for name in here)
+                    chunk |= {"same": alike, "core": made["core"]}
                 head = (run, experiment, label, *problem)
                 if own:
                     cells.setdefault(key, _Stored(head, key, signals[key], facts, own))

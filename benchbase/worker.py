@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbase.cache import cached
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, PluginError
 from benchbase.interfaces import Array, Dataset, FrameDesign, Inverse, Pooling, Solver
 from benchbase.problem import Problem
-from benchbase.provenance import environment
+from benchbase.provenance import circumstances, package_digest
 from benchbase.recovery import recover, score
 from benchbase.streams import CountingFrame, Ledger, SignalRun, generator
 from benchbase.tasks import Outcome, Task
@@ -39,6 +39,8 @@ class Worker:
         self._registry = registry
         self._problems: OrderedDict[str, _Instance] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
+        self._sent: set[str] = set()
+        self._code: dict[str, str] = {}
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` when the solver is about to have its turn.
@@ -52,26 +54,41 @@ class Worker:
             stop=task["stop"],
             signals_key=task["signals_key"],
             status="failed",
-            environment=environment(),
+            environment=circumstances(task["code"], host_name=task["host_name"]),
         )
         try:
-            for path in task["plugins"]:
-                if Path(path) not in self._registry.plugin_files:
-                    # Once only: a file that is edited during a run counts as it was.
-                    self._registry.load_file(path)
+            self._load(task)
             signals = self._signals(task)
-            if task["send_signals"]:
+            if task["send_signals"] and task["signals_key"] not in self._sent:
                 outcome["signals"] = signals.truth.astype(np.float32)
+                self._sent.add(task["signals_key"])
             instance = self._instance(task, signals)
         except BenchbaseError as error:
-            return outcome | Outcome(status="refused", message=str(error))
+            return outcome | Outcome(
+                status="refused", message=str(error), exit_code=error.exit_code
+            )
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            return outcome | Outcome(message=_told(error))
+            return outcome | _went_wrong(error)
         outcome["checksum"] = float(np.linalg.norm(instance.b))
         try:
             return outcome | self._solve(task, instance, on_start)
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            return outcome | Outcome(message=_told(error))
+            return outcome | _went_wrong(error)
+
+    def _load(self, task: Task) -> None:
+        """Load the plugin files of a task, and make sure that its code is here."""
+        for path in task["plugins"]:
+            if Path(path) not in self._registry.plugin_files:
+                # Once only: a file that is edited during a run counts as it was.
+                self._registry.load_file(path)
+        for name, digest in task["code"].items():
+            if name not in self._code:
+                self._code[name] = package_digest(name) or ""
+            if self._code[name] != digest:
+                raise PluginError(
+                    f"the code of '{name}' is not what the run was planned with: it was edited "
+                    "since, or is another version where the worker is; run the same again"
+                )
 
     def _signals(self, task: Task) -> _Signals:
         """Draw the signals, or return those of one of the last two problems."""
@@ -124,7 +141,7 @@ class Worker:
             on_start()
             return self._prepared[1]
         self._prepared = None  # frees what the last solver held before the next one is prepared
-        solver = self._registry.build("solver", task["solver"])
+        solver = self._registry.build("solver", task["solver"], trusted=True)
         assert isinstance(solver, Solver)  # noqa: S101 # built as one
         ledger = Ledger()
         problem = replace(instance.problem, frame=CountingFrame(instance.problem.frame, ledger))
@@ -172,7 +189,7 @@ class _Prepared:
 
 
 def _draw(registry: Registry, task: Task) -> _Signals:
-    dataset = registry.build("dataset", task["dataset"])
+    dataset = registry.build("dataset", task["dataset"], trusted=True)
     assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
     training = _training(dataset, task["seed"], task["train_key"])
     drawn = dataset.test(task["points"], generator(task["seed"], "test", task["trial"]))
@@ -184,8 +201,8 @@ def _draw(registry: Registry, task: Task) -> _Signals:
 
 
 def _build(registry: Registry, task: Task, signals: _Signals) -> _Instance:
-    design = registry.build("frame", task["frame"])
-    pooling = registry.build("pooling", task["pooling"])
+    design = registry.build("frame", task["frame"], trusted=True)
+    pooling = registry.build("pooling", task["pooling"], trusted=True)
     assert isinstance(design, FrameDesign)  # noqa: S101 # built as one
     assert isinstance(pooling, Pooling)  # noqa: S101 # built as one
     n = signals.truth.shape[1]
@@ -221,11 +238,13 @@ def _missing(solver: Solver) -> str | None:
     return None
 
 
-def _told(error: BaseException) -> str:
-    """Say what went wrong and where, in one line."""
+def _went_wrong(error: BaseException) -> Outcome:
+    """Say what went wrong and where, in one line; out of memory is as good as a crash."""
+    status = "crashed" if isinstance(error, MemoryError) else "failed"
     where = traceback.extract_tb(error.__traceback__)[-1]
     text = _text(error) or "no message"
-    return f"{type(error).__name__}: {text} ({Path(where.filename).name}:{where.lineno})"
+    place = f"{Path(where.filename).name}:{where.lineno}"
+    return Outcome(status=status, message=f"{type(error).__name__}: {text} ({place})")
 
 
 def _text(value: object) -> str:

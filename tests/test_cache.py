@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-from benchbase import Array, cache_folder, cached
+from benchbase import Array, BenchbaseError, cache_folder, cached
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 
@@ -195,3 +195,21 @@ def test_the_folder_is_that_of_the_environment_or_the_user_s(
         monkeypatch.setenv("HOME", str(place / "home"))
         assert cache_folder().name == "benchbase"
         assert cache_folder().is_relative_to(place)
+
+
+def test_a_cache_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BENCHBASE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(BenchbaseError, match=r"the cache .*file \(BENCHBASE_CACHE chooses"):
+        cached("thing", dict)
+
+
+def test_what_goes_wrong_in_making_is_not_blamed_on_the_cache(place: Path) -> None:
+    def broken() -> dict[str, Array]:
+        raise FileNotFoundError("mine")
+
+    with pytest.raises(FileNotFoundError, match="mine"):
+        cached("thing", broken)
+    assert entries(place) == []

@@ -1,6 +1,8 @@
 """Errors for people: what they say and carry."""
 
+import errno
 import inspect
+import os
 
 import pytest
 from hypothesis import given
@@ -10,11 +12,14 @@ import benchbase
 from benchbase import errors
 from benchbase.errors import (
     BenchbaseError,
+    DiskError,
     ParameterError,
     SpecError,
+    StoreError,
     SuiteError,
     dotted,
     suggestion,
+    system_error,
 )
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=8)
@@ -95,3 +100,14 @@ def test_suggestion_sees_through_a_slip(word: str, i: int) -> None:
 def test_suggestion_where_nothing_is_near_or_there() -> None:
     assert suggestion("x", ["knn", "altmin"]) == "; there are: altmin, knn"
     assert suggestion("x", []) == "; there is none"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, DiskError), (errno.EDQUOT, DiskError), (errno.EACCES, StoreError)],
+)
+def test_a_full_disk_is_no_mistake_of_the_user(number: int, kind: type[BenchbaseError]) -> None:
+    error = system_error("a/place", OSError(number, os.strerror(number)), StoreError)
+    assert type(error) is kind
+    assert error.exit_code == (1 if kind is DiskError else 2)
+    assert str(error).startswith(f"a/place: {os.strerror(number)}")

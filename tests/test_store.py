@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from benchbase import StoreError
+from benchbase import DiskError, StoreError
 from benchbase.cells import Cell, make_cells
 from benchbase.registry import registry
 from benchbase.store import FILE, SCORES, Store
@@ -346,8 +346,9 @@ def test_a_full_disk_is_told_and_loses_nothing(
     assert len(acknowledged) > 10
     assert done_.returncode == 1
     last = done_.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"benchbase.errors.StoreError: results in {folder / FILE}: ")
+    assert last.startswith(f"benchbase.errors.DiskError: results in {folder / FILE}: ")
     assert "full" in last or "disk I/O" in last
+    assert last.endswith("; make room, then try the same again")
     check_sound(folder, cells[0], run, acknowledged)
 
 
@@ -360,7 +361,7 @@ def test_a_full_database_is_called_full(store: Store, cells: list[Cell]) -> None
         for begin in range(0, 6000, 6):
             store.save(done(cells[0], begin, begin + 6))
 
-    with pytest.raises(StoreError, match="database or disk is full"):
+    with pytest.raises(DiskError, match="database or disk is full"):
         fill()
     store._connection.execute("PRAGMA max_page_count = 1000")
     store.save(failed(cells[1]))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import platform
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
+from benchbase.provenance import package_digest
 from benchbase.registry import Registry
 from benchbase.streams import generator
 from benchbase.tasks import Outcome, Task
@@ -109,6 +111,8 @@ def make(**changes: Any) -> Task:
         "points": POINTS,
         "start": 0,
         "plugins": [],
+        "code": {},
+        "host_name": False,
         "send_signals": False,
     } | changes
     facts.setdefault("stop", facts["points"])
@@ -152,7 +156,7 @@ SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 def test_an_outcome_is_complete_and_plain(execute: Callable[..., Outcome]) -> None:
     outcome = execute(send_signals=True)
     assert outcome["status"] == "done", outcome
-    assert set(outcome) == set(Outcome.__annotations__) - {"time_limit"}  # of timeouts only
+    assert set(outcome) == set(Outcome.__annotations__) - {"time_limit", "exit_code"}  # of others
     assert is_plain(dict(outcome))
     for name in SCORES:
         assert outcome[name].shape == (POINTS,)  # type: ignore[literal-required] # its own keys
@@ -237,6 +241,29 @@ def test_signals_are_sent_when_asked_for(execute: Callable[..., Outcome]) -> Non
     np.testing.assert_array_equal(part["signals"], execute(send_signals=True)["signals"])
     drawn = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(1, 0)))
     np.testing.assert_allclose(part["signals"], drawn.standard_normal((POINTS, 5)), rtol=1e-6)
+
+
+def test_a_worker_sends_signals_once(known: Registry) -> None:
+    worker = Worker(known)
+    tasks = [make(seed=seed, send_signals=True) for seed in (0, 1, 0, 1)]
+    assert ["signals" in worker.execute(each) for each in tasks] == [True, True, False, False]
+
+
+def test_the_host_is_named_when_asked_for(execute: Callable[..., Outcome]) -> None:
+    assert "host" not in execute()["environment"]
+    assert execute(host_name=True)["environment"]["host"] == platform.node()
+
+
+@pytest.mark.parametrize("name", ["benchbase_altmin", "no_such_package"])
+def test_other_code_than_the_run_was_planned_with_is_refused(
+    execute: Callable[..., Outcome], name: str
+) -> None:
+    right = package_digest("benchbase_knn")
+    assert execute(code={"benchbase_knn": right})["status"] == "done"
+    outcome = execute(code={"benchbase_knn": right, name: "0" * 64})
+    assert outcome["status"] == "refused"
+    assert outcome["exit_code"] == 2
+    assert f"the code of '{name}' is not what the run was planned with" in outcome["message"]
 
 
 # Tasks in succession -----------------------------------------------------------------------------

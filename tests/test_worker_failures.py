@@ -70,6 +70,8 @@ def execute() -> Callable[..., Outcome]:
             "points": POINTS,
             "start": 0,
             "plugins": [],
+            "code": {},
+            "host_name": False,
             "send_signals": False,
         } | changes
         facts.setdefault("stop", facts["points"])

@@ -49,7 +49,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BenchbaseError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(2)
+            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("interrupted; what is finished is stored", err=True)
             ctx.exit(130)

@@ -57,6 +57,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 @click.option("--dask", metavar="ADDRESS", help="Compute on the workers of a Dask cluster.")
 @click.option("--failed", is_flag=True, help="Only what failed, timed out or crashed, once more.")
 @click.option("--rerun", metavar="LABEL", multiple=True, help="Run this solver again.")
+@click.option("--host-name", is_flag=True, help="Record the name of the host that computes.")
 @click.option("--dry-run", is_flag=True, help="Say what there is to do, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON, nothing else.")
 @click.pass_context
@@ -76,6 +77,7 @@ def run_command(
     dask: str | None,
     failed: bool,
     rerun: tuple[str, ...],
+    host_name: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -86,6 +88,7 @@ def run_command(
     from benchbase.api import execute, make_plan, resolve, results_folder
     from benchbase.experiment import Change, Extra, parse_value
     from benchbase.results import load_results
+    from benchbase.runner import InterruptedRun
 
     folder = results_folder(results)
     extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
@@ -101,7 +104,7 @@ def run_command(
     )
     warn_of_broken_plugins()
     resolved.select(rerun)  # complains of labels that are not there
-    todo = make_plan(resolved, folder, failed=failed, rerun=rerun)
+    todo = make_plan(resolved, folder, failed=failed, rerun=rerun, host_name=host_name)
     if dry_run:
         _say_plan(resolved, todo, as_json)
         return
@@ -116,9 +119,9 @@ def run_command(
             memory_limit=None if memory_limit is None else int(memory_limit * 1e9),
             dask=dask,
         )
-    except KeyboardInterrupt:
+    except InterruptedRun as interrupted:
         click.echo("interrupted; what is finished is stored, the same command goes on", err=True)
-        _finish(resolved, load_results(folder, "last"), None, as_json)
+        _finish(resolved, load_results(folder, interrupted.run), None, as_json)
         ctx.exit(130)
     ctx.exit(1 if _finish(resolved, found, len(todo.tasks), as_json) else 0)
 

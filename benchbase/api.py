@@ -46,7 +46,11 @@ def run(
     changes: Mapping[str, Any] | None = None,
     jobs: int | None = None,
     time_limit: float | None = None,
+    memory_limit: float | None = None,
     dask: str | None = None,
+    failed: bool = False,
+    rerun: str | Sequence[str] = (),
+    host_name: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite; what has an outcome already is not computed again.
@@ -74,8 +78,16 @@ def run(
     time_limit : float, optional
         Wall-clock seconds a signal, in place of the suite's and the solvers'; workers that take
         longer are killed. Nothing is in this process.
+    memory_limit : float, optional
+        GB of memory that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
+    failed : bool, optional
+        Only what failed, timed out or crashed, once more.
+    rerun : str or sequence of str, optional
+        Labels of solvers to run again, whatever their outcomes.
+    host_name : bool, optional
+        Record the name of the host that computes.
     progress : bool, optional
         Show a progress bar on standard error; by default if that is a terminal.
 
@@ -98,10 +110,12 @@ def run(
         changes=set_to, time_limit=time_limit,
     )  # fmt: skip # one argument a line says no more
     folder = results_folder(results)
-    todo = make_plan(resolved, folder)
+    again = [rerun] if isinstance(rerun, str) else rerun
+    todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
     return execute(
-        resolved, todo, folder, command="benchbase.run", jobs=jobs, dask=dask, progress=progress
-    )
+        resolved, todo, folder, command="benchbase.run", jobs=jobs, memory_limit=memory_limit,
+        dask=dask, progress=progress,
+    )  # fmt: skip # as above
 
 
 def _as_spec(item: Any, known: Registry) -> Any:
@@ -185,8 +199,9 @@ def make_plan(
     Raises
     ------
     BenchbaseError
-        If the store cannot be read, or data are missing.
+        If the store cannot be read, data are missing, or there is no such label.
     """
+    suite.select(rerun)  # complains of labels that are not there
     cells = make_cells(suite)
     plugins = [str(path) for path in registry().plugin_files]
     with Store(folder) if has_results(folder) else nullcontext() as store:
@@ -200,7 +215,7 @@ def execute(
     *,
     command: str,
     jobs: int | None = None,
-    memory_limit: int | None = None,
+    memory_limit: float | None = None,
     dask: str | None = None,
     progress: bool | None = None,
 ) -> Results:
@@ -218,8 +233,8 @@ def execute(
         What asked for it, for the record.
     jobs : int, optional
         The number of worker processes, 0 for none; by default see `run`.
-    memory_limit : int, optional
-        Bytes that a worker may have.
+    memory_limit : float, optional
+        GB that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
     progress : bool, optional
@@ -230,7 +245,8 @@ def execute(
     BenchbaseError
         If the store cannot be read or written, or a task is refused.
     """
-    executor = _executor(registry(), todo, jobs, memory_limit, dask)
+    limit = None if memory_limit is None else int(memory_limit * 1e9)
+    executor = _executor(registry(), todo, jobs, limit, dask)
     shown = sys.stderr.isatty() if progress is None else progress
     with Store(folder, create=True) as store, _progress_bar(suite.name, todo, shown) as advance:
         number = run_suite(suite, todo, store, executor, command, advance)

@@ -151,7 +151,7 @@ name = "sleeps"
 
 
 @linux
-@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("jobs", [1, 2, 4])
 def test_the_number_of_workers_changes_no_row(start: Start, tmp_path: Path, jobs: int) -> None:
     only = ("--solver", "altmin", "--solver", "fine", "--plugin", PLUGIN)
     for count in (0, jobs):

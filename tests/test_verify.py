@@ -1,8 +1,12 @@
 """`benchbase verify`: an untouched store reproduces, and whatever is altered in one is found."""
 
 import json
+import os
+import platform
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from click.testing import Result
 import benchbase
 from benchbase import cli as command_line
 from benchbase.executors import InProcess
+from benchbase.provenance import environment
 from benchbase.registry import registry
 from benchbase.store import FILE
 from benchbase.streams import SignalRun
@@ -271,6 +276,32 @@ def test_another_environment_has_a_tolerance(
         tamper("UPDATE chunk SET scores = ? WHERE key = ? AND start = 2", changed, key)
         findings = check(sample=None).findings
         assert [finding.signals for finding in findings] == [(3,)] * number
+
+
+KERNEL = """
+import sys
+from benchbase.cli import main
+from benchbase.provenance import environment
+print(environment()["blas"], file=sys.stderr)
+main()
+"""
+
+
+def test_results_of_another_blas_kernel_reproduce(folder: Path) -> None:
+    blas = environment()["blas"]
+    if platform.machine() != "x86_64" or "openblas" not in blas[0] or "Nehalem" in blas[0]:
+        pytest.skip("needs OpenBLAS on x86, which has several kernels")
+    command = ["verify", str(folder), "--plugin", str(folder / "plugin.py"), "--sample", "all"]
+    there = subprocess.run(
+        [sys.executable, "-c", KERNEL, *command],
+        env=os.environ | {"OPENBLAS_CORETYPE": "Nehalem"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Nehalem" in there.stderr
+    assert there.returncode == 0, there.stdout
+    assert "30 cells run again: all reproduces" in there.stdout
 
 
 def test_an_edited_solver_is_named_and_the_others_are_verified(

@@ -6,6 +6,8 @@ import json
 import shlex
 import signal
 import sys
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +87,7 @@ def run_command(
 
     What has been computed before is not computed again.
     """
-    from benchbase.api import execute, make_plan, resolve, results_folder
+    from benchbase.api import default_jobs, execute, make_plan, resolve, results_folder
     from benchbase.experiment import Change, Extra, parse_value
     from benchbase.results import load_results
     from benchbase.runner import InterruptedRun
@@ -103,10 +105,10 @@ def run_command(
         time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    resolved.select(rerun)  # complains of labels that are not there
     todo = make_plan(resolved, folder, failed=failed, rerun=rerun, host_name=host_name)
     if dry_run:
-        _say_plan(resolved, todo, as_json)
+        workers = 1 if dask else default_jobs() if jobs is None else jobs
+        _say_plan(resolved, todo, folder, max(1, min(workers, len(todo.tasks))), as_json)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -116,7 +118,7 @@ def run_command(
             folder,
             command=shlex.join(["benchbase", *sys.argv[1:]]),
             jobs=jobs,
-            memory_limit=None if memory_limit is None else int(memory_limit * 1e9),
+            memory_limit=memory_limit,
             dask=dask,
         )
     except InterruptedRun as interrupted:
@@ -126,18 +128,32 @@ def run_command(
     ctx.exit(1 if _finish(resolved, found, len(todo.tasks), as_json) else 0)
 
 
-def _say_plan(suite: Suite, todo: Plan, as_json: bool) -> None:
+def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
+    from benchbase.estimate import estimate
+    from benchbase.store import Store, has_results
+
+    with Store(folder) if has_results(folder) else nullcontext() as store:
+        found = estimate(todo, store)
     facts = {
         "suite": suite.name,
         "cells": len(todo.cells),
         "chunks_done": todo.n_done,
         "chunks_to_do": len(todo.tasks),
+        "seconds": found.seconds / workers,
+        "workers": workers,
+        "chunks_without_estimate": found.unknown,
     }
     if as_json:
         click.echo(json.dumps(facts))
-    else:
-        click.echo(f"{suite.title}: {facts['cells']} cells")
-        click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
+        return
+    click.echo(f"{suite.title}: {facts['cells']} cells")
+    click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
+    if sum(found.unknown.values()) < len(todo.tasks):
+        took = timedelta(seconds=max(1, round(found.seconds / workers)))
+        click.echo(f"that takes about {took} with {workers} worker{'s' * (workers > 1)}")
+    if found.unknown:
+        chunks = ", ".join(f"{count} of {name}" for name, count in found.unknown.items())
+        click.echo(f"without an estimate, since none like them is in {folder}: {chunks}")
 
 
 def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:

@@ -10,6 +10,7 @@ from click.testing import Result
 
 import benchbase
 from benchbase.registry import Registry
+from benchbase.store import Store
 
 Cli = Callable[..., Result]
 
@@ -251,6 +252,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(cli: Cli, suite: Pa
     dry = cli("run", "s.toml", "--results", "r", "--dry-run", "--json")
     assert json.loads(dry.stdout) == {
         "suite": "s", "cells": 4, "chunks_done": 0, "chunks_to_do": 4,
+        "seconds": 0, "workers": 1, "chunks_without_estimate": {"altmin": 4},
     }  # fmt: skip # one line of JSON
     assert not Path("r").exists()
     cli("run", "s.toml", "--results", "r", "--solver", "short")
@@ -258,6 +260,11 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(cli: Cli, suite: Pa
     text = cli("run", "s.toml", "--results", "r", "--dry-run").stdout
     assert "4 cells" in text
     assert "done 2, to do 2" in text
+    assert "without an estimate, since none like them is in r: 2 of altmin" in text
+    more = cli(
+        "run", "s.toml", "--results", "r", "--dry-run", "--trials", "3", "--jobs", "2"
+    ).stdout
+    assert "that takes about 0:00:01 with 2 workers" in more
     assert content(Path("r")) == before
 
 
@@ -303,6 +310,21 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     assert set(benchbase.load_results("r").frame()["status"]) == {"done", "pending"}
     again = summary(cli("run", "s.toml", *arguments, "--json"))
     assert again["chunks_computed"] == 1  # the other problem had not been reached
+
+
+def test_an_interruption_before_anything_is_written_shows_no_other_run(
+    cli: Cli, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    cli("run", "s.toml", "--results", "r", "--solver", "short")
+    monkeypatch.setattr(Store, "begin_run", interrupted)
+    for folder in ("r", "new"):
+        result = cli("run", "s.toml", "--results", folder)
+        assert result.exit_code == 130
+        assert result.stderr == "interrupted; what is finished is stored\n"
+        assert result.stdout == ""
 
 
 def test_json_is_alone_on_standard_output_whatever_solvers_print(cli: Cli, suite: Path) -> None:

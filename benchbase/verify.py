@@ -24,7 +24,7 @@ from benchbase.results import load_results
 from benchbase.store import SCORES, Store
 from benchbase.suite import Suite
 from benchbase.tasks import Outcome
-from benchbase.worker import Worker
+from benchbase.worker import Worker, in_one_line
 
 TOLERANCE = 1e-6
 """How far numbers may be apart, relative where they are larger than 1."""
@@ -208,7 +208,7 @@ class _Verifier:
             return  # nobody has met the problem
         try:
             task = next(cell.tasks([]))
-            instance = self._worker._instance(task, self._worker._signals(task))
+            instance = self._worker.instance(task, self._worker.signals(task))
             signals, x = self._store.signals(stored.key), self._store.recovered(stored.key)
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
             yield (), f"cannot be verified: {_text(error)}"
@@ -292,5 +292,5 @@ def _alike(a: Array, b: Array, tolerance: float) -> Array:
 
 def _text(error: BaseException) -> str:
     """Say what went wrong, in one line."""
-    text = " ".join(str(error).split())
+    text = in_one_line(error)
     return text if isinstance(error, BenchbaseError) else f"{type(error).__name__}: {text}"

@@ -37,7 +37,7 @@ class Worker:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._problems: OrderedDict[str, _Instance] = OrderedDict()
+        self._problems: OrderedDict[str, Instance] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
         self._sent: set[str] = set()
         self._code: dict[str, str] = {}
@@ -58,11 +58,11 @@ class Worker:
         )
         try:
             self._load(task)
-            signals = self._signals(task)
+            signals = self.signals(task)
             if task["send_signals"] and task["signals_key"] not in self._sent:
                 outcome["signals"] = signals.truth.astype(np.float32)
                 self._sent.add(task["signals_key"])
-            instance = self._instance(task, signals)
+            instance = self.instance(task, signals)
         except BenchbaseError as error:
             return outcome | Outcome(
                 status="refused", message=str(error), exit_code=error.exit_code
@@ -90,14 +90,14 @@ class Worker:
                     "since, or is another version where the worker is; run the same again"
                 )
 
-    def _signals(self, task: Task) -> _Signals:
+    def signals(self, task: Task) -> Signals:
         """Draw the signals, or return those of one of the last two problems."""
         for instance in self._problems.values():
             if instance.signals.key == task["signals_key"]:
                 return instance.signals
         return _draw(self._registry, task)
 
-    def _instance(self, task: Task, signals: _Signals) -> _Instance:
+    def instance(self, task: Task, signals: Signals) -> Instance:
         """Build the problem, or return it if it is one of the last two."""
         key = task["problem_key"]
         if key not in self._problems:
@@ -107,7 +107,7 @@ class Worker:
         self._problems.move_to_end(key)
         return self._problems[key]
 
-    def _solve(self, task: Task, instance: _Instance, on_start: Callable[[], None]) -> Outcome:
+    def _solve(self, task: Task, instance: Instance, on_start: Callable[[], None]) -> Outcome:
         prepared = self._prepare(task, instance, on_start)
         if isinstance(prepared, str):
             return Outcome(status="unsupported", message=prepared)
@@ -126,7 +126,7 @@ class Worker:
         size = len(b)
         return scores | Outcome(
             status="done",
-            message=_text(recovery.message or ""),
+            message=in_one_line(recovery.message or ""),
             prepare_seconds=prepared.seconds,
             init_seconds=init / size,
             solve_seconds=(sum(ledger.seconds.values()) - init) / size,
@@ -134,7 +134,7 @@ class Worker:
         )
 
     def _prepare(
-        self, task: Task, instance: _Instance, on_start: Callable[[], None]
+        self, task: Task, instance: Instance, on_start: Callable[[], None]
     ) -> _Prepared | str:
         """Prepare the solver for the problem, or return why it cannot be."""
         if self._prepared is not None and self._prepared[0] == task["key"]:
@@ -157,7 +157,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class _Signals:
+class Signals:
     """A trial's test signals, and the training signals that go with them."""
 
     key: str
@@ -167,15 +167,16 @@ class _Signals:
 
 
 @dataclass(frozen=True)
-class _Instance:
+class Instance:
     """A problem, the signals to recover, and their measurements."""
 
     problem: Problem
-    signals: _Signals
+    signals: Signals
     b: Array
 
     @property
     def truth(self) -> Array:
+        """The signals to recover, (S, N)."""
         return self.signals.truth
 
 
@@ -188,7 +189,7 @@ class _Prepared:
     seconds: float
 
 
-def _draw(registry: Registry, task: Task) -> _Signals:
+def _draw(registry: Registry, task: Task) -> Signals:
     dataset = registry.build("dataset", task["dataset"], trusted=True)
     assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
     training = _training(dataset, task["seed"], task["train_key"])
@@ -197,10 +198,10 @@ def _draw(registry: Registry, task: Task) -> _Signals:
     truth = drawn.astype(np.float32).astype(np.float64)
     if truth.shape != (task["points"], dataset.n):
         raise ValueError(f"the data set gave test signals of shape {truth.shape}")
-    return _Signals(task["signals_key"], _read_only(truth), training, dataset.signal_norm)
+    return Signals(task["signals_key"], _read_only(truth), training, dataset.signal_norm)
 
 
-def _build(registry: Registry, task: Task, signals: _Signals) -> _Instance:
+def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
     design = registry.build("frame", task["frame"], trusted=True)
     pooling = registry.build("pooling", task["pooling"], trusted=True)
     assert isinstance(design, FrameDesign)  # noqa: S101 # built as one
@@ -209,7 +210,7 @@ def _build(registry: Registry, task: Task, signals: _Signals) -> _Instance:
     stream = generator(task["seed"], "frame", design.size(n)[0] or 0, task["trial"])
     frame = design.build(n, signals.training, stream)
     problem = Problem(frame, pooling, signals.training, signals.norm)
-    return _Instance(problem, signals, _read_only(problem.measure(signals.truth)))
+    return Instance(problem, signals, _read_only(problem.measure(signals.truth)))
 
 
 def _training(dataset: Dataset, seed: int, key: str) -> Array | None:
@@ -242,12 +243,12 @@ def _went_wrong(error: BaseException) -> Outcome:
     """Say what went wrong and where, in one line; out of memory is as good as a crash."""
     status = "crashed" if isinstance(error, MemoryError) else "failed"
     where = traceback.extract_tb(error.__traceback__)[-1]
-    text = _text(error) or "no message"
+    text = in_one_line(error) or "no message"
     place = f"{Path(where.filename).name}:{where.lineno}"
     return Outcome(status=status, message=f"{type(error).__name__}: {text} ({place})")
 
 
-def _text(value: object) -> str:
+def in_one_line(value: object) -> str:
     """Return what a stranger's object says of itself, in one line that can be stored."""
     try:
         line = " ".join(str(value).split())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
-from benchbase.provenance import code_digest, core_digest, package_of
+from benchbase.provenance import CORE, code_digests, core_digest
 from benchbase.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class Cell:
     train_key, signals_key, problem_key : str
         Digests of what the training signals, the test signals and the problem depend on.
     code : dict of str to str
-        The digests of its components' packages, those without a source on disk left out.
+        The digests of its components' packages, those without a source on disk left out, and of
+        the core.
+    files : list of str
+        The fingerprints of the data set's files.
     """
 
     experiment: str
@@ -49,6 +52,7 @@ class Cell:
     signals_key: str
     problem_key: str
     code: dict[str, str]
+    files: list[str]
 
     @property
     def chunk(self) -> int:
@@ -101,6 +105,7 @@ class Cell:
                 problem_key=self.problem_key,
                 plugins=plugins,
                 code=self.code,
+                files=self.files,
                 host_name=host_name,
                 send_signals=False,
                 time_limit=self.time_limit,
@@ -119,6 +124,7 @@ def make_cells(suite: Suite) -> list[Cell]:
     cells = []
     for experiment in suite.experiments:
         for dataset, frame, pooling in experiment.problems:
+            files = fingerprints(dataset)
             for entry in experiment.entries:
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
@@ -144,9 +150,15 @@ def make_cells(suite: Suite) -> list[Cell]:
                             signals_key=signals,
                             problem_key=problem,
                             code=digests.code(dataset, frame, pooling, entry.solver),
+                            files=files,
                         )
                     )
     return cells
+
+
+def fingerprints(component: Component) -> list[str]:
+    """Return the fingerprints of all data sets in a component."""
+    return [part.fingerprint() for part in component.walk() if isinstance(part, Dataset)]
 
 
 class _Digests:
@@ -154,25 +166,33 @@ class _Digests:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
-        self._code: dict[type, str | None] = {}
+        self._code: dict[type, dict[str, str | None]] = {}
 
     def code(self, *components: Component) -> dict[str, str]:
-        """Return the digests of the packages that components come from."""
-        types = [type(part) for component in components for part in component.walk()]
-        for each in types:
-            if each not in self._code:
-                self._code[each] = code_digest(each)
-        return {package_of(t): found for t in types if (found := self._code[t]) is not None}
+        """Return the digests of the core and of the packages that components come from."""
+        found = {CORE: core_digest()}
+        for component in components:
+            for part in component.walk():
+                digests = self._of_type(type(part)).items()
+                found |= {name: digest for name, digest in digests if digest is not None}
+        return found
+
+    def _of_type(self, cls: type) -> dict[str, str | None]:
+        if cls not in self._code:
+            self._code[cls] = code_digests(cls)
+        return self._code[cls]
 
     def of(self, component: Component, *extra: int) -> str:
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:
-            parts = list(component.walk())
             # What has no source on disk gets a key that no other run can have.
-            code = [*self.code(component).values()]
-            code += [uuid.uuid4().hex for part in parts if self._code[type(part)] is None]
-            files = [part.fingerprint() for part in parts if isinstance(part, Dataset)]
+            code = [
+                digest or uuid.uuid4().hex
+                for part in component.walk()
+                for digest in self._of_type(type(part)).values()
+            ]
+            files = fingerprints(component)
             known = self.join(token, sorted(set(code)), files, *extra)
             self._known[token, str(extra)] = known
         return known

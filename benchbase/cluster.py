@@ -13,19 +13,16 @@ import concurrent.futures
 import importlib
 import itertools
 import signal
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any
 
 from benchbase.errors import BenchbaseError
 from benchbase.processes import LOOK, WorkerProcess, lost_outcome
-from benchbase.provenance import core_digest
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
@@ -91,8 +88,6 @@ class _Flight:
                 outcome = self._outcome(future, task)
             except (OSError, *_CANCELLED) as error:
                 raise BenchbaseError("lost the Dask scheduler; try the same again") from error
-            if outcome["environment"]["core"] != core_digest():
-                raise BenchbaseError("a Dask worker has another version of benchbase")
             yield outcome
 
     def _submit(self, tasks: Iterator[Task]) -> None:
@@ -194,7 +189,6 @@ class _Pool:
         self._lock = threading.Lock()
         self._owners: dict[WorkerProcess, tuple[str, int | None]] = {}
         self._idle: list[WorkerProcess] = []
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         # Linux kills a process with the thread that started it, and those of Dask may end.
         self._starter = concurrent.futures.ThreadPoolExecutor(1, "benchbase")
         atexit.register(self.close)
@@ -209,10 +203,7 @@ class _Pool:
                 if process.lost is None and self._owners[process] == owner:
                     return process
                 self._end(process)  # so that there are never more than threads
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="benchbase-")
-            folder = Path(self._folder.name)
-            process = self._starter.submit(WorkerProcess, folder, owner[1]).result()
+            process = self._starter.submit(WorkerProcess, owner[1]).result()
             self._owners[process] = owner
             return process
 

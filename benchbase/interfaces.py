@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbase.errors import ParameterError
+from benchbase.provenance import note_loaded, package_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        note_loaded(package_of(cls))
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         for field in dataclasses.fields(cls):  # type: ignore[arg-type] # made one just now
             if field.name in cls.reserved:

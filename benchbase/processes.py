@@ -18,16 +18,16 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.executors import BLAS_VARIABLES
+from benchbase.executors import BLAS_VARIABLES, one_blas_thread
 from benchbase.provenance import circumstances
 from benchbase.tasks import Outcome, Task
 
 READY, STARTED = "ready", "started"
 LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
+_FAREWELL = 1  # seconds between a worker's closing its pipe and its end
 _TAIL = 2000  # characters of a crashed worker's output that are kept
 
 
@@ -59,31 +59,29 @@ class LocalWorkers:
         queue = _Queue(tasks)
         pool: list[WorkerProcess] = []
         try:
-            with tempfile.TemporaryDirectory(prefix="benchbase-") as folder:
-                try:
-                    while queue or any(process.task for process in pool):
-                        self._assign(queue, pool, Path(folder))
-                        yield from _collect(pool)
-                finally:
-                    for process in pool:
-                        process.kill()
+            while queue or any(process.task for process in pool):
+                self._assign(queue, pool)
+                yield from _collect(queue, pool)
         except OSError as error:
             raise system_error("worker processes", error) from error
+        finally:
+            for process in pool:
+                process.kill()
 
-    def _assign(self, queue: _Queue, pool: list[WorkerProcess], folder: Path) -> None:
+    def _assign(self, queue: _Queue, pool: list[WorkerProcess]) -> None:
         """Give each idle worker a task, and start workers while there are tasks for them."""
         idle = [process for process in pool if process.task is None]
         while queue and (idle or len(pool) < self._jobs):
             if idle:
                 process = idle.pop()
             else:
-                process = WorkerProcess(folder, self._memory_limit)
+                process = WorkerProcess(self._memory_limit)
                 pool.append(process)
             held = {other.problem for other in pool if other is not process}
             process.give(queue.take(process.problem, held))
 
 
-def _collect(pool: list[WorkerProcess]) -> Iterator[Outcome]:
+def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
     """Wait for something to happen and yield the outcomes that come of it."""
     deadlines = [process.deadline for process in pool]
     patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
@@ -92,6 +90,9 @@ def _collect(pool: list[WorkerProcess]) -> Iterator[Outcome]:
         outcome = process.listen()
         if process.lost is not None:
             pool.remove(process)
+            if process.task is not None and not process.started and queue.put_back(process.task):
+                process.kill()
+                continue
             outcome = process.give_up()
         elif outcome is None:
             continue
@@ -122,11 +123,22 @@ class _Queue:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._problems: OrderedDict[str, deque[Task]] = OrderedDict()
+        self._came_back: set[tuple[str, int]] = set()
         for task in tasks:
             self._problems.setdefault(task["problem_key"], deque()).append(task)
 
     def __bool__(self) -> bool:
         return bool(self._problems)
+
+    def put_back(self, task: Task) -> bool:
+        """Take back a task whose worker was lost before the solver's turn, the first time only."""
+        place = (task["key"], task["start"])
+        first = place not in self._came_back
+        if first:
+            self._came_back.add(place)
+            self._problems.setdefault(task["problem_key"], deque()).appendleft(task)
+            self._problems.move_to_end(task["problem_key"], last=False)
+        return first
 
     def take(self, own: str | None, held: set[str | None]) -> Task:
         """Return a task of a worker's own problem, else of one that no other worker holds."""
@@ -150,37 +162,38 @@ class WorkerProcess:
         The key of the problem that it holds.
     lost : tuple of (str, str) or None
         Status and message, once it cannot be used any more.
+    started : bool
+        Whether the solver has had its turn at the task.
     """
 
-    def __init__(self, folder: Path, memory_limit: int | None) -> None:
+    def __init__(self, memory_limit: int | None) -> None:
         self.task: Task | None = None
         self.problem: str | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
-        self._ready = False
+        self.started = self._ready = False
         given, for_tasks = os.pipe()
         taken, for_outcomes = os.pipe()
-        number, name = tempfile.mkstemp(prefix="output-", dir=folder)
-        self._output = Path(name)
+        self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
             # -P: what lies in the current folder must not be taken for a library.
             [sys.executable, "-P", "-m", "benchbase.worker", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
-            stdout=number,
+            stdout=self._output,
             stderr=subprocess.STDOUT,
             pass_fds=(given, for_outcomes),
             start_new_session=True,
             env=os.environ | dict.fromkeys(BLAS_VARIABLES, "1"),
         )
-        for descriptor in (given, for_outcomes, number):
+        for descriptor in (given, for_outcomes):
             os.close(descriptor)
         self._tasks = Connection(for_tasks, readable=False)
         self.outcomes: Connection[Any, Any] = Connection(taken, writable=False)
 
     def give(self, task: Task) -> None:
         """Hand over a task; a worker that is dead is found out by `listen`."""
-        self.task, self.problem = task, task["problem_key"]
+        self.task, self.problem, self.started = task, task["problem_key"], False
         with contextlib.suppress(OSError):
             self._tasks.send(task)
 
@@ -191,7 +204,8 @@ class WorkerProcess:
             try:
                 message = self.outcomes.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
-                break
+                self._lose("crashed", self._ending())
+                return None
             if message == READY:
                 self._ready = True
             elif message == STARTED:
@@ -207,7 +221,7 @@ class WorkerProcess:
         return None
 
     def _start_clock(self) -> None:
-        task = self.task
+        self.started, task = True, self.task
         if task is not None and task["time_limit"] is not None:
             limit = task["time_limit"] * (task["stop"] - task["start"])
             self.deadline = time.monotonic() + limit
@@ -236,8 +250,8 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._tasks.close()
-        self.outcomes.close()
+        for end in (self._tasks, self.outcomes, self._output):
+            end.close()
 
     @property
     def exit_code(self) -> int | None:
@@ -245,16 +259,21 @@ class WorkerProcess:
         return self._process.returncode
 
     def _ending(self) -> str:
-        code = self._process.returncode
+        try:
+            code = self._process.wait(_FAREWELL)
+        except subprocess.TimeoutExpired:
+            return "the worker closed its pipe"
         if code < 0:
             return f"the worker was killed by {signal.Signals(-code).name}"
         return f"the worker ended with exit code {code}"
 
     def _printed(self) -> str:
         """Return the end of what the worker has printed, in one line."""
-        with self._output.open("rb") as file:
-            file.seek(max(0, self._output.stat().st_size - _TAIL))
-            return " ".join(file.read().decode(errors="replace").split())
+        number = self._output.fileno()
+        end = os.fstat(number).st_size
+        # At a place: the file is the worker's too, and so is its position.
+        printed = os.pread(number, _TAIL, max(0, end - _TAIL))
+        return " ".join(printed.decode(errors="replace").split())
 
 
 def serve(arguments: list[str]) -> None:
@@ -273,6 +292,7 @@ def serve(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = Connection(given, writable=False)
     outcomes = Connection(for_outcomes, readable=False)
+    own, output = os.getpid(), os.dup(1)
     from benchbase.registry import registry
     from benchbase.worker import Worker
 
@@ -287,10 +307,18 @@ def serve(arguments: list[str]) -> None:
             task: Task = tasks.recv()
         except EOFError:
             return
-        os.ftruncate(1, 0)  # only what the chunk at hand prints is of use, and disks are finite
-        os.lseek(1, 0, os.SEEK_SET)
-        outcome = worker.execute(task, lambda: outcomes.send(STARTED))
-        sys.stdout.flush()
+        os.ftruncate(output, 0)  # only what the chunk at hand prints is of use: disks are finite
+        os.lseek(output, 0, os.SEEK_SET)
+        for descriptor in (1, 2):  # a solver may have closed or redirected them
+            os.dup2(output, descriptor)
+        try:
+            with one_blas_thread():
+                outcome = worker.execute(task, lambda: outcomes.send(STARTED))
+        finally:
+            if os.getpid() != own:  # a child that a solver has forked and let go on
+                os._exit(1)
+        with contextlib.suppress(OSError, ValueError):  # closed, or its disk is full
+            sys.stdout.flush()
         outcomes.send(outcome)
 
 

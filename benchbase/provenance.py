@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import platform
 import sys
+import sysconfig
 import time
 from functools import cache
 from importlib import metadata
@@ -14,6 +16,8 @@ from typing import Any
 
 from benchbase.errors import PluginError
 
+CORE = "benchbase"
+IMPORTS = "__benchbase_imports__"
 CORE_FILES = ("functions", "interfaces", "problem", "recovery", "streams", "worker")
 """The core's modules that numbers depend on."""
 
@@ -27,8 +31,8 @@ def core_digest() -> str:
     return _digest([folder / f"{name}.py" for name in CORE_FILES], folder)
 
 
-def code_digest(cls: type) -> str | None:
-    """Return the digest of the source that a class comes from.
+def code_digests(cls: type) -> dict[str, str | None]:
+    """Return the digests of the code that a component's class comes from, by package.
 
     Parameters
     ----------
@@ -37,11 +41,38 @@ def code_digest(cls: type) -> str | None:
 
     Returns
     -------
-    str or None
-        Of all files of its top-level package, or of its plugin file; None where there are none,
-        as in a notebook or ``__main__``: results are then never kept for another run.
+    dict
+        For the top-level package or the plugin file of the class and of each component that it
+        inherits from, and for what a plugin file imports that is not installed: the digest of all
+        files. None where there are none, as in a notebook or ``__main__``: results are then never
+        kept for another run. The core's own package is left out (see `core_digest`).
     """
-    return package_digest(package_of(cls))
+    # Components are told by their method: importing them here would be a circle.
+    bases = [base for base in cls.__mro__ if base is cls or hasattr(base, "spec")]
+    names = [package_of(base) for base in bases]
+    for name in list(names):
+        names += getattr(sys.modules.get(name), IMPORTS, [])
+    return {name: package_digest(name) for name in names if name != CORE}
+
+
+def local_imports(source: bytes) -> list[str]:
+    """Return the packages and modules that a file imports, and that are in no library folder."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    libraries = [Path(folder) for folder in sysconfig.get_paths().values()]
+    found = []
+    for name in sorted(names - {CORE}):
+        module = sys.modules.get(name)
+        places = [*getattr(module, "__path__", []), getattr(module, "__file__", None)]
+        paths = [Path(place) for place in places if place]
+        if paths and not any(path.is_relative_to(folder) for path in paths for folder in libraries):
+            note_loaded(name)
+            found.append(name)
+    return found
 
 
 def package_of(cls: type) -> str:
@@ -59,7 +90,7 @@ _digests: dict[str, str] = {}  # of packages, as they were first met
 
 
 def package_digest(name: str) -> str | None:
-    """Return the digest of a package that this process has loaded; see `code_digest`.
+    """Return the digest of a package that this process has loaded; see `code_digests`.
 
     Raises
     ------
@@ -109,6 +140,9 @@ def _digest(files: list[Path], folder: Path) -> str:
         total.update(file.relative_to(folder).as_posix().encode() + b"\0")
         total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()
+
+
+core_digest()  # now: what is edited later is not what runs
 
 
 @cache

@@ -23,7 +23,7 @@ from benchbase import hookspecs
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.functions import MARK, solver_class
 from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Report, Solver
-from benchbase.provenance import note_loaded, package_of
+from benchbase.provenance import IMPORTS, local_imports
 from benchbase.validation import validate
 
 GROUP = "benchbase"
@@ -137,6 +137,7 @@ class Registry:
             return self._solvers_of(provider)
         module = _execute(file, name, source, str(path))
         module.__dict__["__digest__"] = digest
+        module.__dict__[IMPORTS] = local_imports(source)
         self._forget(provider)
         try:
             self._adopt(module, provider)
@@ -275,7 +276,6 @@ class Registry:
         if self.classes[kind].get(cls.name) is cls:
             return  # marked, and registered by a hook as well
         self._claim(kind, cls.name, provider)
-        note_loaded(package_of(cls))
         self.classes[kind][cls.name] = cls
 
     def _register_suite(self, provider: Provider, path: Path) -> None:

@@ -60,7 +60,10 @@ def plan(
     host_name : bool, optional
         Let outcomes name the host that they come from.
     """
-    unique = {cell.key: cell for cell in cells}
+    unique: dict[str, Cell] = {}
+    for cell in cells:  # of labels for one cell, the one with the most time
+        if _patience(cell) > _patience(unique.get(cell.key)):
+            unique[cell.key] = cell
     again = {cell.key for cell in cells if cell.label in rerun}
     outcomes = store.outcomes([*unique]) if store else {}
     known = store.has_signals() if store else set()
@@ -78,6 +81,12 @@ def plan(
             task["send_signals"] = task["signals_key"] not in known
             tasks.append(task)
     return Plan(cells, tasks, n_done)
+
+
+def _patience(cell: Cell | None) -> float:
+    if cell is None:
+        return 0
+    return float("inf") if cell.time_limit is None else cell.time_limit
 
 
 def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:

@@ -97,8 +97,11 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path.is_file() and not os.access(self.folder, os.W_OK):
-            # Even to read, SQLite writes beside the file; here nobody does.
-            address = f"{self.path.absolute().as_uri()}?immutable=1"
+            # Even to read, SQLite writes beside the file; here it cannot. What a run has written
+            # last is in a file of its own, which SQLite may leave out only where there is none.
+            last = self.path.with_name(f"{FILE}-wal")
+            how = "mode=ro" if last.is_file() and last.stat().st_size else "immutable=1"
+            address = f"{self.path.absolute().as_uri()}?{how}"
             return sqlite3.connect(address, uri=True, isolation_level=None)
         return sqlite3.connect(self.path, timeout=60, isolation_level=None)
 
@@ -197,14 +200,21 @@ class Store:
             self._connection.execute("UPDATE run SET finished = ? WHERE id = ?", (_now(), run))
 
     def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
-        """Return (status, message, time limit) of the latest attempts by (key, start)."""
+        """Return (status, message, time limit) of the latest attempts by (key, start).
+
+        One with estimates that are not finite has failed.
+        """
         with self._told():
             rows = self._connection.execute(
-                "SELECT key, start, status, message, time_limit FROM latest "
+                "SELECT key, start, status, message, time_limit, scores FROM latest "
                 "WHERE key IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(keys)),),
-            )
-            return {(key, start): (status, *rest) for key, start, status, *rest in rows}
+            ).fetchall()
+        found = {}
+        for key, start, status, message, limit, scores in rows:
+            lost = scores is not None and bool(np.isnan(_unpacked(scores)[0]).any())
+            found[key, start] = ("failed" if lost else status, message, limit)
+        return found
 
     def has_signals(self) -> set[str]:
         """Return the keys of the test signals that are stored."""
@@ -290,7 +300,7 @@ class Store:
         for key, *values in rows:
             chunk = dict(zip(names, values, strict=True))
             if chunk["scores"] is not None:
-                chunk["scores"] = np.frombuffer(chunk["scores"], "<f8").reshape(len(SCORES), -1)
+                chunk["scores"] = _unpacked(chunk["scores"])
             found.setdefault(key, []).append(chunk)
         return found
 
@@ -333,6 +343,10 @@ class Store:
         if row is None:
             raise StoreError(f"no signals are stored for the cell {key}")
         return np.frombuffer(row[1], "<f4").reshape(-1, row[0])
+
+
+def _unpacked(scores: bytes) -> Array:
+    return np.frombuffer(scores, "<f8").reshape(len(SCORES), -1)
 
 
 def _now() -> str:

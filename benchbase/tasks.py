@@ -10,7 +10,8 @@ from benchbase.interfaces import Array
 class Task(TypedDict):
     """One chunk of a cell, as plain data: what an executor passes to a worker.
 
-    `code` has the digests of its components' packages, for a worker to compare with its own;
+    `code` has the digests of its components' packages and of the core, `files` those of the data
+    set's files, for a worker to compare with what it finds;
     `send_signals` asks for the test signals, unless the worker has sent them before; `time_limit`
     is in wall-clock seconds a signal.
     """
@@ -30,6 +31,7 @@ class Task(TypedDict):
     problem_key: str
     plugins: list[str]
     code: dict[str, str]
+    files: list[str]
     host_name: bool
     send_signals: bool
     time_limit: float | None

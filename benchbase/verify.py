@@ -114,6 +114,7 @@ class _Stored:
     signals_key: str
     facts: dict[str, Any]
     chunks: list[dict[str, Any]]
+    finished: bool
 
     def finding(self, told: _Told) -> Finding:
         return Finding(*self.head, tuple(int(signal) for signal in told[0]), told[1])
@@ -124,6 +125,7 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
     cells: dict[str, _Stored] = {}
     try:
         environments, signals = store.environments(), store.signals_keys()
+        finished = {run["id"]: run["finished"] is not None for run in store.runs()}
         for run in runs:
             chunks = store.chunks(run)
             for experiment, label, key, facts in store.cells(run):
@@ -133,10 +135,11 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                 for chunk in own:
                     made = environments[chunk["environment"]]
                     alike = all(made.get(name) == here[name] for name in here)
-                    chunk |= {"same": alike, "core": made["core"]}
+                    chunk |= {"same": alike, "core": made["core"], "code": made.get("code") or {}}
                 head = (run, experiment, label, *problem)
-                if own:
-                    cells.setdefault(key, _Stored(head, key, signals[key], facts, own))
+                if own or finished[run]:
+                    stored = _Stored(head, key, signals[key], facts, own, finished[run])
+                    cells.setdefault(key, stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # no JSON, or another
         raise StoreError(f"{store.path} cannot be read: {_text(error)}") from error
     return list(cells.values())
@@ -189,6 +192,9 @@ class _Verifier:
             for name, value in cell.facts().items():  # some follow from the components
                 if stored.facts.get(name, value) != value:
                     yield (), f"{name} is stored as {stored.facts[name]}, and is {value}"
+            code = sorted(cell.code.values())  # a plugin file's name depends on where it is
+            if any(sorted(chunk["code"].values()) != code for chunk in stored.chunks):
+                yield (), "the digests of the code are stored otherwise than the key has them"
             return
         changed = [part for part in cell.parts() if _origin(part) not in self._unchanged]
         if cell.signals_key == stored.signals_key:
@@ -203,6 +209,10 @@ class _Verifier:
 
     def _check(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
         """Compare signals, measurements and scores with those of the problem rebuilt."""
+        points = set(range(cell.points))
+        gone = points.difference(*(range(c["start"], c["stop"]) for c in stored.chunks))
+        if gone and stored.finished:
+            yield sorted(gone), "outcomes of a finished run are missing"
         chunks = [c for c in stored.chunks if c["status"] == "done" or c["checksum"] is not None]
         if not chunks:
             return  # nobody has met the problem
@@ -218,7 +228,7 @@ class _Verifier:
         elif (apart := ~_alike(signals, instance.truth, TOLERANCE)).any():
             gap = np.abs(signals - instance.truth).max()
             yield np.flatnonzero(apart.any(axis=1)), f"test signals differ by up to {gap:.3g}"
-        scored, norm = 0, float(np.linalg.norm(instance.b))
+        scored, able, norm = 0, not gone, float(np.linalg.norm(instance.b))
         for chunk in chunks:
             rows = range(chunk["start"], chunk["stop"])
             checksum = np.nan if chunk["checksum"] is None else chunk["checksum"]
@@ -226,17 +236,19 @@ class _Verifier:
                 told = f"{checksum:.9g} is stored, and {norm:.9g} comes out"
                 yield rows, f"the norm of all measurements differs: {told}"
             if chunk["scores"] is None and chunk["status"] != "done":
+                able &= chunk["status"] == "failed"
                 continue
             whole = np.shape(chunk["scores"]) == (len(SCORES), len(rows)) and rows.stop <= len(x)
             if not whole or chunk["status"] != "done":
                 yield rows, f"it is {chunk['status']}, which its scores and estimates are not"
+                able = False
                 continue
             part = slice(rows.start, rows.stop)  # the same rows, as sums round by shape
             b, truth = instance.b[part], instance.truth[part]
             yield from self._compare(chunk, score(Recovery(x[part]), instance.problem, truth, b))
             scored += len(rows)
         self._estimates += scored
-        if cell.key == stored.key and scored == len(x):
+        if cell.key == stored.key and able and len(chunks) == len(stored.chunks):
             self._can_run[stored.key] = cell
 
     @staticmethod
@@ -254,22 +266,29 @@ class _Verifier:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
     def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
-        outcomes = list(InProcess(self._known).run(cell.tasks([])))
-        lost = next((outcome for outcome in outcomes if outcome["status"] != "done"), None)
-        if lost is not None:
-            yield range(lost["start"], lost["stop"]), f"run again: {lost['message']}"
+        outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks([]))}
+        pairs = []
+        for chunk in stored.chunks:
+            again = outcomes[chunk["start"]]
+            if again["status"] == chunk["status"] == "done":
+                pairs.append((chunk, again))
+            elif again["status"] != chunk["status"]:
+                told = again.get("message") or f"it is {again['status']}, not {chunk['status']}"
+                yield range(chunk["start"], chunk["stop"]), f"run again: {told}"
+        if not pairs:
             return
-        old = np.concatenate([chunk["scores"] for chunk in stored.chunks], axis=1)
-        new = np.array([np.concatenate([o[name] for o in outcomes]) for name in SCORES])  # type: ignore[literal-required] # names of scores
+        signals = np.concatenate([np.arange(c["start"], c["stop"]) for c, _ in pairs])
+        old = np.concatenate([chunk["scores"] for chunk, _ in pairs], axis=1)
+        new = np.array([np.concatenate([o[name] for _, o in pairs]) for name in SCORES])  # type: ignore[literal-required] # names of scores
         gap = np.nan_to_num(new[0]) - np.nan_to_num(old[0])  # what is not recovered counts as 0
-        if all(chunk["same"] for chunk in stored.chunks):
-            x = np.concatenate([outcome["x"] for outcome in outcomes])
+        if all(chunk["same"] for chunk, _ in pairs):
+            x = np.concatenate([again["x"] for _, again in pairs])
             apart = ~_alike(old, new, 0.0)
-            moved = ~_alike(self._store.recovered(stored.key), x, 0.0).all(axis=1)
+            moved = ~_alike(self._store.recovered(stored.key)[signals], x, 0.0).all(axis=1)
             if apart.any() or moved.any():
                 named = [*np.array(SCORES)[apart.any(axis=1)], *["x"] * bool(moved.any())]
                 told = f"{', '.join(named)} differ, squared_cosine by up to {np.abs(gap).max():.3g}"
-                yield np.flatnonzero(apart.any(axis=0) | moved), f"run again: {told}"
+                yield signals[apart.any(axis=0) | moved], f"run again: {told}"
             return
         error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else 0.0
         if not abs(gap.mean()) <= max(3 * error, TOLERANCE):

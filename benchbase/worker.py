@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections import OrderedDict
@@ -14,10 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbase.cache import cached
-from benchbase.errors import BenchbaseError, PluginError
-from benchbase.interfaces import Array, Dataset, FrameDesign, Inverse, Pooling, Solver
+from benchbase.cells import fingerprints
+from benchbase.errors import BenchbaseError, DataError, PluginError
+from benchbase.interfaces import (
+    Array,
+    Dataset,
+    FrameDesign,
+    Inverse,
+    Pooling,
+    Solver,
+)
 from benchbase.problem import Problem
-from benchbase.provenance import circumstances, package_digest
+from benchbase.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.recovery import recover, score
 from benchbase.streams import CountingFrame, Ledger, SignalRun, generator
 from benchbase.tasks import Outcome, Task
@@ -40,7 +49,7 @@ class Worker:
         self._problems: OrderedDict[str, Instance] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
         self._sent: set[str] = set()
-        self._code: dict[str, str] = {}
+        self._compared: dict[str, tuple[str, int]] = {}
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` when the solver is about to have its turn.
@@ -56,6 +65,18 @@ class Worker:
             status="failed",
             environment=circumstances(task["code"], host_name=task["host_name"]),
         )
+        folder = Path.cwd()
+        try:
+            with np.errstate():  # what a stranger's code sets there is for itself alone
+                return outcome | self._execute(task, outcome, on_start)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's code: anything may come
+            return outcome | _went_wrong(error)
+        finally:
+            os.chdir(folder)
+
+    def _execute(self, task: Task, outcome: Outcome, on_start: Callable[[], None]) -> Outcome:
         try:
             self._load(task)
             signals = self.signals(task)
@@ -64,31 +85,40 @@ class Worker:
                 self._sent.add(task["signals_key"])
             instance = self.instance(task, signals)
         except BenchbaseError as error:
-            return outcome | Outcome(
-                status="refused", message=str(error), exit_code=error.exit_code
-            )
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            return outcome | _went_wrong(error)
+            return _refused(error)
         outcome["checksum"] = float(np.linalg.norm(instance.b))
         try:
-            return outcome | self._solve(task, instance, on_start)
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            return outcome | _went_wrong(error)
+            solved = self._solve(task, instance, on_start)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's code: anything may come
+            solved = _went_wrong(error)
+        try:
+            self._compare(task["code"])
+        except PluginError as error:
+            return _refused(error)
+        return solved
 
     def _load(self, task: Task) -> None:
-        """Load the plugin files of a task, and make sure that its code is here."""
         for path in task["plugins"]:
             if Path(path) not in self._registry.plugin_files:
                 # Once only: a file that is edited during a run counts as it was.
                 self._registry.load_file(path)
-        for name, digest in task["code"].items():
-            if name not in self._code:
-                self._code[name] = package_digest(name) or ""
-            if self._code[name] != digest:
+        self._compare(task["code"])
+
+    def _compare(self, code: dict[str, str]) -> None:
+        """Make sure that the code is what the task was planned with; once more after imports."""
+        modules = len(sys.modules)
+        for name, digest in code.items():
+            if self._compared.get(name) == (digest, modules):
+                continue
+            found = core_digest() if name == CORE else package_digest(name)
+            if found != digest:
                 raise PluginError(
                     f"the code of '{name}' is not what the run was planned with: it was edited "
                     "since, or is another version where the worker is; run the same again"
                 )
+            self._compared[name] = (digest, modules)
 
     def signals(self, task: Task) -> Signals:
         """Draw the signals, or return those of one of the last two problems."""
@@ -145,10 +175,11 @@ class Worker:
         assert isinstance(solver, Solver)  # noqa: S101 # built as one
         ledger = Ledger()
         problem = replace(instance.problem, frame=CountingFrame(instance.problem.frame, ledger))
+        on_start()  # it may hang here already
         reason = solver.unsupported(problem) or _missing(solver)
         if reason is not None:
             return reason
-        on_start()
+        on_start()  # once more: imports do not count
         with ledger.clock(("prepare",)):
             inverse = solver.prepare(problem)
         prepared = _Prepared(inverse, ledger, sum(ledger.seconds.values()))
@@ -192,10 +223,11 @@ class _Prepared:
 def _draw(registry: Registry, task: Task) -> Signals:
     dataset = registry.build("dataset", task["dataset"], trusted=True)
     assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
-    training = _training(dataset, task["seed"], task["train_key"])
+    training = _training(dataset, task)
     drawn = dataset.test(task["points"], generator(task["seed"], "test", task["trial"]))
     # Rounded as they are stored, so that a stored table can be scored again exactly.
     truth = drawn.astype(np.float32).astype(np.float64)
+    _check_files(dataset, task)
     if truth.shape != (task["points"], dataset.n):
         raise ValueError(f"the data set gave test signals of shape {truth.shape}")
     return Signals(task["signals_key"], _read_only(truth), training, dataset.signal_norm)
@@ -213,14 +245,24 @@ def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
     return Instance(problem, signals, _read_only(problem.measure(signals.truth)))
 
 
-def _training(dataset: Dataset, seed: int, key: str) -> Array | None:
+def _training(dataset: Dataset, task: Task) -> Array | None:
     """Return the training signals from the cache, or have them made."""
 
     def build() -> dict[str, Array]:
-        signals = dataset.train(generator(seed, "train"))
+        signals = dataset.train(generator(task["seed"], "train"))
+        _check_files(dataset, task)
         return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
 
-    return cached(f"train-{dataset.name} {key}", build).get("train")
+    return cached(f"train-{dataset.name} {task['train_key']}", build).get("train")
+
+
+def _check_files(dataset: Dataset, task: Task) -> None:
+    """Refuse signals that come from other files than those of the key."""
+    if fingerprints(dataset) != task["files"]:
+        raise DataError(
+            f"the files of the data set '{dataset.name}' are not those that the run was planned "
+            "with: they were changed since, or are others where the worker is; run the same again"
+        )
 
 
 def _read_only(array: Array) -> Array:
@@ -237,6 +279,10 @@ def _missing(solver: Solver) -> str | None:
         except ImportError as error:
             return f"not installed: {name} ({error})"
     return None
+
+
+def _refused(error: BenchbaseError) -> Outcome:
+    return Outcome(status="refused", message=str(error), exit_code=error.exit_code)
 
 
 def _went_wrong(error: BaseException) -> Outcome:

@@ -88,6 +88,19 @@ def forks(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users wr
 
 
 @benchbase.solver
+def forks_and_goes_on(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    if os.fork() == 0:
+        raise RuntimeError("who am I?")
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def closes_output(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    os.closerange(1, 3)
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
 class NotInstalled(benchbase.Solver):
     """Needs what nobody has."""
 

@@ -282,10 +282,10 @@ def test_what_cannot_be_is_said_in_a_sentence(
         for address in ("tcp://127.0.0.1:9", "nonsense"):
             with pytest.raises(BenchbaseError, match=f"no Dask scheduler at {address}"):
                 next(DaskCluster(address).run([task]))
-    with monkeypatch.context() as patch:
-        patch.setattr(cluster, "core_digest", lambda: "")
-        with pytest.raises(BenchbaseError, match="another version"):
-            next(DaskCluster(dask.address).run([task]))
+    other = task | {"code": task["code"] | {"benchbase": "another"}}
+    (outcome,) = DaskCluster(dask.address).run([other])
+    assert outcome["status"] == "refused"
+    assert "the code of 'benchbase' is not what the run was planned with" in outcome["message"]
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "distributed", None)
         with pytest.raises(BenchbaseError, match=r"install benchbase\[dask\]"):

@@ -55,6 +55,8 @@ EXPECTED = {
     "prints": ("done", ""),
     "writes": ("failed", "read-only"),
     "forks": ("done", ""),
+    "forks_and_goes_on": ("done", ""),
+    "closes_output": ("done", ""),
     "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),
     "unpicklable": ("done", ""),
     "sleeps": ("done", ""),
@@ -271,8 +273,26 @@ def test_a_worker_that_cannot_start_is_told(
     assert "boo" in told
 
 
+def test_a_worker_that_is_killed_as_it_starts_costs_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one may be that is started when memory is short."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import os, sys\nfrom pathlib import Path\n"
+        f"flag = Path({str(tmp_path / 'flag')!r})\n"
+        "if sys.argv[:1] == ['-m'] and not flag.exists(): flag.touch(); os.kill(os.getpid(), 9)\n"
+    )
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), path])))
+    finish(start(PROBLEM, "--solver", "fine", "--jobs", 1))
+    assert (tmp_path / "flag").exists()
+    assert set(rows(tmp_path / "r")["status"]) == {"done"}
+
+
 def task(problem: str) -> Any:
-    return {"problem_key": problem}
+    return {"problem_key": problem, "key": problem, "start": 0}
 
 
 def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
@@ -283,6 +303,16 @@ def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
     assert queue.take("a", {"b"})["problem_key"] == "a"
     assert queue
     assert queue.take("a", {"b"})["problem_key"] == "b"
+    assert not queue
+
+
+def test_a_task_comes_back_once() -> None:
+    queue = _Queue([task("a"), task("b")])
+    first = queue.take(None, set())
+    assert queue.put_back(first)
+    assert queue.take(None, set()) is first
+    assert not queue.put_back(first)
+    assert queue.take(None, set())["problem_key"] == "b"
     assert not queue
 
 

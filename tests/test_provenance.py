@@ -20,7 +20,7 @@ import benchbase
 from benchbase.provenance import (
     CORE_FILES,
     circumstances,
-    code_digest,
+    code_digests,
     core_digest,
     environment,
     note_loaded,
@@ -37,6 +37,13 @@ FILES = {
 }
 NUMBERS = itertools.count()
 Make = Callable[..., type]
+
+
+def code_digest(cls: type) -> str | None:
+    """Return the one digest of a class that comes from one package."""
+    ((name, digest),) = code_digests(cls).items()
+    assert name == package_of(cls)
+    return digest
 
 
 @pytest.fixture
@@ -110,6 +117,65 @@ def test_an_edit_between_loading_and_the_first_digest_is_refused(
         assert code_digest(cls) is not None
 
 
+BASED = """
+import numpy, json
+from based_on_{n} import Base
+from . import none
+class Mine(Base):
+    name = "mine"
+    def prepare(self, problem): raise NotImplementedError
+"""
+BASE = """
+import benchbase
+class Base(benchbase.Solver):
+    pass
+"""
+PLUGIN = """
+import json, numpy, benchbase
+@benchbase.solver
+def mine(frame, pooling, b, rng):
+    import plugin_helper_{n}
+    return rng.standard_normal(frame.n)
+import plugin_helper_{n}.inner
+"""
+
+
+def test_the_packages_of_inherited_components_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    n = next(NUMBERS)
+    (tmp_path / f"based_{n}").mkdir()
+    (tmp_path / f"based_{n}" / "__init__.py").write_text(BASED.format(n=n))
+    (tmp_path / f"based_{n}" / "none.py").write_text("")
+    (tmp_path / f"based_on_{n}.py").write_text(BASE)
+    cls = importlib.import_module(f"based_{n}").Mine
+    before = code_digests(cls)
+    assert set(before) == {f"based_{n}", f"based_on_{n}"}
+    (tmp_path / f"based_on_{n}.py").write_text(BASE + "# more\n")
+    with pytest.raises(benchbase.PluginError, match=f"'based_on_{n}' was edited"):
+        code_digests(cls)
+
+
+def test_what_a_plugin_file_imports_counts_unless_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    n = next(NUMBERS)
+    helper = tmp_path / f"plugin_helper_{n}"
+    helper.mkdir()
+    (helper / "__init__.py").write_text("")
+    (helper / "inner.py").write_text("X = 1\n")
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN.format(n=n))
+    (solver,) = Registry().load_file(file)
+    before = code_digests(solver)
+    assert set(before) == {package_of(solver), f"plugin_helper_{n}"}
+    (helper / "inner.py").write_text("X = 2\n")
+    with pytest.raises(benchbase.PluginError, match=f"'plugin_helper_{n}' was edited"):
+        code_digests(solver)
+
+
 def test_a_module_that_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     digests = []
@@ -143,8 +209,8 @@ def test_code_that_is_in_no_file_has_no_digest(
     assert code_digest(type("Mine", (), {"__module__": module})) is None
 
 
-def test_components_of_the_core_s_own_package_count_the_whole_of_it() -> None:
-    assert code_digest(benchbase.DenseFrame) == code_digest(benchbase.Problem) != core_digest()
+def test_the_core_s_own_package_counts_by_its_own_digest() -> None:
+    assert code_digests(benchbase.DenseFrame) == {}
 
 
 def test_the_core_s_numerical_files_exist_and_count() -> None:

@@ -350,6 +350,18 @@ def test_tasks_of_one_problem_follow_each_other(place: Place) -> None:
         assert len([*itertools.groupby(order)]) == len(set(order))
 
 
+def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> None:
+    for limits, expected in {("5", "0.1"): 5, ("0.1", "5"): 5, ("0.1", None): None}.items():
+        solvers = "".join(
+            f'\n[[solver]]\nlabel = "{i}"\nname = "guess"\n'
+            + (f"time_limit = {limit}\n" if limit else "")
+            for i, limit in enumerate(limits)
+        )
+        cells = make_cells(place.suite(SUITE + solvers))
+        tasks = plan([cell for cell in cells if cell.label in ("0", "1")], None).tasks
+        assert {task["time_limit"] for task in tasks} == {expected}
+
+
 def test_the_same_cell_under_two_labels_is_computed_once(place: Place) -> None:
     results = place.run(SUITE + '[[solver]]\nname = "steps"\nlabel = "again"\n')
     assert place.called().count("steps") == 12

@@ -170,7 +170,7 @@ def test_the_latest_attempt_counts_and_all_are_kept(store: Store, cells: list[Ce
     assert store.outcomes([b.key]) == {(b.key, 0): ("timeout", "too slow", 2.5)}
     store.save(failed(b))
     assert store.outcomes(many) == {
-        (a.key, 0): ("done", "a remark ‖x‖", None),
+        (a.key, 0): ("failed", "a remark ‖x‖", None),  # one estimate is not finite
         (b.key, 0): ("failed", "ValueError: no", None),
     }
     assert [chunk["status"] for chunk in store.chunks(run)[b.key]] == ["failed"]

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import pickle
 import platform
+import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import benchbase
-from benchbase import DenseFrame, Problem, Recovery, Run
+from benchbase import DenseFrame, Problem, Recovery, Run, provenance
 from benchbase.provenance import package_digest
 from benchbase.registry import Registry
 from benchbase.streams import generator
@@ -112,6 +115,7 @@ def make(**changes: Any) -> Task:
         "start": 0,
         "plugins": [],
         "code": {},
+        "files": [""],
         "host_name": False,
         "send_signals": False,
     } | changes
@@ -264,6 +268,50 @@ def test_other_code_than_the_run_was_planned_with_is_refused(
     assert outcome["status"] == "refused"
     assert outcome["exit_code"] == 2
     assert f"the code of '{name}' is not what the run was planned with" in outcome["message"]
+
+
+LAZY = """
+import benchbase
+class Mine(benchbase.Solver):
+    name = "lazy"
+    def prepare(self, problem):
+        from lazy_package.helper import scale
+        return lambda b, run: benchbase.Recovery(x=scale * run.normal(problem.frame.n))
+"""
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_code_that_is_edited_before_it_is_imported_is_refused(
+    execute: Callable[..., Outcome],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    edited: bool,
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "lazy_package"
+    package.mkdir()
+    (package / "__init__.py").write_text(LAZY)
+    (package / "helper.py").write_text("scale = 1\n")
+    monkeypatch.setattr(provenance, "_digests", {})
+    monkeypatch.setattr(provenance, "_loaded_at", {})
+    try:
+        mine = importlib.import_module("lazy_package").Mine
+        digest = package_digest("lazy_package")
+        if edited:
+            (package / "helper.py").write_text("scale = 2\n")
+        # Told to be as it was planned, as it is for a worker that has looked already.
+        monkeypatch.setattr("benchbase.worker.package_digest", first(digest))
+        outcome = execute(mine, code={"lazy_package": digest})
+    finally:
+        for name in [name for name in sys.modules if name.startswith("lazy_package")]:
+            del sys.modules[name]
+    assert outcome["status"] == ("refused" if edited else "done")
+
+
+def first(digest: str | None) -> Callable[[str], str | None]:
+    """Return what gives a digest, and from the second call on looks."""
+    known = [digest]
+    return lambda name: known.pop() if known else package_digest(name)
 
 
 # Tasks in succession -----------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
+from benchbase.cells import fingerprints
 from benchbase.registry import Registry
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
@@ -50,10 +53,15 @@ class Guess(benchbase.Solver):
 
 
 @pytest.fixture
-def execute() -> Callable[..., Outcome]:
+def known() -> Registry:
+    loaded = Registry()
+    loaded.load_installed()
+    return loaded
+
+
+@pytest.fixture
+def execute(known: Registry) -> Callable[..., Outcome]:
     """Return what executes the task of a solver class, in a worker of its own."""
-    known = Registry()
-    known.load_installed()
     known.classes["dataset"]["wrong"] = Wrong
     known.classes["frame"]["no-frame"] = NoFrame
     known.add(Refuses)
@@ -75,7 +83,11 @@ def execute() -> Callable[..., Outcome]:
             "send_signals": False,
         } | changes
         facts.setdefault("stop", facts["points"])
-        facts["train_key"] = str(facts["dataset"])
+        with contextlib.suppress(benchbase.BenchbaseError):  # the worker is to find it out
+            dataset = known.build("dataset", facts["dataset"])
+            facts.setdefault("files", fingerprints(dataset))
+        facts.setdefault("files", [])
+        facts.setdefault("train_key", str(facts["dataset"]))
         facts |= dict.fromkeys(("key", "signals_key", "problem_key"), "key")
         task: Task = facts  # type: ignore[assignment] # all keys are there
         return Worker(known).execute(task)
@@ -311,3 +323,76 @@ def test_signals_are_sent_even_where_the_frame_fails(execute: Callable[..., Outc
     outcome = execute(frame={"name": "no-frame"}, send_signals=True)
     assert outcome["status"] == "failed"
     np.testing.assert_array_equal(outcome["signals"], execute(send_signals=True)["signals"])
+
+
+class Sloppy(Guess):
+    """Changes what it shares with others."""
+
+    name = "sloppy"
+
+    def prepare(self, problem: Problem) -> benchbase.Inverse:
+        os.chdir("/")
+        np.seterr(all="raise")
+        return super().prepare(problem)
+
+
+def test_what_a_solver_sets_is_for_itself_alone(execute: Callable[..., Outcome]) -> None:
+    folder, before = Path.cwd(), np.geterr()
+    assert execute(Sloppy)["status"] == "done"
+    assert (Path.cwd(), np.geterr()) == (folder, before)
+
+
+class Cancelled(Guess):
+    name = "cancelled"
+
+    def prepare(self, problem: Problem) -> benchbase.Inverse:
+        raise asyncio.CancelledError
+
+
+def test_what_is_no_exception_is_a_failure_too(execute: Callable[..., Outcome]) -> None:
+    outcome = execute(Cancelled)
+    assert outcome["status"] == "failed"
+    assert outcome["message"].startswith("CancelledError")
+
+
+class Files(benchbase.Dataset):
+    """Draws from a file that others may write while it does."""
+
+    name = "files"
+    n: int = 5
+    file: str = ""
+    write_when: str = ""
+
+    def _read(self, what: str) -> float:
+        level = float(Path(self.file).read_text())
+        if what == self.write_when:
+            Path(self.file).write_text("2")
+        return level
+
+    def train(self, rng: np.random.Generator) -> Array:
+        return np.full((50, 5), self._read("train"), dtype=np.float32)
+
+    def test(self, size: int, rng: np.random.Generator) -> Array:
+        return self._read("test") + rng.standard_normal((size, 5))
+
+    def fingerprint(self) -> str:
+        return Path(self.file).read_text()
+
+
+@pytest.mark.parametrize("what", ["train", "test"])
+def test_signals_of_other_files_than_planned_are_refused(
+    execute: Callable[..., Outcome], known: Registry, tmp_path: Path, what: str
+) -> None:
+    """And never kept for another run."""
+    file = tmp_path / "level"
+    file.write_text("1")
+    known.classes["dataset"]["files"] = Files
+    spec = {"name": "files", "file": str(file)}
+    changes: dict[str, Any] = {"train_key": str(file), "files": ["1"]}
+    outcome = execute(dataset=spec | {"write_when": what}, **changes)
+    assert outcome["status"] == "refused"
+    assert "the files of the data set 'files' are not those" in outcome["message"]
+    file.write_text("1")
+    assert execute(dataset=spec, **changes)["status"] == "done"
+    file.write_text("2")
+    assert execute(dataset=spec, **changes)["status"] == "refused"

@@ -297,6 +297,8 @@ def test_what_fails_is_told_and_the_others_go_on(cli: Cli, suite: Path) -> None:
     assert list(of["not_finite"]["status"]) == ["done", "failed", "done"] * 2
     assert set(of["picky"]["message"]) == {"only on Sundays"}
     assert len(frame) == 2 * 3 * 9
+    again = cli("run", "s.toml", "--results", "r", "--plugin", "bad.py", "--failed", "--json")
+    assert summary(again)["chunks_computed"] == 2 * 5  # what is not finite has failed too
 
 
 def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path) -> None:

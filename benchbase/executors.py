@@ -6,11 +6,15 @@ import contextlib
 import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from typing import Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
 
 from benchbase.registry import Registry
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 BLAS_VARIABLES = (
     "BLIS_NUM_THREADS",
@@ -90,6 +94,15 @@ def _output_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """Look for the BLAS libraries, again only when more modules are loaded: it takes a while."""
+    del modules
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let BLAS use one thread: also the libraries that are loaded only inside.
@@ -97,12 +110,10 @@ def one_blas_thread() -> Iterator[None]:
     Sums over several threads round differently from run to run, and threads of two processes on
     two cores are many times slower than one each.
     """
-    from threadpoolctl import threadpool_limits
-
     before = {name: os.environ.get(name) for name in BLAS_VARIABLES}
     os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))
     try:
-        with threadpool_limits(limits=1):
+        with _libraries(len(sys.modules)).limit(limits=1):
             yield
     finally:
         for name, value in before.items():

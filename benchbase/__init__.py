@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cache import cache_folder, cached
+from benchbase.dense import DenseFrame
 from benchbase.errors import (
     BenchbaseError,
     DataError,
@@ -24,7 +25,6 @@ from benchbase.interfaces import (
     Array,
     Component,
     Dataset,
-    DenseFrame,
     Frame,
     FrameDesign,
     Inverse,

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import json_ready
+from benchbase.dense import DenseFrame
 from benchbase.errors import ParameterError
 from benchbase.functions import solver_class
 from benchbase.interfaces import (
     Array,
     Component,
     Dataset,
-    DenseFrame,
     Frame,
     FrameDesign,
     Inverse,
@@ -226,7 +226,10 @@ def check_solver(solver: Any, problem: Problem | None = None) -> None:
 
 
 def _check_recoveries(solver: Solver, problem: Problem) -> None:
-    b = problem.measure(np.random.default_rng(2).standard_normal((4, problem.frame.n)))
+    truth = np.random.default_rng(2).standard_normal((4, problem.frame.n))
+    if problem.signal_norm is not None:
+        truth *= problem.signal_norm / np.linalg.norm(truth, axis=1, keepdims=True)
+    b = problem.measure(truth)
     b.flags.writeable = False
     untouched = b.copy()
 

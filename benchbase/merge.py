@@ -56,7 +56,7 @@ class _Entry(NamedTuple):
 
 # The first five say what came out; what they cost, and where, may differ.
 _ATTEMPT = """stop, status, message, time_limit, scores, prepare_seconds, init_seconds,
-    solve_seconds, frame_applications, checksum"""
+    solve_seconds, frame_applications, checksum, condition"""
 _OUTCOME = 5
 
 
@@ -179,7 +179,7 @@ def _unite_attempts(
         attempts = _joined([entry for history in found for entry in history])
         for number, (time, rest, _) in enumerate(attempts, start=1):
             insert = f"""INSERT INTO chunk (key, start, attempt, finished, {_ATTEMPT}, environment)
-                VALUES ({", ".join("?" * 14)}, (SELECT id FROM environment WHERE facts = ?))"""  # noqa: S608 # question marks only
+                VALUES ({", ".join("?" * 15)}, (SELECT id FROM environment WHERE facts = ?))"""  # noqa: S608 # question marks only
             merged.query(insert, key, start, number, time, *rest)
         latest = attempts[-1]
         if latest.x is not None:

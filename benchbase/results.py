@@ -30,6 +30,7 @@ COLUMNS = {
     "frame": "name of the frame's recipe",
     "n_pools": "number of pools K",
     "pool_size": "vectors a pool, L",
+    "condition": "condition number of the frame on the span of its vectors",
     "pooling": "name of the pooling operator",
     "p": "exponent of the lp norm",
     "rectified": "whether coefficients are half rectified",
@@ -279,7 +280,7 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
     if scores is None:
         scores = np.full((len(SCORES), stop - start), np.nan)
     lost = (chunk["status"] == "done") & np.isnan(scores[0])
-    names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
+    names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "condition")
     rows = {
         "signal": np.arange(start, stop),
         "status": np.where(lost, "failed", chunk["status"]).astype(object),
@@ -297,7 +298,7 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     truth = {"rectified": "boolean", "converged": "boolean"}
     reals = [*SCORES[:3], "p", "prepare_seconds", "init_seconds", "solve_seconds"]
     types = dict.fromkeys(whole, "Int64") | truth
-    types |= dict.fromkeys([*reals, "frame_applications"], "float64")
+    types |= dict.fromkeys([*reals, "frame_applications", "condition"], "float64")
     return frame.astype(types).infer_objects()
 
 

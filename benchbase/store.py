@@ -18,7 +18,7 @@ from benchbase.errors import StoreError, system_error
 from benchbase.interfaces import Array
 from benchbase.tasks import Outcome
 
-FORMAT = 2
+FORMAT = 3
 FILE = "results.sqlite"
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
@@ -37,7 +37,7 @@ CREATE TABLE chunk (
     stop INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, time_limit REAL,
     scores BLOB,
     prepare_seconds REAL, init_seconds REAL, solve_seconds REAL, frame_applications REAL,
-    checksum REAL, environment INTEGER NOT NULL REFERENCES environment (id),
+    checksum REAL, condition REAL, environment INTEGER NOT NULL REFERENCES environment (id),
     finished TEXT NOT NULL,
     PRIMARY KEY (key, start, attempt));
 CREATE VIEW latest AS
@@ -243,6 +243,7 @@ class Store:
                 outcome.get("solve_seconds"),
                 outcome.get("frame_applications"),
                 outcome.get("checksum"),
+                outcome.get("condition"),
                 self._environment(outcome["environment"]),
                 _now(),
             )
@@ -289,7 +290,7 @@ class Store:
         """Return the outcomes of a run by key, in order; scores as (5, S), None without."""
         names = ["start", "stop", "status", "message", "scores", "prepare_seconds"]
         names += ["init_seconds", "solve_seconds", "frame_applications", "checksum"]
-        names += ["environment"]
+        names += ["condition", "environment"]
         found: dict[str, list[dict[str, Any]]] = {}
         with self._told():
             rows = self._connection.execute(

@@ -50,7 +50,7 @@ class Outcome(TypedDict, total=False):
     and `solve_seconds` (without those of phases named "init") are means a signal.
     `frame_applications` is the mean a signal, None where the solver took the vectors.
     `time_limit` is there for a timeout. `checksum` is the norm of all the problem's measurements,
-    by which machines can tell that they met the same problem.
+    by which machines can tell that they met the same problem, `condition` that of its frame.
     """
 
     key: str
@@ -74,3 +74,4 @@ class Outcome(TypedDict, total=False):
     solve_seconds: float
     frame_applications: float | None
     checksum: float
+    condition: float | None

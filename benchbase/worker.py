@@ -87,6 +87,7 @@ class Worker:
         except BenchbaseError as error:
             return _refused(error)
         outcome["checksum"] = float(np.linalg.norm(instance.b))
+        outcome["condition"] = instance.problem.frame.condition
         try:
             solved = self._solve(task, instance, on_start)
         except KeyboardInterrupt:
@@ -251,9 +252,14 @@ def _training(dataset: Dataset, task: Task) -> Array | None:
     def build() -> dict[str, Array]:
         signals = dataset.train(generator(task["seed"], "train"))
         _check_files(dataset, task)
+        if isinstance(signals, np.memmap) and signals.dtype == np.float32:
+            return {"mapped": np.ones(1)}  # the data set keeps them itself: once is enough
         return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
 
-    return cached(f"train-{dataset.name} {task['train_key']}", build).get("train")
+    kept = cached(f"train-{dataset.name} {task['train_key']}", build)
+    if "mapped" in kept:
+        return dataset.train(generator(task["seed"], "train"))
+    return kept.get("train")
 
 
 def _check_files(dataset: Dataset, task: Task) -> None:

@@ -392,7 +392,7 @@ def test_a_parameter_may_hold_several_solvers(fresh_registry: Registry) -> None:
     spec = {"name": "committee", "members": [{"name": "knn", "q": 3}, {"name": "mean"}]}
     built = benchbase.build("solver", spec)
     assert [part.name for part in built.walk()] == ["committee", "knn", "mean"]
-    assert built.spec()["members"][0] == {"name": "knn", "q": 3}
+    assert built.spec()["members"][0] == {"name": "knn", "q": 3, "store_measurements": False}
     with pytest.raises(benchbase.SpecError, match=r"members\[1\].q: must be a valid integer"):
         benchbase.build("solver", spec | {"members": [{"name": "mean"}, {"name": "knn", "q": "3"}]})
 

@@ -371,7 +371,7 @@ def test_facts_are_fit_for_json(known: Registry, tmp_path: Path) -> None:
     facts = cell.facts()
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["p"] == facts["pooling"]["p"] == "inf"
-    assert facts["solver"]["init"] == {"name": "knn", "q": 4}
+    assert facts["solver"]["init"] == {"name": "knn", "q": 4, "store_measurements": False}
 
 
 def test_infinity_in_json() -> None:

@@ -17,6 +17,8 @@ Rng = np.random.Generator
 
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("frame", "gaussian"): {"n_pools": 12},
+    ("frame", "ksvd"): {"n_pools": 12, "n_points": 200},
+    ("solver", "both_signs"): {"solver": {"name": "altmin", "init": {"name": "gaussian"}}},
     ("solver", "restarts"): {"solver": {"name": "altmin"}},
 }
 """Parameters without a default, by kind and name."""
@@ -24,11 +26,14 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
 MORE: dict[str, list[dict[str, Any]]] = {
     "dataset": [
         {"name": "gaussian", "n": 1},
+        {"name": "gaussian", "normalise": True},
+        {"name": "patches", "normalise": True, "split": "random"},
         {"name": "digits", "components": 7},
         {"name": "digits", "components": 64, "centred": True},
     ],
     "frame": [
         {"name": "gaussian", "n_pools": 3},
+        {"name": "ksvd", "n_pools": 5, "pool_size": 1, "n_points": 200},
         {"name": "gaussian", "n_pools": 20, "pool_size": 1},
         {"name": "gaussian", "n_pools": 9, "pool_size": 3, "pools": "orthonormal"},
         {"name": "gaussian", "n_pools": 9, "pool_size": 17, "pools": "drawn"},

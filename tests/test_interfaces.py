@@ -252,15 +252,26 @@ def test_signals_and_coefficients_of_integers() -> None:
 
 def test_least_squares_are_factorised_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    pinv = np.linalg.pinv
+    svd = np.linalg.svd
 
     def counted(*arguments: Any, **options: Any) -> Any:
         calls.append(arguments)
-        return pinv(*arguments, **options)
+        return svd(*arguments, **options)
 
-    monkeypatch.setattr(np.linalg, "pinv", counted)
+    monkeypatch.setattr(np.linalg, "svd", counted)
     frame = DenseFrame(make("real", 3, 2, 4))
     assert not calls
     for precision in (np.float64, np.float32, np.float64):
         frame.least_squares(np.ones((2, 3), dtype=precision))
+    assert frame.condition is not None
     assert len(calls) == 1
+
+
+def test_the_condition_number_leaves_rounding_out() -> None:
+    vectors = np.diag([4.0, 2.0, 0.5, 1e-17]).reshape(2, 2, 4)
+    assert DenseFrame(vectors).condition == 8
+    assert DenseFrame(0 * vectors).condition is None
+    plain = np.random.default_rng(0).standard_normal((5, 2, 4))
+    values = np.linalg.svd(plain.reshape(10, 4), compute_uv=False)
+    assert DenseFrame(plain).condition == pytest.approx(values[0] / values[-1])
+    np.testing.assert_allclose(DenseFrame(0 * vectors).least_squares(np.ones((2, 2))), 0)

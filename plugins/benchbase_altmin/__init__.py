@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import benchbase
 from benchbase_altmin.altmin import AltMin
+from benchbase_altmin.start import GaussianStart
 
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
     """Supply the solver of this package."""
     register(AltMin)
+    register(GaussianStart)

@@ -6,7 +6,8 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase_altmin.updates import KnownRows, PseudoInverse
+from benchbase_altmin.start import gaussian_start, norms
+from benchbase_altmin.updates import KnownRows, KnownRowsOnSphere, PseudoInverse, Sphere, Update
 
 CHECK = 10  # iterations between two looks at the residual, which costs a pooling
 BLOCK = 50_000  # coefficients in a block of signals, which then stay in a core's L2 cache
@@ -39,9 +40,12 @@ class AltMin(benchbase.Solver):
         value that they have in F x and x is fitted to all; an iteration is cheaper, more are
         needed. In both, a pool with b_k = 0 says that none of its coefficients is positive.
         Without rectification the two are one.
+    sphere : bool, optional
+        Fit x among the vectors of the norm that all signals share, exactly, as the paper does for
+        learned frames: the problem must know that norm (``normalise = true`` of a data set).
     init : Solver, optional
         Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ where the pooling is homogeneous.
+        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class AltMin(benchbase.Solver):
     n_iter: int = 1000
     tol: float = 1e-8
     rectified_update: Literal["rows", "keep"] = "rows"
+    sphere: bool = False
     init: benchbase.Solver | None = None
 
     def __post_init__(self) -> None:
@@ -63,32 +68,44 @@ class AltMin(benchbase.Solver):
             raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name complex frames, and frames whose vectors "rows" would need but that have none."""
+        """Name complex frames, a missing norm, and frames that lack the vectors needed."""
         if problem.frame.is_complex:
             return "the frame is complex, and the iteration is for real ones"
-        if self._by_rows(problem):
+        if self.sphere and problem.signal_norm is None:
+            return "sphere = true needs signals of one norm (normalise = true of a data set)"
+        if self.sphere or self._by_rows(problem):
             try:
                 problem.frame.dense()
             except NotImplementedError:
-                return 'rectified_update = "rows" needs a frame that forms its vectors'
+                option = "sphere = true" if self.sphere else 'rectified_update = "rows"'
+                return f"{option} needs a frame that forms its vectors"
         return super().unsupported(problem)
 
     def prepare(self, problem: Problem) -> Inverse:
         """Prepare the initialiser and factorise the frame."""
         start = None if self.init is None else self.init.prepare(problem)
         frame = problem.frame
-        frame.least_squares(np.zeros((frame.pool_size, frame.n_pools)))  # factorises it
+        if not self._by_rows(problem):
+            fit = Sphere(problem) if self.sphere else PseudoInverse(problem)
+
+        def update(signals: int) -> Update:
+            if self._by_rows(problem):
+                return (KnownRowsOnSphere if self.sphere else KnownRows)(problem, signals)
+            return fit
 
         def inverse(b: Array, run: Run) -> Recovery:
             if start is None:
-                x = _gaussian_start(problem, b, run)
+                x = gaussian_start(problem, b, run)
             else:
                 with run.phase("init") as inner:
                     x = np.array(start(b, inner).x, dtype=np.float64)
+            if self.sphere:
+                x *= problem.signal_norm / np.maximum(norms(x), np.finfo(np.float64).tiny)[:, None]
             n_iter, converged = np.zeros(len(b), dtype=np.int64), np.zeros(len(b), dtype=bool)
             blocks = max(1, min(len(b), len(b) * frame.pool_size * frame.n_pools // BLOCK))
             for block in np.array_split(np.arange(len(b)), blocks):
-                part = self._iterate(problem, b[block], x[block], run.rows(block))
+                fits = update(len(block))
+                part = self._iterate(problem, fits, b[block], x[block], run.rows(block))
                 x[block], n_iter[block], converged[block] = part
             return Recovery(x=x, n_iter=n_iter, converged=converged)
 
@@ -102,15 +119,13 @@ class AltMin(benchbase.Solver):
         return problem.pooling.known(np.zeros((L, K)), np.zeros(K)) is not None
 
     def _iterate(
-        self, problem: Problem, b: Array, x: Array, run: Run
+        self, problem: Problem, update: Update, b: Array, x: Array, run: Run
     ) -> tuple[Array, Array, Array]:
         """Run all iterations from the starts x (S, N); return x, iterations and convergence."""
         frame, pooling = problem.frame, problem.pooling
-        by_rows = self._by_rows(problem)
-        update = KnownRows(problem, len(b)) if by_rows else PseudoInverse(problem)
         found = np.empty_like(x)
         n_iter, converged = np.full(len(b), self.n_iter), np.zeros(len(b), dtype=bool)
-        size = _norm(b)
+        size = norms(b)
         limit = self.tol * np.where(size > 0, size, 1)
         batch = np.arange(len(b))  # the signals that have not left
         moving = np.ones(len(b), dtype=bool)
@@ -118,7 +133,7 @@ class AltMin(benchbase.Solver):
             found[batch] = x
             run.record(i, found)
             c = frame.analyse(x)
-            gap = _norm(pooling(c) - b)
+            gap = norms(pooling(c) - b)
             solved = gap <= limit
             stay = moving & ~solved
             converged[batch[solved]] = True
@@ -134,20 +149,5 @@ class AltMin(benchbase.Solver):
                 if step:
                     c = frame.analyse(x)
                 x = update(x, c, pooling.rescale(c, b), b)
-            moving = _norm(x - before) > STALLED * _norm(x)
+            moving = norms(x - before) > STALLED * norms(x)
         return found, n_iter, converged
-
-
-def _norm(rows: Array) -> Array:
-    """Return the Euclidean norm of each row, in one pass."""
-    size: Array = np.sqrt(np.einsum("sk,sk->s", rows, rows))
-    return size
-
-
-def _gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
-    """Draw starts (S, N) with ‖P(F x)‖ = ‖b‖; where P(F x) = 0 they stay as drawn."""
-    x = run.normal(problem.frame.n)
-    size = _norm(problem.measure(x))
-    scale = _norm(b) / np.where(size > 0, size, 1)
-    x *= np.where(size > 0, scale, 1)[:, None]
-    return x

@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from benchbase import Array, Problem
+from benchbase_altmin.sphere import on_sphere
 
 # Relative to the mean eigenvalue of FᵀF: tames directions that few known rows see, and is lost in
 # the Gram matrix where there are enough. The update is an increment: no fixed point moves. On MNIST
@@ -39,8 +40,10 @@ class PseudoInverse:
     """Fits signals to all coefficients: x = F⁺ y."""
 
     def __init__(self, problem: Problem) -> None:
-        self._frame = problem.frame
-        self._deficient = problem.frame.pool_size * problem.frame.n_pools < problem.frame.n
+        frame = problem.frame
+        self._frame = frame
+        self._deficient = frame.pool_size * frame.n_pools < frame.n
+        frame.least_squares(np.zeros((frame.pool_size, frame.n_pools)))  # factorises it
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return F⁺ y, plus the part of x that the frame does not see if L·K < N."""
@@ -48,6 +51,49 @@ class PseudoInverse:
         if self._deficient:
             return x + self._frame.least_squares(y - c)
         return self._frame.least_squares(y)
+
+    def keep(self, stay: Array) -> None:
+        """Hold nothing that would have to follow."""
+
+
+class Sphere:
+    """Fits signals of the norm that all share to all coefficients: argmin ‖F x − y‖.
+
+    Section 3.1.1 of Bruna, Szlam and LeCun, ICML 2014. Directions that the frame does not see are
+    left out, unless it sees fewer than there are by its size, L·K < N: then x keeps its own share
+    in them, or takes from there what ‖F⁺ y‖ lacks.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        frame = problem.frame
+        assert problem.signal_norm is not None  # noqa: S101 # for mypy; altmin has refused it
+        self._radius = problem.signal_norm
+        self._deficient = frame.pool_size * frame.n_pools < frame.n
+        rows = dense_rows(problem)
+        left, values, right = np.linalg.svd(rows, full_matrices=False)
+        seen = values > max(rows.shape) * np.finfo(np.float64).eps * values[0]
+        # In ascending order, as the secular equation wants them.
+        self._eigenvalues = values[seen][::-1] ** 2
+        self._right = np.ascontiguousarray(right[seen][::-1])
+        self._left = np.ascontiguousarray((left[:, seen] * values[seen])[:, ::-1])
+
+    def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
+        """Return the nearest x on the sphere."""
+        del c, b
+        g = y.reshape(len(y), -1) @ self._left
+        seen = x @ self._right.T
+        radius = np.full(len(x), self._radius)
+        if not self._deficient:
+            z = on_sphere(self._eigenvalues, g, seen, radius)
+            return z @ self._right  # type: ignore[no-any-return] # an array
+        z = g / self._eigenvalues
+        unseen = x - seen @ self._right
+        room, size = self._radius**2 - np.sum(z**2, axis=1), np.linalg.norm(unseen, axis=1)
+        free = (room >= 0) & (size > 0)
+        z[~free] = on_sphere(self._eigenvalues, g[~free], seen[~free], radius[~free])
+        scale = np.sqrt(room, where=free, out=np.zeros_like(room)) / np.where(free, size, 1)
+        found: Array = z @ self._right + unseen * scale[:, None]
+        return found
 
     def keep(self, stay: Array) -> None:
         """Hold nothing that would have to follow."""
@@ -70,38 +116,77 @@ class KnownRows:
     def __init__(self, problem: Problem, size: int) -> None:
         frame = problem.frame
         self._frame, self._known = frame, problem.pooling.known
-        # In the order of coefficients: member, then pool.
-        self._rows = frame.dense().transpose(1, 0, 2).reshape(-1, frame.n).astype(np.float64)
+        self._rows = dense_rows(problem)
         self._ridge = RIDGE * np.sum(self._rows**2) / frame.n
         self._masks = np.zeros((size, len(self._rows)), dtype=bool)
-        self._inverses = np.zeros((size, frame.n, frame.n))
+        self._matrices = np.zeros((size, frame.n, frame.n))
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
-        """Return x + G⁻¹ Fᵀ(y − F x) over the known rows.
+        """Return the x of the least ‖F x − y‖ over the known rows, near the x before.
 
-        An increment: directions that no known row sees keep their value.
+        Directions that no known row sees keep their value.
         """
         known = self._known(c, b)
         assert known is not None  # noqa: S101 # for mypy; altmin has asked the pooling
         masks = known.reshape(self._masks.shape)
         for i in np.flatnonzero((masks != self._masks).any(axis=1)):
-            self._inverses[i] = self._inverse(masks[i])
+            rows = self._rows[masks[i]]
+            self._factorise(int(i), rows.T @ rows)
         self._masks = masks
-        gradient = self._frame.adjoint(y - c)  # y is c where nothing is known
-        return x + (self._inverses @ gradient[:, :, None])[:, :, 0]
+        return self._fit(x, self._frame.adjoint(y - c))  # y is c where nothing is known
 
     def keep(self, stay: Array) -> None:
         """Drop the matrices of the signals that have left."""
-        self._masks, self._inverses = self._masks[stay], self._inverses[stay]
+        self._masks, self._matrices = self._masks[stay], self._matrices[stay]
 
-    def _inverse(self, mask: Array) -> Array:
-        """Return (Σ f fᵀ over the masked rows, plus the ridge)⁻¹."""
+    def _fit(self, x: Array, gradient: Array) -> Array:
+        """Return x + G⁻¹ Fᵀ(y − F x)."""
+        return x + (self._matrices @ gradient[:, :, None])[:, :, 0]
+
+    def _factorise(self, i: int, gram: Array) -> None:
+        """Keep (Σ f fᵀ over the known rows, plus the ridge)⁻¹."""
         from scipy.linalg.lapack import dpotrf, dpotri
 
-        rows = self._rows[mask]
-        gram = rows.T @ rows
         gram.flat[:: len(gram) + 1] += self._ridge
         # From the Cholesky factor, in a third of the time of numpy.linalg.inv.
         upper = np.triu(dpotri(dpotrf(gram)[0])[0])
-        inverse: Array = upper + np.triu(upper, 1).T
-        return inverse
+        self._matrices[i] = upper + np.triu(upper, 1).T
+
+
+class KnownRowsOnSphere(KnownRows):
+    """The same on the sphere of the norm that all signals share.
+
+    Minimises ‖F z − y‖² + ridge · ‖z − x‖² over the known rows and ‖z‖ = radius, x the signal
+    before, by an eigendecomposition for each signal.
+    """
+
+    def __init__(self, problem: Problem, size: int) -> None:
+        super().__init__(problem, size)
+        assert problem.signal_norm is not None  # noqa: S101 # for mypy; altmin has refused it
+        self._radius = problem.signal_norm
+        self._eigenvalues = np.zeros((size, problem.frame.n))
+
+    def keep(self, stay: Array) -> None:
+        """Drop the matrices of the signals that have left."""
+        super().keep(stay)
+        self._eigenvalues = self._eigenvalues[stay]
+
+    def _fit(self, x: Array, gradient: Array) -> Array:
+        before = (x[:, None, :] @ self._matrices)[:, 0, :]
+        step = (gradient[:, None, :] @ self._matrices)[:, 0, :]
+        g = step + (self._eigenvalues + self._ridge) * before
+        z = on_sphere(self._eigenvalues, g, before, np.full(len(x), self._radius))
+        found: Array = (self._matrices @ z[:, :, None])[:, :, 0]
+        return found
+
+    def _factorise(self, i: int, gram: Array) -> None:
+        """Keep the eigenvalues and eigenvectors of Σ f fᵀ over the known rows."""
+        values, self._matrices[i] = np.linalg.eigh(gram)
+        self._eigenvalues[i] = np.maximum(values, 0)
+
+
+def dense_rows(problem: Problem) -> Array:
+    """Return the frame's vectors (L·K, N), in the order of coefficients: member, then pool."""
+    frame = problem.frame
+    rows: Array = frame.dense().transpose(1, 0, 2).reshape(-1, frame.n).astype(np.float64)
+    return rows

@@ -31,6 +31,8 @@ class Digits(ImageDataset):
         64 pixels, from 0 to 1.
     centred : bool
         Whether the mean training image is taken away first.
+    normalise : bool
+        Whether every signal is scaled to unit norm.
 
     References
     ----------
@@ -46,6 +48,7 @@ class Digits(ImageDataset):
 
     components: int | None = None
     centred: bool = False
+    normalise: bool = False
 
     def images(self) -> tuple[Array, Array]:
         """Return the grey levels of all training and all test images, (1287, 64), (510, 64)."""

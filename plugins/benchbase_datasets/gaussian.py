@@ -2,17 +2,19 @@
 
 import numpy as np
 
-import benchbase
 from benchbase import Array, ParameterError
+from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 
 
-class Gaussian(benchbase.Dataset):
+class Gaussian(NormalisedDataset):
     """Standard normal vectors; there is nothing to train on.
 
     Parameters
     ----------
     n : int
         The dimension N, at least 1.
+    normalise : bool
+        Whether every vector is scaled to unit norm, so that they are uniform on the sphere.
 
     References
     ----------
@@ -22,6 +24,7 @@ class Gaussian(benchbase.Dataset):
 
     name = "gaussian"
     n: int = 40
+    normalise: bool = False
 
     def __post_init__(self) -> None:
         """Check the dimension."""
@@ -30,4 +33,7 @@ class Gaussian(benchbase.Dataset):
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
         """Draw vectors of shape (size, N), float64."""
-        return rng.standard_normal((size, self.n))
+        signals = rng.standard_normal((size, self.n))
+        if self.normalise:
+            to_unit_norm(signals)
+        return signals

@@ -13,10 +13,11 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, ParameterError
+from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 from benchbase_datasets.pca import coefficients, principal_components
 
 
-class ImageDataset(benchbase.Dataset):
+class ImageDataset(NormalisedDataset):
     """Images with fixed training and test parts, as pixels or as principal components.
 
     Parameters
@@ -27,6 +28,9 @@ class ImageDataset(benchbase.Dataset):
     centred : bool
         Whether the mean training image is taken away first. The mean of the training signals is
         then zero.
+    normalise : bool
+        Whether every signal is then scaled to unit norm. An image that is zero (or the mean
+        image, if that is taken away) stays zero.
 
     Attributes
     ----------
@@ -38,6 +42,7 @@ class ImageDataset(benchbase.Dataset):
 
     components: int | None = None
     centred: bool = False
+    normalise: bool = False
 
     height: ClassVar[int]
     width: ClassVar[int]
@@ -89,20 +94,26 @@ class ImageDataset(benchbase.Dataset):
         return np.array(available[rng.permutation(len(available))[:size]])
 
     def picture(self, x: Array) -> Array:
-        """Turn signals (..., N) into grey pictures (..., H, W): black is 0, white is 1."""
+        """Turn signals (..., N) into grey pictures (..., H, W): black is 0, white is 1.
+
+        Signals of unit norm get the root mean square of the training images' norms, as each
+        image's own is lost.
+        """
         arrays = _signals(self)
         pixels = x @ arrays["basis"].T if "basis" in arrays else x
-        return np.asarray(pixels + arrays["mean"]).reshape(*x.shape[:-1], self.height, self.width)
+        return np.asarray(pixels * arrays["scale"] + arrays["mean"]).reshape(
+            *x.shape[:-1], self.height, self.width
+        )
 
 
 def _signals(dataset: ImageDataset) -> Mapping[str, Array]:
-    """Return all signals of a data set, its basis (unless these are pixels) and what was taken."""
+    """Return all signals of a data set, its basis (unless these are pixels), mean and scale."""
     return _cached_signals(dataset, dataset.fingerprint())
 
 
 @cache
 def _cached_signals(dataset: ImageDataset, fingerprint: str) -> Mapping[str, Array]:
-    key = f"{dataset.name} {fingerprint} {dataset.spec()} {_code()}"
+    key = f"{dataset.name} {fingerprint} {dataset.spec()} {code_digest()}"
     return benchbase.cached(key, lambda: _build(dataset))
 
 
@@ -118,12 +129,16 @@ def _build(dataset: ImageDataset) -> dict[str, Array]:
         "train": coefficients(train, dataset.white, mean, basis),
         "test": coefficients(test, dataset.white, mean, basis),
         "mean": mean,
+        "scale": np.ones(()),
     }
+    if dataset.normalise:
+        arrays["scale"] = np.asarray(to_unit_norm(arrays["train"]))
+        to_unit_norm(arrays["test"])
     return arrays if basis is None else arrays | {"basis": basis}
 
 
 @cache
-def _code() -> str:
+def code_digest() -> str:
     """Return a digest of this package: arrays made by other code are of no use."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import cache
 from pathlib import Path
 
 import benchbase
 from benchbase import Array, DataError
+from benchbase_datasets.downloads import data_folder, download
 from benchbase_datasets.idx import contents, read_images
 from benchbase_datasets.images import ImageDataset
 
@@ -26,8 +26,6 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-TIMEOUT = 10.0
-"""Seconds without an answer after which a mirror is given up."""
 
 
 class Mnist(ImageDataset):
@@ -45,6 +43,8 @@ class Mnist(ImageDataset):
         784 pixels, from 0 to 1.
     centred : bool
         Whether the mean training image is taken away first.
+    normalise : bool
+        Whether every signal is scaled to unit norm.
 
     References
     ----------
@@ -61,6 +61,7 @@ class Mnist(ImageDataset):
 
     components: int | None = 100
     centred: bool = False
+    normalise: bool = False
 
     def images(self) -> tuple[Array, Array]:
         """Return the grey levels of all training and all test images, (T, 784) each."""
@@ -89,9 +90,8 @@ def _digest(file: Path, size: int, modified: int) -> str:
 
 def _files() -> list[Path]:
     """Return the paths of the training and the test images, downloaded if need be."""
-    data = os.environ.get("BENCHBASE_DATA")
-    folder = Path(data) / "mnist" if data else None
-    if folder is not None and folder.is_dir():
+    folder = data_folder("mnist")
+    if folder is not None:
         files = [_find(folder, archive) for archive in ARCHIVES]
         missing = [archive for archive, file in zip(ARCHIVES, files, strict=True) if file is None]
         if missing:
@@ -99,42 +99,16 @@ def _files() -> list[Path]:
             raise DataError(f"mnist: {folder} lacks {names} (or the same without .gz)")
         return [file for file in files if file is not None]
     folder = benchbase.cache_folder() / "mnist"
-    return [_find(folder, archive) or _download(folder, archive) for archive in ARCHIVES]
+    advice = (
+        f"put {' and '.join(ARCHIVES)} (or the same without .gz) into {folder}, or into a folder "
+        "'mnist' and name the folder around it in BENCHBASE_DATA"
+    )
+    return [
+        _find(folder, archive) or download("mnist", archive, digest, MIRRORS, advice)
+        for archive, digest in ARCHIVES.items()
+    ]
 
 
 def _find(folder: Path, archive: str) -> Path | None:
     places = (folder / archive, folder / archive.removesuffix(".gz"))
     return next((place for place in places if place.is_file()), None)
-
-
-def _download(folder: Path, archive: str) -> Path:
-    """Download one file from the first mirror that has it."""
-    if os.environ.get("BENCHBASE_OFFLINE"):
-        raise _absent(folder, "BENCHBASE_OFFLINE is set")
-    import pooch
-
-    problems = []
-    for mirror in MIRRORS:
-        try:
-            path = pooch.retrieve(
-                mirror + archive,
-                known_hash=f"sha256:{ARCHIVES[archive]}",
-                fname=archive,
-                path=folder,
-                downloader=pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=1 << 16),
-            )
-        except OSError as error:
-            problems.append(f"{mirror}: {type(error).__name__}")
-        except ValueError:  # what pooch raises for a wrong checksum
-            problems.append(f"{mirror}: not the published file")
-        else:
-            return Path(path)
-    raise _absent(folder, f"cannot be downloaded ({', '.join(problems)})")
-
-
-def _absent(folder: Path, reason: str) -> DataError:
-    return DataError(
-        f"mnist: the images are not here and {reason}; put {' and '.join(ARCHIVES)} (or the same "
-        f"without .gz) into {folder}, or into a folder 'mnist' and name the folder around it in "
-        "BENCHBASE_DATA"
-    )

@@ -6,63 +6,94 @@ import numpy as np
 
 from benchbase import Array, Problem
 
-ENTRIES = 2**22  # numbers in a block: 16 MB in float32, 32 MB in float64
+ENTRIES = 400_000  # numbers in a block: 1.6 MB in float32, which the cache of a core holds
 SPARE = 16  # candidates beyond those wanted, among which rounding may have changed the order
 
 
 class Index:
-    """The measurements of all training signals, (T, K) in float32.
+    """All training signals, to be searched by their measurements.
+
+    Each search measures all training signals anew, in float32 and block by block, so that memory
+    stays the same however many there are. Stored, their measurements take T·K·4 bytes.
 
     Parameters
     ----------
     problem : Problem
         With training signals; they are read in blocks.
+    store : bool, optional
+        Whether to measure now, and to keep the measurements.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, store: bool = False) -> None:
         assert problem.training is not None  # noqa: S101 # for mypy; solvers have refused it
         self._problem, self._training = problem, problem.training
-        frame = problem.frame
-        self._measured = np.empty((len(self._training), frame.n_pools), dtype=np.float32)
-        for block in blocks(len(self._training), frame.pool_size * frame.n_pools):
-            self._measured[block] = problem.measure(self._training[block].astype(np.float32))
-        self._power = np.einsum("tk,tk->t", self._measured, self._measured)
+        # Times (size of coefficients and measurements)², the error of a squared distance in
+        # float32: far above what sums of n and K terms come to, far below what sets signals apart.
+        terms = problem.frame.n + problem.frame.n_pools
+        self._rounding = float(4 * terms * np.finfo(np.float32).eps)
+        self._stored = list(self._measured()) if store else None
 
     def nearest(self, b: Array, q: int) -> Array:
         """Return the indices (S, q) of the training signals whose measurements are nearest to b.
 
-        In order of distance in float64, then of index. Candidates come from one product in
-        float32. Where those left out might, for all that its rounding tells, be nearer than one
-        that is in, the query is answered again in float64.
+        In order of distance in float64, then of index. Candidates come from one pass over the
+        training signals in float32. Where those left out might, for all that its rounding tells,
+        be nearer than one that is in, a second pass compares all such in float64.
         """
-        wanted = min(q + SPARE, len(self._training))
-        candidates, left_out = self._candidates(b, wanted)
-        near, square = self._ranked(b, candidates, q)
-        unsure = square[:, -1] > left_out
+        candidates, left_out = self._candidates(b, min(q + SPARE, len(self._training)))
+        near = np.empty((len(b), q), dtype=np.int64)
+        square = np.empty((len(b), q))
+        frame = self._problem.frame
+        for block in blocks(len(b), candidates.shape[1] * frame.pool_size * frame.n_pools):
+            near[block], square[block] = self._ranked(b[block], candidates[block], q)
+        unsure = ~(square[:, -1] <= left_out)
         if unsure.any():
-            near[unsure] = self._scan(b[unsure], q)
+            near[unsure] = self._scan(b[unsure], square[unsure, -1], q)
         return near
+
+    def _measured(self) -> Iterator[tuple[slice, Array, Array]]:
+        """Yield blocks of training signals: which, measurements (T', K), and what stands for ‖·‖².
+
+        The last, (T',), is the squared norm of the measurements less what rounding may have added
+        to it and to inner products: ρ a (a + ‖b‖) ≤ ρ (3 a² + ‖b‖²) / 2, with a the size of the
+        coefficients or the measurements.
+        """
+        frame = self._problem.frame
+        for block in blocks(len(self._training), max(frame.n, frame.pool_size * frame.n_pools)):
+            c = frame.analyse(np.asarray(self._training[block], dtype=np.float32))
+            measured = self._problem.pooling(c)
+            power = _power(measured)
+            # A threshold may leave little of coefficients whose rounding errors are large.
+            yield block, measured, power - 1.5 * self._rounding * np.maximum(power, _power(c))
+
+    def _bounds(self, b: Array) -> Iterator[tuple[slice, int, Array]]:
+        """Yield lower bounds (S', T') of squared distances: which queries, the first signal."""
+        queries = (-2 * b).astype(np.float32)
+        power = ((1 - 0.5 * self._rounding) * _power(b)).astype(np.float32)
+        for block, measured, reduced in self._stored or self._measured():
+            for group in blocks(len(b), len(measured)):
+                bound = queries[group] @ measured.T
+                bound += reduced
+                bound += power[group, None]
+                yield group, block.start, bound
 
     def _candidates(self, b: Array, wanted: int) -> tuple[Array, Array]:
         """Return indices (S, wanted), and how near (squared) those left out may be."""
-        queries = b.astype(np.float32)
         best = np.full((len(b), wanted), np.inf, dtype=np.float32)
         index = np.zeros((len(b), wanted), dtype=np.int64)
-        for block in blocks(len(self._training), max(len(b), self._measured.shape[1])):
-            part = self._power[block] - 2 * (queries @ self._measured[block].T)
-            numbers = np.broadcast_to(np.arange(block.start, block.stop), part.shape)
-            best, index = _least(
-                np.concatenate([best, part], axis=1),
-                np.concatenate([index, numbers], axis=1),
+        worst = best.max(axis=1)
+        for group, first, bound in self._bounds(b):
+            # After the first blocks few queries find anything better in a block.
+            rows = np.flatnonzero(bound.min(axis=1) < worst[group])
+            numbers = np.broadcast_to(np.arange(first, first + bound.shape[1]), bound[rows].shape)
+            better = group.start + rows
+            best[better], index[better] = _least(
+                np.concatenate([best[better], bound[rows]], axis=1),
+                np.concatenate([index[better], numbers], axis=1),
                 wanted,
             )
-        if wanted == len(self._training):
-            return index, np.full(len(b), np.inf)
-        size = np.linalg.norm(b, axis=1)
-        longest = np.sqrt(self._power.max())
-        frame = self._problem.frame
-        rounding = 4 * (frame.n + frame.n_pools) * np.finfo(np.float32).eps
-        return index, best.max(axis=1) + size**2 - rounding * longest * (longest + size)
+            worst[better] = best[better].max(axis=1)
+        return index, worst if wanted < len(self._training) else np.full(len(b), np.inf)
 
     def _ranked(self, b: Array, candidates: Array, q: int) -> tuple[Array, Array]:
         """Return the q nearest of the candidates (S, C) and their squared distances, (S, q)."""
@@ -76,16 +107,24 @@ class Index:
             np.take_along_axis(square, order, axis=1),
         )
 
-    def _scan(self, b: Array, q: int) -> Array:
-        """Return the same as `nearest`, from distances in float64 to all training signals."""
-        frame = self._problem.frame
-        square = np.empty((len(b), len(self._training)))
-        for block in blocks(len(self._training), frame.pool_size * frame.n_pools):
-            measured = self._problem.measure(self._training[block].astype(np.float64))
-            for i, query in enumerate(b):
-                gap = measured - query
-                square[i, block] = np.einsum("tk,tk->t", gap, gap)
-        return np.argsort(square, axis=1, kind="stable")[:, :q]
+    def _scan(self, b: Array, reach: Array, q: int) -> Array:
+        """Return the same as `nearest`, which lie within squared distances `reach`, (S,)."""
+        best = np.full((len(b), q), np.inf)
+        index = np.zeros((len(b), q), dtype=np.int64)
+        for group, first, bound in self._bounds(b):
+            inside = ~(bound > reach[group, None])
+            rows = np.flatnonzero(inside.any(axis=0))
+            if len(rows) == 0:
+                continue
+            numbers = first + rows
+            measured = self._problem.measure(self._training[numbers].astype(np.float64))
+            for i in np.flatnonzero(inside.any(axis=1)):
+                query, mine = group.start + i, inside[i, rows]
+                values = np.concatenate([best[query], _power(measured[mine] - b[query])])
+                labels = np.concatenate([index[query], numbers[mine]])
+                order = np.argsort(values, kind="stable")[:q]
+                best[query], index[query] = values[order], labels[order]
+        return index
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:
@@ -93,6 +132,14 @@ def blocks(rows: int, width: int) -> Iterator[slice]:
     step = max(1, ENTRIES // width)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
+
+
+def _power(values: Array) -> Array:
+    """Return the sum of squared moduli of each of the first axis."""
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    flat = flat.view(flat.real.dtype)
+    power: Array = np.einsum("tk,tk->t", flat, flat)
+    return power
 
 
 def _least(values: Array, labels: Array, count: int) -> tuple[Array, Array]:

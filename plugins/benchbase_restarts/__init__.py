@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import benchbase
+from benchbase_restarts.both_signs import BothSigns
 from benchbase_restarts.restarts import Restarts
 
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
     """Supply the solver of this package."""
+    register(BothSigns)
     register(Restarts)

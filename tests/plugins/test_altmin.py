@@ -135,14 +135,14 @@ def test_pools_of_zero_pull_positive_coefficients_down() -> None:
 def test_matrices_are_made_anew_only_when_rows_change(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = make(RECTIFIED[1], 8, 40)
     x, b = signals(problem, 5)
-    made: list[Array] = []
-    inverse = KnownRows._inverse
+    made: list[int] = []
+    factorise = KnownRows._factorise
 
-    def count(self: KnownRows, mask: Array) -> Array:
-        made.append(mask)
-        return inverse(self, mask)
+    def count(self: KnownRows, i: int, gram: Array) -> None:
+        made.append(i)
+        factorise(self, i, gram)
 
-    monkeypatch.setattr(KnownRows, "_inverse", count)
+    monkeypatch.setattr(KnownRows, "_factorise", count)
     benchbase.solve(AltMin(tol=0.0, n_iter=30, init=starting_at(x * 1.01)), problem, b)
     assert len(made) == 5
 
@@ -219,6 +219,39 @@ def test_the_start_is_gaussian_and_has_the_size_of_the_measurements() -> None:
     drawn = SignalRun(3, [(0, i) for i in range(10)]).normal(8)
     size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
     np.testing.assert_allclose(found, drawn * size[:, None], rtol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.3, 2.0])
+def test_a_random_start_has_the_size_of_the_measurements_with_a_threshold(threshold: float) -> None:
+    """No ratio of sizes gives the scale there."""
+    problem = make(RECTIFIED[1] | {"threshold": threshold}, 8, 40)
+    _, b = signals(problem, 20)
+    start = benchbase.solve(AltMin(n_iter=0), problem, b).x
+    alone = benchbase.solve(benchbase.build("solver", {"name": "gaussian"}), problem, b).x
+    np.testing.assert_array_equal(start, alone)
+    measured = np.linalg.norm(problem.measure(start), axis=1)
+    np.testing.assert_allclose(measured, np.linalg.norm(b, axis=1), rtol=1e-9)
+
+
+def test_a_threshold_that_nothing_reaches_leaves_the_start_as_drawn() -> None:
+    problem = make(RECTIFIED[1] | {"threshold": 0.5}, 8, 40)
+    start = benchbase.solve(AltMin(n_iter=0), problem, np.full((3, 40), np.inf)).x
+    plain = make(RECTIFIED[1], 8, 40)
+    drawn = SignalRun(0, [(0, i) for i in range(3)]).normal(8)
+    assert plain.frame.n == 8
+    np.testing.assert_array_equal(start, drawn)
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.5, 2.0])
+@pytest.mark.parametrize("p", [1.0, 2.0, np.inf])
+def test_signals_come_back_through_a_threshold(p: float, threshold: float) -> None:
+    pooling = {"name": "lp", "p": p, "rectified": True, "threshold": threshold}
+    problem = make(pooling, 8, 80)
+    x, b = signals(problem, 40)
+    both = {"name": "both_signs", "solver": {"name": "altmin", "init": {"name": "gaussian"}}}
+    found = benchbase.solve(benchbase.build("solver", both), problem, b).x
+    share = np.mean(benchbase.relative_error(found, x, "none") < 1e-6)
+    assert share >= (0.65 if threshold == 2.0 else 0.9)  # a quarter of the coefficients, or half
 
 
 def test_a_start_that_measures_nothing_stays_as_drawn() -> None:

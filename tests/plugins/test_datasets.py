@@ -17,6 +17,8 @@ from benchbase_datasets import pca
 from benchbase_datasets.digits import Digits
 from benchbase_datasets.gaussian import Gaussian
 from benchbase_datasets.mnist import Mnist
+from benchbase_datasets.normalised import to_unit_norm
+from benchbase_datasets.patches import Patches
 from benchbase_datasets.pca import coefficients, principal_components
 
 Array = benchbase.Array
@@ -99,7 +101,7 @@ def test_coefficients_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -
 # All of them.
 
 
-@pytest.mark.parametrize("cls", [Gaussian, Digits, Mnist])
+@pytest.mark.parametrize("cls", [Gaussian, Digits, Mnist, Patches])
 def test_data_sets_are_found_by_name(cls: type[benchbase.Dataset]) -> None:
     assert benchbase.build("dataset", {"name": cls.name}) == cls()
 
@@ -112,10 +114,70 @@ def test_a_parameter_out_of_range_is_named_in_the_spec() -> None:
 def test_slow_libraries_are_not_imported_with_the_plugin() -> None:
     code = (
         "import sys, benchbase_datasets;"
-        "print(sorted({'sklearn', 'scipy', 'pooch', 'requests', 'pandas'} & set(sys.modules)))"
+        "slow = {'sklearn', 'scipy', 'pooch', 'requests', 'pandas', 'PIL', 'rich'};"
+        "print(sorted(slow & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+# Unit norm.
+
+
+@given(
+    signals=hnp.arrays(
+        np.float32,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=6),
+        elements=st.floats(-1e4, 1e4, width=32).map(
+            lambda value: value if abs(value) > 1e-6 else 0
+        ),
+    )
+)
+def test_unit_norm_keeps_directions_and_zeros(signals: Array) -> None:
+    scaled = signals.copy()
+    scale = to_unit_norm(scaled)
+    norms = np.linalg.norm(signals.astype(np.float64), axis=1)
+    np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), norms > 0, atol=1e-6)
+    np.testing.assert_allclose(scaled * norms[:, None], signals, rtol=1e-5)
+    if norms.any():
+        assert scale == pytest.approx(np.sqrt(np.mean(norms**2)))
+    else:
+        assert scale == 1
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [Gaussian(normalise=True), Digits(normalise=True), Digits(components=9, normalise=True)],
+    ids=str,
+)
+def test_normalised_signals_are_those_of_the_plain_data_set_scaled(
+    dataset: benchbase.Dataset,
+) -> None:
+    plain = type(dataset)(**{k: v for k, v in vars(dataset).items() if k != "normalise"})
+    pairs = [(dataset.test(50, rng(3)), plain.test(50, rng(3)))]
+    train, unscaled = dataset.train(rng()), plain.train(rng())
+    if train is not None and unscaled is not None:
+        assert train.dtype == np.float32
+        pairs.append((train, unscaled))
+    for scaled, x in pairs:
+        np.testing.assert_allclose(scaled, x / np.linalg.norm(x, axis=1, keepdims=True), atol=1e-6)
+    assert dataset.signal_norm == 1
+    assert plain.signal_norm is None
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_pictures_of_normalised_images_have_the_contrast_of_the_others(centred: bool) -> None:
+    dataset, plain = (Digits(centred=centred, normalise=n) for n in (True, False))
+    train, unscaled = dataset.train(rng()), plain.train(rng())
+    scale = np.sqrt(np.mean(np.sum(np.square(unscaled, dtype=np.float64), axis=1)))
+    mean = plain.picture(np.zeros(64))
+    expected = mean + (scale * train[:20]).reshape(20, 8, 8)
+    np.testing.assert_allclose(dataset.picture(train[:20]), expected, atol=1e-5)
+
+
+def test_the_signal_norm_reaches_solvers() -> None:
+    spec = {"name": "gaussian", "n": 3, "normalise": True}
+    assert benchbase.build("dataset", spec).signal_norm == 1
 
 
 # Gaussian vectors.

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import benchbase
+from benchbase_datasets import downloads
 from benchbase_datasets import mnist as mnist_module
 from benchbase_datasets.idx import read_images
 from benchbase_datasets.mnist import Mnist
@@ -246,7 +247,7 @@ def test_mirrors_that_do_not_answer_are_given_up(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.delenv("BENCHBASE_OFFLINE")
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(mnist_module, "TIMEOUT", 0.1)
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.1)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

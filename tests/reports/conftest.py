@@ -46,6 +46,7 @@ def cell(
         "frame": "gaussian",
         "n_pools": k,
         "pool_size": 2,
+        "condition": 3.0,
         "pooling": "lp",
         "p": 2.0,
         "rectified": False,

@@ -1,0 +1,190 @@
+"""Block K-SVD: blocks of orthonormal vectors that represent points sparsely.
+
+Shapes: P points, N dimension, K blocks, L vectors in a block, s blocks in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from benchbase import Array
+from benchbase_ksvd.omp import pursue
+
+PARALLEL = 1e-8
+"""The part of a unit vector outside the span of others at which it is taken to lie in it."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What block K-SVD gives.
+
+    Parameters
+    ----------
+    blocks : ndarray, shape (K, L, N)
+        Orthonormal within each block.
+    objective : ndarray, shape (n_iter,)
+        The mean squared distance of the points from their representation after each iteration.
+    replaced : int
+        The number of times that a block without users was replaced.
+    """
+
+    blocks: Array
+    objective: Array
+    replaced: int
+
+
+def block_ksvd(
+    points: Array,
+    blocks: Array,
+    nonzero: int,
+    n_iter: int,
+    tick: Callable[[], None] = lambda: None,
+) -> Learned:
+    """Learn blocks of orthonormal vectors in which points have sparse representations.
+
+    K-SVD (Aharon, Elad and Bruckstein, "K-SVD: an algorithm for designing overcomplete
+    dictionaries for sparse representation", IEEE Trans. Signal Processing 54(11), 2006) with
+    blocks (Zelnik-Manor, Rosenblum and Eldar, "Dictionary optimization for block-sparse
+    representations", same journal 60(5), 2012): in each iteration all points are represented by
+    `pursue`, blocks that none uses are replaced, and the others are updated one after the other,
+    each with all its users. A point keeps its last representation where the pursuit, being greedy,
+    finds a worse one: with this the objective never rises.
+
+    Parameters
+    ----------
+    points : ndarray, shape (P, N)
+        What to represent; float64.
+    blocks : ndarray, shape (K, L, N)
+        The start, orthonormal within each block; float64.
+    nonzero : int
+        The number s of blocks for a point, at most K.
+    n_iter : int
+        The number of iterations.
+    tick : callable, optional
+        Called after each iteration.
+
+    Returns
+    -------
+    Learned
+    """
+    blocks = blocks.copy()
+    objective = np.empty(n_iter)
+    replaced = 0
+    support = np.full((len(points), nonzero), -1, dtype=np.intp)
+    coefficients = np.zeros((len(points), nonzero, blocks.shape[1]))
+    residual = points.copy()
+    for i in range(n_iter):
+        new_support, new_coefficients = pursue(points, blocks, nonzero)
+        new_residual = points - represent(blocks, new_support, new_coefficients)
+        better = _energy(new_residual) < _energy(residual)
+        support[better] = new_support[better]
+        coefficients[better] = new_coefficients[better]
+        residual[better] = new_residual[better]
+        replaced += replace_unused(points, blocks, support, residual)
+        residual = update_blocks(points, blocks, support, coefficients)
+        objective[i] = _energy(residual).mean()
+        tick()
+    return Learned(blocks, objective, replaced)
+
+
+def represent(blocks: Array, support: Array, coefficients: Array) -> Array:
+    """Return the points (P, N) that blocks and coefficients (P, s, L) stand for."""
+    points = np.zeros((len(support), blocks.shape[2]))
+    for step in range(support.shape[1]):
+        for member in range(blocks.shape[1]):
+            # Where the support is -1 this takes the last block, with coefficients of zero.
+            points += coefficients[:, step, member, None] * blocks[support[:, step], member]
+    return points
+
+
+def update_blocks(points: Array, blocks: Array, support: Array, coefficients: Array) -> Array:
+    """Update all blocks and their coefficients, in place; return the new residuals (P, N).
+
+    For given supports, block k and its coefficients become the best rank-L representation of what
+    the other blocks leave of its users: their leading L singular vectors. Blocks are updated one
+    after the other, each from what the earlier ones leave, so that no update raises the objective.
+    """
+    residual = points - represent(blocks, support, coefficients)
+    users, steps = np.nonzero(support >= 0)
+    owners = support[users, steps]
+    order = np.argsort(owners, kind="stable")
+    ends = np.cumsum(np.bincount(owners, minlength=len(blocks)))
+    for k, block_users in enumerate(np.split(order, ends[:-1])):
+        if len(block_users):
+            rows, places = users[block_users], steps[block_users]
+            target = residual[rows] + coefficients[rows, places] @ blocks[k]
+            blocks[k] = leading(target, blocks[k])
+            coefficients[rows, places] = target @ blocks[k].T
+            residual[rows] = target - coefficients[rows, places] @ blocks[k]
+    return residual
+
+
+def leading(target: Array, block: Array) -> Array:
+    """Return the leading L right singular vectors of targets (U, N), as rows.
+
+    Where the targets have a smaller rank, what is left of the last block (L, N) completes them.
+    """
+    L = len(block)
+    U, N = target.shape
+    # The Gram matrix squares the condition, but only the largest singular values matter here.
+    if U >= N:
+        return _leading_eigenvectors(target.T @ target, L)
+    return orthonormal([*_leading_eigenvectors(target @ target.T, min(L, U)) @ target, *block], L)
+
+
+def _leading_eigenvectors(gram: Array, size: int) -> Array:
+    """Return the eigenvectors of the `size` largest eigenvalues, as rows, the largest first."""
+    from scipy.linalg import eigh
+
+    # No more eigenvectors than wanted: several times faster than numpy.linalg.eigh.
+    chosen = (len(gram) - size, len(gram) - 1)
+    vectors: Array = eigh(gram, subset_by_index=chosen, check_finite=False)[1]
+    return np.ascontiguousarray(vectors[:, ::-1].T)
+
+
+def replace_unused(points: Array, blocks: Array, support: Array, residual: Array) -> int:
+    """Replace blocks without users, in place, each by the next L worst represented points."""
+    L = blocks.shape[1]
+    used = np.zeros(len(blocks), dtype=bool)
+    used[support[support >= 0]] = True
+    unused = np.flatnonzero(~used)
+    worst = np.argsort(-_energy(residual), kind="stable")
+    for i, k in enumerate(unused):
+        blocks[k] = orthonormal([*points[worst[i * L : (i + 1) * L]], *blocks[k]], L)
+    return len(unused)
+
+
+def orthonormal(candidates: Iterable[Array], size: int) -> Array:
+    """Make the first `size` independent vectors among the candidates orthonormal, in order.
+
+    Where there are not enough, unit vectors follow.
+    """
+    candidates = list(candidates)
+    N = len(candidates[0])
+    basis = np.empty((size, N))
+    found = 0
+    for vector in chain(candidates, (np.eye(1, N, i)[0] for i in range(N))):
+        length = np.linalg.norm(vector)
+        direction = vector / (length if length > 0 else 1)
+        for _ in range(2):  # once more for what rounding left
+            direction = direction - (basis[:found] @ direction) @ basis[:found]
+            length = np.linalg.norm(direction)
+            if length <= PARALLEL:
+                break
+            direction = direction / length
+        else:
+            basis[found] = direction
+            found += 1
+        if found == size:
+            break
+    return basis
+
+
+def _energy(rows: Array) -> Array:
+    """Return the squared Euclidean norm of each row."""
+    energy: Array = np.einsum("pn,pn->p", rows, rows)
+    return energy

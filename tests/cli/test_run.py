@@ -471,7 +471,7 @@ def test_bad_input_is_one_message_and_leaves_results_alone(
     ("source", "told"),
     [
         ("quik", "no suite named 'quik'; did you mean 'quick'?"),
-        ("qqqq", "no suite named 'qqqq'; there are: figure1a, figure1a-small, figure1b, figure1b-small),
+        ("qqqq", "no suite named 'qqqq'; there are: figure1, figure1-small, figure1a"),
         ("no.toml", "no.toml: No such file or directory"),
         ("folder/", "folder: No such file or directory"),
         (".toml", ".toml: No such file or directory"),

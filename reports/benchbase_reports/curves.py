@@ -43,7 +43,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Linear, rectified, and what else there may be: thresholds, for example."""
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -99,7 +99,7 @@ class Curves(benchbase.Report):
         files = [folder / "curves.svg", folder / "curves.png"]
         with mpl.rc_context():
             mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
-            mpl.rcParams.update(_STYLE)
+            mpl.rcParams.update(STYLE)
             figure = draw(summary, results.suites[-1]["title"])
             if figure is None:
                 return []

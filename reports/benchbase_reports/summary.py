@@ -81,7 +81,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.assign(cell=frame.groupby(keys, dropna=False, sort=False).ngroup())
     cells = frame.drop_duplicates("cell").set_index("cell")[keys]
     newest = frame.groupby(["cell", "seed", "trial"])["run"].transform("max")
-    frame = _scored(frame[frame["run"] == newest])
+    frame = with_scores(frame[frame["run"] == newest])
 
     signals = frame.groupby("cell")
     trials = frame.groupby(["cell", "seed", "trial"])[["score", "exact"]].mean().groupby("cell")
@@ -103,7 +103,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
 
 
-def _scored(frame: pd.DataFrame) -> pd.DataFrame:
+def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """Add what the statistics are made of; `score` and `exact` are NaN for what is left out."""
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)

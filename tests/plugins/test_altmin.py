@@ -386,3 +386,27 @@ def test_parameters_out_of_range(wrong: dict[str, Any]) -> None:
 def test_it_keeps_the_rules_of_solvers(update: Update) -> None:
     check_solver(AltMin(rectified_update=update))
     check_solver(AltMin(rectified_update=update), make(RECTIFIED[1], 8, 40))
+
+
+@pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
+def test_random_frames_and_starts_say_nothing_about_the_data(pooling: dict[str, Any]) -> None:
+    """Frame and start look the same from all sides: digits are Gaussian vectors to them."""
+    n, n_pools, points, trials = 16, 24, 10, 60
+    design = benchbase.build("frame", {"name": "gaussian", "n_pools": n_pools})
+    operator = benchbase.build("pooling", pooling)
+    solver = benchbase.build("solver", {"name": "altmin", "n_iter": 100})
+    means: list[Array] = []
+    for spec in ({"name": "digits", "components": n}, {"name": "gaussian", "n": n}):
+        dataset = benchbase.build("dataset", spec)
+        of_trial = []
+        for trial in range(trials):
+            rng = np.random.default_rng([trial, len(means)])
+            problem = Problem(design.build(n, None, rng), operator)
+            x = np.asarray(dataset.test(points, rng), dtype=np.float64)
+            found = benchbase.solve(solver, problem, problem.measure(x), trial).x
+            of_trial.append(benchbase.squared_cosine(found, x, problem.ambiguity).mean())
+        means.append(np.array(of_trial))
+    gap = means[0].mean() - means[1].mean()
+    error = np.sqrt(sum(values.var(ddof=1) / trials for values in means))
+    assert 0.1 < means[1].mean() < 0.9  # there is something to differ in
+    assert abs(gap) <= 4 * error

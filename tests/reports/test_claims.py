@@ -204,7 +204,7 @@ def test_the_terminal_shows_what_was_measured_and_what_to_run(digits: Any) -> No
     Claims().show(digits, Console(file=stream, width=100))
     text = " ".join(stream.getvalue().split())
     assert "no; (a)" in text
-    assert "Not measured: 11 of 13 claims, which need benchbase run figure1c --set" in text
+    assert "Not measured: 11 of 13 claims, which need benchbase run supplement" in text
     assert all(len(line) <= 100 for line in stream.getvalue().splitlines())
 
 

@@ -117,13 +117,13 @@ class Folder:
 
     def photographs(self) -> list[Photograph]:
         """Return the images by their path in the folder."""
-        files = (file for file in self._files() if file.suffix.lower() in SUFFIXES)
+        files = filter(_is_image, self._files())
         found = (Photograph(file.relative_to(self.place).as_posix(), file) for file in files)
         return sorted(found, key=lambda photograph: photograph.name)
 
     def others(self) -> int:
         """Return the number of files that are no images, by the end of their name."""
-        return sum(file.suffix.lower() not in SUFFIXES for file in self._files())
+        return sum(not _is_image(file) for file in self._files())
 
     def fingerprint(self) -> str:
         """Return the digest of the images, in the order of their names.
@@ -151,6 +151,11 @@ class Folder:
         if self.only:
             return [self.place / name for name in self.only]
         return [file for file in self.place.rglob("*") if file.is_file()]
+
+
+def _is_image(file: Path) -> bool:
+    """Whether a file is an image by its name; those that macOS leaves beside one are hidden."""
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
 @cache

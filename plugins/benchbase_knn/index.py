@@ -31,6 +31,7 @@ class Index:
         # float32: far above what sums of n and K terms come to, far below what sets signals apart.
         terms = problem.frame.n + problem.frame.n_pools
         self._rounding = float(4 * terms * np.finfo(np.float32).eps)
+        self._energy = _energy(problem) / problem.frame.n
         self._stored = list(self._measured()) if store else None
 
     def nearest(self, b: Array, q: int) -> Array:
@@ -56,15 +57,19 @@ class Index:
 
         The last, (T',), is the squared norm of the measurements less what rounding may have added
         to it and to inner products: ρ a (a + ‖b‖) ≤ ρ (3 a² + ‖b‖²) / 2, with a the size of the
-        coefficients or the measurements.
+        measurements, of the coefficients, or of the terms that these are sums of.
         """
         frame = self._problem.frame
         for block in blocks(len(self._training), max(frame.n, frame.pool_size * frame.n_pools)):
-            c = frame.analyse(np.asarray(self._training[block], dtype=np.float32))
+            signals = np.asarray(self._training[block], dtype=np.float32)
+            c = frame.analyse(signals)
             measured = self._problem.pooling(c)
             power = _power(measured)
-            # A threshold may leave little of coefficients whose rounding errors are large.
-            yield block, measured, power - 1.5 * self._rounding * np.maximum(power, _power(c))
+            # What is left may be little where rounding errors are large: a threshold cuts
+            # coefficients off, and terms of F x may cancel.
+            terms = self._energy * _power(signals)
+            largest = np.maximum.reduce([power, _power(c), terms])
+            yield block, measured, power - 1.5 * self._rounding * largest
 
     def _bounds(self, b: Array) -> Iterator[tuple[slice, int, Array]]:
         """Yield lower bounds (S', T') of squared distances: which queries, the first signal."""
@@ -125,6 +130,16 @@ class Index:
                 order = np.argsort(values, kind="stable")[:q]
                 best[query], index[query] = values[order], labels[order]
         return index
+
+
+def _energy(problem: Problem) -> float:
+    """Return the sum of the squared lengths of the frame's vectors, or about that."""
+    frame = problem.frame
+    try:
+        return float(np.sum(np.abs(frame.dense()) ** 2))
+    except NotImplementedError:
+        probes = np.random.default_rng(0).standard_normal((16, frame.n))
+        return 2 * float(np.sum(np.abs(frame.analyse(probes)) ** 2)) / len(probes)
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:

@@ -132,18 +132,22 @@ def leading(target: Array, block: Array) -> Array:
     U, N = target.shape
     # The Gram matrix squares the condition, but only the largest singular values matter here.
     if U >= N:
-        return _leading_eigenvectors(target.T @ target, L)
+        return orthonormal([*_leading_eigenvectors(target.T @ target, L), *block], L)
     return orthonormal([*_leading_eigenvectors(target @ target.T, min(L, U)) @ target, *block], L)
 
 
 def _leading_eigenvectors(gram: Array, size: int) -> Array:
-    """Return the eigenvectors of the `size` largest eigenvalues, as rows, the largest first."""
+    """Return the eigenvectors of the `size` largest eigenvalues, as rows, the largest first.
+
+    Those of eigenvalues that are rounding are left out: their directions say nothing.
+    """
     from scipy.linalg import eigh
 
     # No more eigenvectors than wanted: several times faster than numpy.linalg.eigh.
     chosen = (len(gram) - size, len(gram) - 1)
-    vectors: Array = eigh(gram, subset_by_index=chosen, check_finite=False)[1]
-    return np.ascontiguousarray(vectors[:, ::-1].T)
+    values, vectors = eigh(gram, subset_by_index=chosen, check_finite=False)
+    kept: Array = vectors[:, values > len(gram) * np.finfo(np.float64).eps * values[-1]]
+    return np.ascontiguousarray(kept[:, ::-1].T)
 
 
 def replace_unused(points: Array, blocks: Array, support: Array, residual: Array) -> int:

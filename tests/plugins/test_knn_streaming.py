@@ -185,3 +185,32 @@ def test_memory_does_not_hold_the_measurements(tmp_path: Path) -> None:
     assert mean < pages + 0.2 * measurements
     assert streamed < pages + 0.2 * measurements
     assert stored > 0.7 * measurements  # else the bounds above say nothing
+
+
+@pytest.mark.parametrize("contrast", [1e-3, 1e-6])
+def test_neighbours_are_exact_where_coefficients_nearly_cancel(contrast: float) -> None:
+    """Filters without a mean on nearly constant signals leave a rest of rounding errors."""
+    rng = np.random.default_rng(0)
+    n, size = 64, 5000
+    vectors = rng.standard_normal((60, 2, n))
+    vectors -= vectors.mean(axis=-1, keepdims=True)
+    train = (1 + contrast * rng.standard_normal((size, n))).astype(np.float32)
+    pooling = benchbase.build("pooling", {"name": "lp"})
+    problem = Problem(DenseFrame(vectors), pooling, train)
+    b = problem.measure(1 + contrast * rng.standard_normal((50, n)))
+    near = Index(problem).nearest(b, 10)
+    measured = problem.measure(train.astype(np.float64))
+    for query, found in zip(b, near, strict=True):
+        square = np.sum((measured - query) ** 2, axis=1)
+        np.testing.assert_array_equal(found, np.argsort(square, kind="stable")[:10])
+
+
+def test_a_frame_that_never_forms_its_vectors_will_do() -> None:
+    class Hidden(DenseFrame):
+        def dense(self) -> Array:
+            raise NotImplementedError
+
+    plain = gaussian(NORMS[1], 500)
+    hidden = Problem(Hidden(plain.frame.dense()), plain.pooling, plain.training)
+    b = plain.measure(np.random.default_rng(1).standard_normal((20, plain.frame.n)))
+    np.testing.assert_array_equal(Index(hidden).nearest(b, 5), Index(plain).nearest(b, 5))

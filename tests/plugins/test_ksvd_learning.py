@@ -171,3 +171,16 @@ def test_what_rounding_leaves_of_a_candidate_is_no_direction() -> None:
     assert_allclose(w @ basis.T @ basis, w)
     basis = orthonormal([v, v + 1e-7 * w], 2)
     assert_allclose(basis @ basis.T, np.eye(2), atol=1e-12)
+
+
+@pytest.mark.parametrize("users", [2, 3, 60])
+def test_collinear_targets_are_completed_by_the_old_block(users: int) -> None:
+    """Not by the rounding errors of their differences."""
+    rng = np.random.default_rng(0)
+    direction = np.linalg.qr(rng.standard_normal((40, 1)))[0][:, 0]
+    block = np.linalg.qr(rng.standard_normal((40, 2)))[0].T
+    found = leading(np.outer(rng.standard_normal(users), direction), block)
+    np.testing.assert_allclose(found @ found.T, np.eye(2), atol=1e-12)
+    assert abs(found[0] @ direction) == pytest.approx(1)
+    within = np.linalg.qr(np.vstack([direction, block]).T)[0]
+    np.testing.assert_allclose(np.linalg.norm(found @ within, axis=1), 1)

@@ -26,7 +26,8 @@ TRAINING = 50_000
 POOLS_PER_DIMENSION = 1.3
 """About what the paper's 130 pools are to n = 100, and its 330 to n = 256."""
 
-SOLVERS = (MEAN, NEAREST, RANDOM, BOTH, f"{RANDOM}, no sphere", f"{BOTH}, no sphere")
+_SPHERE = [f"{solver}, {which}" for which in ("sphere", "no sphere") for solver in (RANDOM, BOTH)]
+SOLVERS = (MEAN, NEAREST, RANDOM, BOTH, *_SPHERE)
 """Labels that have a column, where they were run."""
 
 Score = tuple[float, float]

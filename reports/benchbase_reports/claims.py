@@ -204,6 +204,7 @@ def row_text(claim: Claim) -> list[str]:
             low, high = max(low, 0.0), min(high, 1.0)
         span = f"{_number(low, sign)} to {_number(high, sign)}" if interval else "one trial: none"
     gone = f"; {' '.join(claim.missing)} not run" if claim.missing else ""
+    gone += "; none converged" if claim.none_converged else ""
     return [claim.section, claim.sentence, claim.paper, measured, span, claim.verdict + gone]
 
 
@@ -271,7 +272,9 @@ def markdown(page: Page) -> str:
 def _item(claim: Claim) -> str:
     """Explain a claim's row in an item of a list: what it is of, what to run for the rest."""
     told = [as_markdown(details(claim))] if claim.parts else []
-    if claim.missing or not claim.parts:
+    if claim.none_converged:
+        told = [as_markdown(note) for note in claim.notes]
+    if claim.missing or not told:
         told.append(f"not measured{' '.join(['', *claim.missing])}: `{claim.run}`")
     return f"- **{as_markdown(claim.sentence)}**: {'; '.join(told)}."
 

@@ -62,6 +62,20 @@ class Setting:
         return int(self.rows["n"].iloc[0])
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the data set and the frame, by column."""
+        first = self.rows.iloc[0]
+        kinds = ("dataset.", "frame.")
+        return {name: first[name] for name in map(str, self.rows) if name.startswith(kinds)}
+
+    @property
+    def signals(self) -> tuple[Any, ...]:
+        """What says which signals these are, whatever their norm."""
+        own = {k: v for k, v in self.parameters.items() if k.startswith("dataset.")}
+        own.pop("dataset.normalise", None)
+        return self.dataset, self.n, tuple(sorted((k, str(v)) for k, v in own.items()))
+
+    @property
     def learned(self) -> bool:
         """Whether the frames are learned."""
         return self.letter in "ce"
@@ -109,6 +123,9 @@ def find_settings(frame: pd.DataFrame) -> list[Setting]:
     signal = ["label", "p", "rectified", "n_pools", "seed", "trial", "signal"]
     newest = found.sort_values("run", ascending=False, kind="stable")
     found = newest.drop_duplicates([*columns, *signal]).sort_index()
+    # What is left of an experiment is no other problem than what another has of the same cells.
+    points = found.groupby("label")["points"].transform("max")
+    found = found.assign(experiment="", points=points)
     parts = split(found, columns) if len(found) else []
     parts.sort(key=lambda part: (part["letter"].iloc[0], -part["n"].iloc[0], -len(part)))
     return [

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 YES, NO, UNDECIDED, NOT_MEASURED = "yes", "no", "undecided", "not measured"
 
+NEVER = "converged on 0 of"
+"""What the note says of a relaxation that never converged."""
+
 Interval = tuple[float, float]
 _SIGNAL = ["n_pools", "seed", "trial", "signal"]
 
@@ -112,10 +115,15 @@ class Claim:
     missing: tuple[str, ...] = ()
 
     @property
+    def none_converged(self) -> bool:
+        """Whether there is nothing to show because a relaxation ran and never converged."""
+        return not self.parts and any(NEVER in note for note in self.notes)
+
+    @property
     def verdict(self) -> str:
         """One of "yes", "no", "undecided" and "not measured": see the module's text."""
         if not self.parts:
-            return NOT_MEASURED
+            return UNDECIDED if self.none_converged else NOT_MEASURED
         each, alone = self._places()
         if self._alone in alone:
             return self._alone

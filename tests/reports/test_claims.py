@@ -160,7 +160,7 @@ def cells_of(line: str) -> Sequence[str]:
 
 def test_the_csv_files_hold_all_numbers(written: dict[str, str]) -> None:
     rows = [*csv.DictReader(io.StringIO(written["claims.csv"]))]
-    assert len(rows) == 13
+    assert len(rows) == 17
     (row,) = (row for row in rows if "half rectification" in row["claim"])
     assert row["agrees"] == "no"  # the two are the same here
     assert float(row["measured"]) == 0
@@ -182,7 +182,7 @@ def test_the_markdown_tables_are_whole(written: dict[str, str]) -> None:
     for table in tables:
         assert len({len(cells_of(line)) for line in table.splitlines()}) == 1
     verdicts = [cells_of(line)[-1] for line in tables[0].splitlines()[2:]]
-    assert len(verdicts) == 13
+    assert len(verdicts) == 17
     assert {"not measured", "no; (a) (d) not run"} <= {*verdicts}
     text = " ".join(written["claims.md"].split())
     for told in ("`benchbase run supplement`", "1 − .05/m", "rotation invariant", "rank d"):
@@ -204,7 +204,7 @@ def test_the_terminal_shows_what_was_measured_and_what_to_run(digits: Any) -> No
     Claims().show(digits, Console(file=stream, width=100))
     text = " ".join(stream.getvalue().split())
     assert "no; (a)" in text
-    assert "Not measured: 11 of 13 claims, which need benchbase run supplement" in text
+    assert "Not measured: 15 of 17 claims, which need benchbase run supplement" in text
     assert all(len(line) <= 100 for line in stream.getvalue().splitlines())
 
 

@@ -80,7 +80,7 @@ def test_without_results_nothing_is_measured_and_all_say_what_to_run(join: Make)
     found = claims([])
     assert {each.verdict for each in found} == {"not measured"}
     assert all(each.run.startswith("benchbase run ") for each in found)
-    assert len({each.sentence for each in found}) == len(found) == 13
+    assert len({each.sentence for each in found}) == len(found) == 17
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,8 @@ def test_relaxations_count_only_where_they_converged(cell: Make, join: Make) -> 
     assert found.parts[0].signals == 8
     assert "PhaseLift converged on 8 of 12 signals" in found.notes[0]
     unknown = lift.assign(converged=pd.array([pd.NA] * len(lift), dtype="boolean"))
-    assert about(made(join(unknown)), "PhaseLift reaches .48").verdict == "not measured"
+    never = about(made(join(unknown)), "PhaseLift reaches .48")
+    assert (never.verdict, never.none_converged, never.parts) == ("undecided", True, ())
 
 
 def test_a_good_start_meets_relaxations_on_their_signals(cell: Make, join: Make) -> None:
@@ -170,6 +171,36 @@ def test_adapted_frames_meet_random_ones_of_the_same_data(cell: Make, join: Make
     assert linear.verdict == "yes"
     assert linear.parts[0].estimate == pytest.approx(0.6)
     assert about(found, "random ones (rectified)").verdict == "not measured"
+
+
+def test_adapted_frames_are_also_compared_like_for_like(cell: Make, join: Make) -> None:
+    """In the figure, learned frames alone have the unit-norm constraint."""
+    learned = [
+        trials(cell, level, label, frame="ksvd", dataset__normalise=True)
+        for label, level in (("altmin", 0.9), ("altmin, no sphere", 0.1))
+    ]
+    random = [
+        trials(cell, 0.3, "altmin", dataset__normalise=False),
+        trials(cell, 0.5, "altmin, sphere", dataset__normalise=True),
+    ]
+    found = made(join(*learned, *random))
+    gains = {"": 0.6, ", both with the constraint": 0.4, ", both without it": -0.2}
+    for variant, gain in gains.items():
+        (part,) = about(found, f"random ones (linear{variant})").parts
+        assert part.estimate == pytest.approx(gain)
+    split = [rows.assign(**{"dataset.split": "random"}) for rows in random]
+    images = [rows.assign(**{"dataset.split": "image"}) for rows in learned]
+    assert not about(made(join(*images, *split)), "random ones (linear)").parts
+
+
+def test_patches_of_the_paper_are_16_by_16_and_of_many_photographs(cell: Make, join: Make) -> None:
+    def verdict(**changes: Any) -> str:
+        facts = PATCHES | {"k": 330, "dataset__source": "bsds500"} | changes
+        return about(made(join(trials(cell, 0.97, "altmin + kNN", **facts))), ".97").verdict
+
+    assert verdict() == "yes"
+    assert verdict(n=64) == "not measured"
+    assert verdict(dataset__source="photographs") == "not measured"
 
 
 def test_the_sphere_on_random_frames_is_told_by_the_parameter(cell: Make, join: Make) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.cache import cache_folder, cached
 from benchbase.dense import DenseFrame
+from benchbase.display import note, progress
 from benchbase.errors import (
     BenchbaseError,
     DataError,
@@ -69,6 +70,8 @@ __all__ = [
     "cached",
     "hookimpl",
     "load_results",
+    "note",
+    "progress",
     "relative_error",
     "report",
     "run",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cells import make_cells
+from benchbase.display import progress as progress_bar
+from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
@@ -24,7 +26,6 @@ from benchbase.suite import Suite, load_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
 DEFAULT_FOLDER = "benchbase-results"
 
@@ -288,36 +289,12 @@ def default_jobs() -> int:
     return int(chosen)
 
 
-def _progress_bar(name: str, todo: Plan, shown: bool) -> AbstractContextManager[Callable[[], None]]:
-    if not shown or not todo.tasks:
-        return nullcontext(lambda: None)
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-
-    @contextmanager
-    def bar() -> Any:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            total = len(todo.tasks) + todo.n_done
-            task = progress.add_task(name, total=total, completed=todo.n_done)
-            yield lambda: progress.advance(task)
-
-    return bar()
+@contextmanager
+def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], None]]:
+    total = len(todo.tasks) + todo.n_done
+    shown = shown and bool(todo.tasks)
+    with terminal(shown=shown), progress_bar(name, total, todo.n_done) as bar:
+        yield bar.update
 
 
 def installed_reports() -> tuple[Report, ...]:

@@ -20,6 +20,7 @@ from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from benchbase import display
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import BLAS_VARIABLES, one_blas_thread
 from benchbase.provenance import circumstances
@@ -210,6 +211,8 @@ class WorkerProcess:
                 self._ready = True
             elif message == STARTED:
                 self._start_clock()
+            elif isinstance(message, tuple):  # for people
+                display.send(message)
             else:
                 self.deadline = float("inf")
                 return message  # type: ignore[no-any-return] # what is neither is an outcome
@@ -293,6 +296,7 @@ def serve(arguments: list[str]) -> None:
     tasks = Connection(given, writable=False)
     outcomes = Connection(for_outcomes, readable=False)
     own, output = os.getpid(), os.dup(1)
+    display.pass_on(outcomes.send)
     from benchbase.registry import registry
     from benchbase.worker import Worker
 

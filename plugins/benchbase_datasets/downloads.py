@@ -9,7 +9,6 @@ from pathlib import Path
 
 import benchbase
 from benchbase import DataError, DiskError
-from benchbase_datasets.progress import progress
 
 TIMEOUT = 10.0
 """Seconds without an answer after which a mirror is given up."""
@@ -55,7 +54,7 @@ def download(name: str, archive: str, digest: str, mirrors: Sequence[str], advic
     problems = []
     for mirror in mirrors:
         try:
-            with progress(archive, in_bytes=True) as bar:
+            with benchbase.progress(f"{archive}, bytes") as bar:
                 path = pooch.retrieve(
                     mirror + archive,
                     known_hash=f"sha256:{digest}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from benchbase_datasets import photographs
 from benchbase_datasets.images import code_digest
 from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 from benchbase_datasets.photographs import Folder, Source
-from benchbase_datasets.progress import progress
 from benchbase_datasets.sampling import Sampling, sample
 from benchbase_datasets.voc import voc2012
 
@@ -204,12 +202,12 @@ def _prepare(dataset: Patches) -> dict[str, Array]:
         n_test=dataset.n_test,
         by_image=dataset.split == "image",
     )
-    with progress("patches", 2 * len(large)) as bar:
+    with benchbase.progress("patches", 2 * len(large)) as bar:
         train, test, flat = sample(large, sampling, bar.update)
     if small or others or flat:
-        sys.stderr.write(
+        benchbase.note(
             f"patches: {len(large)} photographs; passed over: {small} smaller than {side} pixels, "
-            f"{others} files that are no images, {flat} patches of one grey level\n"
+            f"{others} files that are no images, {flat} patches of one grey level"
         )
     arrays = {"train": train, "test": test, "skipped": np.array([small, others, flat])}
     if dataset.normalise:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -158,8 +156,8 @@ class KSVD(benchbase.FrameDesign):
             self.n_pools, self.pool_size, -1
         )
         start = np.array([orthonormal(group, self.pool_size) for group in groups])
-        with _progress_bar(f"{self.name}, {self.n_pools} pools", self.n_iter) as tick:
-            learned = block_ksvd(coordinates, start, self.nonzero, self.n_iter, tick)
+        with benchbase.progress(f"{self.name}, {self.n_pools} pools", self.n_iter) as bar:
+            learned = block_ksvd(coordinates, start, self.nonzero, self.n_iter, bar.update)
         return {
             "vectors": learned.blocks @ basis,
             "objective": learned.objective,
@@ -175,18 +173,6 @@ def span(points: Array) -> Array:
     energies, directions = np.linalg.eigh(points.T @ points)
     kept = energies > SPAN**2 * energies[-1]
     return np.ascontiguousarray(directions[:, kept][:, ::-1].T)
-
-
-@contextmanager
-def _progress_bar(name: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on the error output if that is a terminal; give what advances it."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=total)
-        yield lambda: progress.advance(task)
 
 
 @cache

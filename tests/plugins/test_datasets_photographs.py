@@ -20,7 +20,6 @@ from benchbase_datasets import photographs as photographs_module
 from benchbase_datasets import voc
 from benchbase_datasets.patches import Patches
 from benchbase_datasets.photographs import Folder, Photograph
-from benchbase_datasets.progress import progress
 
 DATA = os.environ.get("BENCHBASE_DATA")
 
@@ -350,35 +349,3 @@ def test_a_full_disk_is_told_as_such(site: Path, monkeypatch: pytest.MonkeyPatch
 
 
 # Progress.
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize("kind", [Terminal, io.StringIO])
-def test_progress_is_shown_on_a_terminal_only(
-    kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream = kind()
-    monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    with progress("patches", 4) as bar:
-        for _ in range(4):
-            bar.update()
-    assert ("4/4" in stream.getvalue()) == (kind is Terminal)
-    assert bool(stream.getvalue()) == (kind is Terminal)
-
-
-def test_the_total_of_a_download_may_be_known_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Terminal()
-    monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    with progress("archive", in_bytes=True) as bar:  # what pooch does
-        bar.total = 3_000_000
-        bar.update(65_536)
-        bar.reset()
-        bar.update(bar.total)
-        bar.close()
-    assert "3.0/3.0 MB" in stream.getvalue()

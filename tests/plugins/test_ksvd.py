@@ -242,24 +242,6 @@ def test_learned_frames_represent_unseen_digits_better_than_random_ones() -> Non
     assert missing(frame.dense()) < 0.2 * missing(others.dense())
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_terminal_shows_progress(
-    terminal: bool,
-    learned: list[Learned],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-    if terminal:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-    learn()
-    assert learned
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "ksvd, 10 pools" in err if terminal else err == ""
-
-
 @pytest.mark.skipif("BENCHBASE_DATA" not in os.environ, reason="needs MNIST in BENCHBASE_DATA")
 def test_frames_of_mnist_are_conditioned_as_published(
     record_property: Callable[[str, object], None],

@@ -124,7 +124,7 @@ def make_cells(suite: Suite) -> list[Cell]:
     cells = []
     for experiment in suite.experiments:
         for dataset, frame, pooling in experiment.problems:
-            files = fingerprints(dataset)
+            files = digests.files(dataset)
             for entry in experiment.entries:
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
@@ -167,6 +167,13 @@ class _Digests:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
         self._code: dict[type, dict[str, str | None]] = {}
+        self._files: dict[Component, list[str]] = {}
+
+    def files(self, component: Component) -> list[str]:
+        """Return the fingerprints of a component's data sets."""
+        if component not in self._files:
+            self._files[component] = fingerprints(component)
+        return self._files[component]
 
     def code(self, *components: Component) -> dict[str, str]:
         """Return the digests of the core and of the packages that components come from."""
@@ -192,8 +199,7 @@ class _Digests:
                 for part in component.walk()
                 for digest in self._of_type(type(part)).values()
             ]
-            files = fingerprints(component)
-            known = self.join(token, sorted(set(code)), files, *extra)
+            known = self.join(token, sorted(set(code)), self.files(component), *extra)
             self._known[token, str(extra)] = known
         return known
 

@@ -85,34 +85,37 @@ def note(text: str) -> None:
 
 def send(message: Message) -> None:
     """Pass a message on to where it is shown."""
-    (_receiver or _without_bars)(message)
+    (_receivers[-1] if _receivers else _without_bars)(message)
 
 
 def pass_on(receiver: Callable[[Message], None]) -> None:
     """Let messages go elsewhere from now on: to the process that has started this one."""
-    global _receiver  # a process has one place where people look
-    _receiver = receiver
+    _receivers.append(receiver)
 
 
-_receiver: Callable[[Message], None] | None = None
+_receivers: list[Callable[[Message], None]] = []  # the last one counts
 
 
 @contextmanager
 def terminal(*, shown: bool) -> Iterator[None]:
     """Show bars on standard error while the context lasts; within another, that one does it."""
-    if _receiver is not None:
+    if _receivers:
         yield
-        return
+    elif not shown:
+        with _receiving(_without_bars):
+            yield
+    else:
+        with _rich_bars() as bars, _receiving(_Terminal(bars).receive):
+            yield
+
+
+@contextmanager
+def _receiving(receiver: Callable[[Message], None]) -> Iterator[None]:
+    _receivers.append(receiver)
     try:
-        if not shown:
-            pass_on(_without_bars)
-            yield
-            return
-        with _rich_bars() as bars:
-            pass_on(_Terminal(bars).receive)
-            yield
+        yield
     finally:
-        globals()["_receiver"] = None
+        _receivers.remove(receiver)
 
 
 def _without_bars(message: Message) -> None:

@@ -204,12 +204,11 @@ class Store:
 
         One with estimates that are not finite has failed.
         """
-        with self._told():
-            rows = self._connection.execute(
-                "SELECT key, start, status, message, time_limit, scores FROM latest "
-                "WHERE key IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(keys)),),
-            ).fetchall()
+        rows = self.query(
+            "SELECT key, start, status, message, time_limit, scores FROM latest "
+            "WHERE key IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
         found = {}
         for key, start, status, message, limit, scores in rows:
             lost = scores is not None and bool(np.isnan(_unpacked(scores)[0]).any())
@@ -218,8 +217,7 @@ class Store:
 
     def has_signals(self) -> set[str]:
         """Return the keys of the test signals that are stored."""
-        with self._told():
-            return {key for (key,) in self._connection.execute("SELECT key FROM signals")}
+        return {key for (key,) in self.query("SELECT key FROM signals")}
 
     def save(self, outcome: Outcome) -> None:
         """Write one outcome, whole or not at all; earlier attempts are kept, without estimates."""
@@ -271,18 +269,16 @@ class Store:
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, oldest first: id, suite, title, resolved, command, started, finished."""
         names = ("id", "suite", "title", "resolved", "command", "started", "finished")
-        with self._told():
-            rows = self._connection.execute(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
-            return [dict(zip(names, row, strict=True)) for row in rows]
+        rows = self.query(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def cells(self, run: int) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         """Yield (experiment, label, key, facts) of the cells of a run, in their order."""
-        with self._told():
-            rows = self._connection.execute(
-                "SELECT experiment, label, key, facts FROM run_cell JOIN cell USING (key) "
-                "WHERE run = ? ORDER BY position",
-                (run,),
-            ).fetchall()
+        rows = self.query(
+            "SELECT experiment, label, key, facts FROM run_cell JOIN cell USING (key) "
+            "WHERE run = ? ORDER BY position",
+            run,
+        )
         for experiment, label, key, facts in rows:
             yield experiment, label, key, json.loads(facts)
 
@@ -292,12 +288,11 @@ class Store:
         names += ["init_seconds", "solve_seconds", "frame_applications", "checksum"]
         names += ["condition", "environment"]
         found: dict[str, list[dict[str, Any]]] = {}
-        with self._told():
-            rows = self._connection.execute(
-                f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
-                "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
-                (run,),
-            ).fetchall()
+        rows = self.query(
+            f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
+            "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
+            run,
+        )
         for key, *values in rows:
             chunk = dict(zip(names, values, strict=True))
             if chunk["scores"] is not None:
@@ -307,26 +302,21 @@ class Store:
 
     def environments(self) -> dict[int, dict[str, Any]]:
         """Return the environments by the number that chunks know them by."""
-        with self._told():
-            rows = self._connection.execute("SELECT id, facts FROM environment").fetchall()
+        rows = self.query("SELECT id, facts FROM environment")
         return {number: json.loads(facts) for number, facts in rows}
 
     def signals_keys(self) -> dict[str, str]:
         """Return the key of the test signals of each cell."""
-        with self._told():
-            return dict(self._connection.execute("SELECT key, signals FROM cell").fetchall())
+        rows = self.query("SELECT key, signals FROM cell")
+        return {str(key): str(signals) for key, signals in rows}
 
     def recovered(self, key: str) -> Array:
         """Return the stored estimates of a cell, (S, N) float32; NaN where there is none."""
-        with self._told():
-            cell = self._connection.execute("SELECT facts FROM cell WHERE key = ?", (key,))
-            found = cell.fetchone()
-            rows = self._connection.execute(
-                "SELECT start, x FROM recovered WHERE key = ?", (key,)
-            ).fetchall()
-        if found is None:
+        found = self.query("SELECT facts FROM cell WHERE key = ?", key)
+        rows = self.query("SELECT start, x FROM recovered WHERE key = ?", key)
+        if not found:
             raise StoreError(f"there is no cell {key} in {self.path}")
-        facts = json.loads(found[0])
+        facts = json.loads(found[0][0])
         estimates = np.full((facts["points"], facts["n"]), np.nan, np.float32)
         for start, blob in rows:
             part = np.frombuffer(blob, "<f4").reshape(-1, facts["n"])
@@ -335,15 +325,14 @@ class Store:
 
     def signals(self, key: str) -> Array:
         """Return the true signals of a cell, (S, N) float32."""
-        with self._told():
-            row = self._connection.execute(
-                "SELECT n, x FROM signals JOIN cell ON cell.signals = signals.key "
-                "WHERE cell.key = ?",
-                (key,),
-            ).fetchone()
-        if row is None:
+        rows = self.query(
+            "SELECT n, x FROM signals JOIN cell ON cell.signals = signals.key WHERE cell.key = ?",
+            key,
+        )
+        if not rows:
             raise StoreError(f"no signals are stored for the cell {key}")
-        return np.frombuffer(row[1], "<f4").reshape(-1, row[0])
+        n, blob = rows[0]
+        return np.frombuffer(blob, "<f4").reshape(-1, n)
 
 
 def _unpacked(scores: bytes) -> Array:

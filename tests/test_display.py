@@ -79,7 +79,7 @@ def test_bars_within_bars_share_the_terminal(opened: Open) -> None:
 
 def test_messages_can_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[display.Message] = []
-    monkeypatch.setattr(display, "_receiver", None)
+    monkeypatch.setattr(display, "_receivers", [])
     display.pass_on(got.append)
     with display.progress("far", 1000) as bar:
         for _ in range(1000):

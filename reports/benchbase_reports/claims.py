@@ -15,7 +15,7 @@ from benchbase_reports.baselines import (
     conditions,
     rotation_notes,
 )
-from benchbase_reports.markup import as_latex, as_markdown, identifier
+from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
 from benchbase_reports.paper import find_settings
 from benchbase_reports.statements import claims
 from benchbase_reports.summary import EXACT
@@ -101,9 +101,7 @@ class Claims(benchbase.Report):
             "claims.md": markdown(page),
             "claims.tex": latex(page, suite["suite"]),
         }
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        return [folder / name for name in texts]
+        return write_texts(folder, texts)
 
     def show(self, results: benchbase.Results, console: Console) -> None:
         """Print the claims that were measured, and which were not."""

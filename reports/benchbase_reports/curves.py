@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 from textwrap import fill
@@ -93,20 +94,24 @@ class Curves(benchbase.Report):
         list of pathlib.Path
             The files. The same results give the same bytes.
         """
-        import matplotlib as mpl
-
         summary = summarise(results.frame())
-        files = [folder / "curves.svg", folder / "curves.png"]
-        with mpl.rc_context():
-            mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
-            mpl.rcParams.update(STYLE)
-            figure = draw(summary, results.suites[-1]["title"])
-            if figure is None:
-                return []
-            for file in files:
-                date = {"Date": None} if file.suffix == ".svg" else {}
-                figure.savefig(file, metadata=date)
-        return files
+        return save(folder, self.name, lambda: draw(summary, results.suites[-1]["title"]))
+
+
+def save(folder: Path, name: str, make: Callable[[], Figure | None]) -> list[Path]:
+    """Draw a figure in our style and write it as SVG and PNG; nothing where there is none."""
+    import matplotlib as mpl
+
+    files = [folder / f"{name}.svg", folder / f"{name}.png"]
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
+        mpl.rcParams.update(STYLE)
+        figure = make()
+        if figure is None:
+            return []
+        for file in files:
+            figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {})
+    return files
 
 
 def draw(summary: pd.DataFrame, title: str) -> Figure | None:

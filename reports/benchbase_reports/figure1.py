@@ -7,7 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase_reports.curves import STYLE
+from benchbase_reports.curves import save
 from benchbase_reports.paper import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
 from benchbase_reports.summary import summarise
 
@@ -64,19 +64,10 @@ class Figure1(benchbase.Report):
         list of pathlib.Path
             The files. The same results give the same bytes.
         """
-        import matplotlib as mpl
-
         rows = find_rows(find_settings(results.frame()))
         if not rows:
             return []
-        files = [folder / "figure1.svg", folder / "figure1.png"]
-        with mpl.rc_context():
-            mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
-            mpl.rcParams.update(STYLE)
-            figure = draw(rows, results.suites[-1]["title"])
-            for file in files:
-                figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {})
-        return files
+        return save(folder, self.name, lambda: draw(rows, results.suites[-1]["title"]))
 
 
 def find_rows(settings: list[Setting]) -> list[Setting]:

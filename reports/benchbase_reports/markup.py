@@ -1,8 +1,10 @@
-"""Plain text as LaTeX and as Markdown."""
+"""Plain text as LaTeX and as Markdown, and in files."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -56,3 +58,10 @@ def as_markdown(text: str) -> str:
 def identifier(text: str) -> str:
     """Return text that may be the name of a LaTeX label."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text)
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write texts into files of a folder, by their names, and return the files."""
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return [folder / name for name in texts]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import benchbase
 from benchbase_reports.blocks import Block, Form, grid, make_blocks, shared_notes
-from benchbase_reports.markup import as_latex, as_markdown, identifier
+from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
 from benchbase_reports.summary import summarise
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class ComparativeTable(benchbase.Report):
             "table.md": markdown(suite["title"], blocks),
             "table.tex": latex(suite["title"], suite["suite"], blocks),
         }
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        return [folder / name for name in texts]
+        return write_texts(folder, texts)
 
     def show(self, results: benchbase.Results, console: Console) -> None:
         """Print the tables; those too wide for the console continue below, no column is cut."""

@@ -392,6 +392,9 @@ def test_signals_of_other_files_than_planned_are_refused(
     outcome = execute(dataset=spec | {"write_when": what}, **changes)
     assert outcome["status"] == "refused"
     assert "the files of the data set 'files' are not those" in outcome["message"]
+    if what == "train":
+        kept = benchbase.cached(f"train-files {file}", lambda: {"nothing": np.ones(1)})
+        assert set(kept) == {"nothing"}
     file.write_text("1")
     assert execute(dataset=spec, **changes)["status"] == "done"
     file.write_text("2")

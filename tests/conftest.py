@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from benchbase.cli import main
 from benchbase.registry import Registry, registry
@@ -16,6 +17,13 @@ from benchbase.registry import Registry, registry
 # A busy machine is no reason to fail, and what a change is judged by is the same each time.
 settings.register_profile("benchbase", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("benchbase")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Keep BLAS to one thread, as workers do: matrices are small, and waiting threads spin."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")

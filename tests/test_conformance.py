@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase import DenseFrame
+from benchbase import DenseFrame, Problem
 from benchbase.conformance import check_dataset, check_frame, check_pooling, check_solver
 from benchbase.registry import registry
 
@@ -18,6 +18,7 @@ Rng = np.random.Generator
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("frame", "gaussian"): {"n_pools": 12},
     ("frame", "ksvd"): {"n_pools": 12, "n_points": 200},
+    ("solver", "phasemax"): {"init": {"name": "spectral"}},
     ("solver", "both_signs"): {"solver": {"name": "altmin", "init": {"name": "gaussian"}}},
     ("solver", "restarts"): {"solver": {"name": "altmin"}},
 }
@@ -47,6 +48,11 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {"name": "altmin", "init": {"name": "knn", "q": 3}},
         {"name": "altmin", "rectified_update": "keep"},
         {"name": "restarts", "n": 2, "solver": {"name": "altmin", "n_iter": 20}},
+        {"name": "altmin", "init": {"name": "lifted"}},
+        {"name": "phasecut", "method": "block-coordinate"},
+        {"name": "phasecut", "real": False},
+        {"name": "phasemax", "init": {"name": "linear"}, "n_iter": 5},
+        *({"name": "phaselift", "method": method} for method in ("scs", "admm", "cvxpy")),
     ],
 }
 """Further parameters to try."""
@@ -88,7 +94,18 @@ def test_a_pooling_with_a_threshold_a_coefficient_conforms() -> None:
 
 @pytest.mark.parametrize("spec", specs("solver"))
 def test_solvers_conform(spec: dict[str, Any]) -> None:
-    check_solver(benchbase.build("solver", spec))
+    solver = benchbase.build("solver", spec)
+    vectors = np.random.default_rng(0).standard_normal((30, 2, 5))
+    for pooling in ({"p": 2}, {"p": "inf"}, {"p": "inf", "rectified": True}):
+        problem = Problem(
+            DenseFrame(vectors),
+            benchbase.build("pooling", {"name": "lp"} | pooling),
+            np.random.default_rng(1).standard_normal((100, 5)).astype(np.float32),
+        )
+        if solver.unsupported(problem) is None:
+            check_solver(solver, problem)
+            return
+    pytest.fail("there is no problem that it supports")
 
 
 # Data sets ---------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-"""Semidefinite relaxations for real signals, through CVXPY and SCS: ``phaselift``, ``phasecut``."""
+"""Relaxations that lift the signal: ``phaselift``, ``phasecut``, ``lifted``."""
 
 from collections.abc import Callable
 
 import benchbase
+from benchbase_sdp.lifted import Lifted
 from benchbase_sdp.phasecut import PhaseCut
 from benchbase_sdp.phaselift import PhaseLift
 
@@ -12,3 +13,4 @@ def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None
     """Supply the solvers of this package."""
     register(PhaseLift)
     register(PhaseCut)
+    register(Lifted)

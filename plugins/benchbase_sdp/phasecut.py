@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
-from benchbase import Array, Frame
-from benchbase_sdp.relaxation import (
-    Estimate,
-    Program,
-    RecoverOne,
-    Relaxation,
-    load_cvxpy,
-    outer_products,
-)
+import benchbase
+from benchbase import Array, Problem, Run
+from benchbase_sdp.cut import Basis, basis, relative_gap, signals
+from benchbase_sdp.cut_methods import LowRank, Method, Reference
+from benchbase_sdp.factors import fitting
+from benchbase_sdp.relaxation import Defaults, Estimates, Recover, Relaxation
 
-_TOLERANCE = 1e-6
-_SMALLEST = 1e-12
+GAP = 1e-6
+"""The relative duality gap at which a signal has converged."""
+
+DEFAULTS = {
+    "burer-monteiro": Defaults(max_iters=10_000, eps=1e-8, chunk=25),
+    "block-coordinate": Defaults(max_iters=2_000, eps=1e-7, chunk=25),
+    "cvxpy": Defaults(max_iters=10_000, eps=1e-6, requires=("cvxpy", "scs")),
+}
 
 
 class PhaseCut(Relaxation):
@@ -33,25 +38,39 @@ class PhaseCut(Relaxation):
     Programming 149 (2015), here for real signals; with pools of one it is their program, tr U_kk
     = 1 being U_kk = 1.
 
-    A signal has converged if SCS says "optimal" *and* the value reached is within 1e-6 ‖b‖² of a
-    bound from below (see the notes). Without noise that means a relative error of the
-    measurements of at most 1e-3 before the eigenvector is taken.
-
     Parameters
     ----------
+    method : {"burer-monteiro", "block-coordinate", "cvxpy"}, optional
+        How the program is solved; all give the same where the solution is unique.
+        "burer-monteiro": X = V Vᵀ with few columns (see the notes), by alternating minimisation
+        with momentum from a random start; the fastest by far. "block-coordinate": one pool's rows
+        of U after the other, as its authors do, in factors too and with momentum between sweeps.
+        "cvxpy": the program in X, through CVXPY and SCS: the reference.
+    real : bool, optional
+        Whether U is real. If not it is Hermitian, as in software for complex signals: the two
+        coefficients of a pair count as real and imaginary part of one, and x is the real part,
+        its phase turned to make that largest. A weaker relaxation.
+    rank : int, optional
+        The number of columns of the factors, no more than there are dimensions; not for "cvxpy".
+        By default the least r for which r (r + 1) / 2 > K, where no local minimum but the global
+        one is to be expected (Boumal, Voroninski and Bandeira, NIPS 2016). Without noise 4 will
+        do.
     max_iters : int, optional
-        The most iterations of SCS.
+        The most iterations: 10,000; of "block-coordinate" 2,000, each a sweep over all pools.
     eps : float, optional
-        The absolute and relative tolerance of SCS, for measurements of mean square 1.
+        The tolerance: the relative duality gap at which a signal is left alone for
+        "burer-monteiro" (1e-8) and "block-coordinate" (1e-7), SCS's absolute and relative
+        tolerance for "cvxpy" (1e-6).
 
     Raises
     ------
     ParameterError
-        If `max_iters` is less than 1, or `eps` not positive or not finite.
+        If `max_iters` or `rank` is less than 1, `eps` not positive or not finite, or `rank` given
+        with "cvxpy".
 
     Notes
     -----
-    U has K·L rows; the program that is solved has a matrix X of at most N, and the same value.
+    U has K·L rows; there is a program of the same value in a matrix X of at most N.
     Let the columns of Q be an orthonormal basis of the frame's range, Q_k the L rows of pool k,
     and s_k(X)² = tr(Q_k X Q_kᵀ). The dual of the program above, with w_k = 1/(1 − λ_k) for the
     multipliers λ_k and a Schur complement, is ::
@@ -66,83 +85,69 @@ class PhaseCut(Relaxation):
     optimal U. For any X, w = b/s divided by the largest eigenvalue of Σ w_k Q_kᵀ Q_k is feasible in
     (D), which bounds the optimum from below, as does 0.
 
+    A signal has converged if the value reached is within 1e-6 ‖b‖² of that bound, whatever the
+    method says. As X ⪰ 0 and w are feasible exactly, this is all that the conditions of
+    optimality ask. Without noise it means a relative error of the measurements of at most 1e-3.
+
+    With X = V Vᵀ, (P) is min Σ (‖Q_k V‖ − b_k)²: alternating minimisation in several copies of the
+    signal is its gradient method.
+
     Without noise the minimum is 0 and all X with s(X) = b are optimal: below some K ≈ 2N there
-    are many, and which one SCS ends at depends on its path and on the scale of X. No figure of
-    PhaseCut is exact there.
+    are many, and which one a method ends at depends on its path. No figure of PhaseCut is exact
+    there.
     """
 
     name = "phasecut"
-    eps: float = 1e-6
+    method: Literal["burer-monteiro", "block-coordinate", "cvxpy"] = "burer-monteiro"
+    real: bool = True
+    rank: int | None = None
 
-    def relax(self, frame: Frame) -> RecoverOne:
-        """Compile the program in the coordinates of a basis of the frame's range."""
-        basis = orthonormal_rows(np.asarray(frame.dense(), dtype=np.float64))
-        products = outer_products(basis)
-        program = self.program(products)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank is not None and self.rank < 1:
+            raise benchbase.ParameterError("rank", f"must be at least 1, not {self.rank}")
+        if self.rank is not None and self.method == "cvxpy":
+            raise benchbase.ParameterError("rank", "must not be given with method = 'cvxpy'")
 
-        def recover(b: Array) -> Estimate:
-            found = program.solve(b)
-            if found.matrix is None:
-                return Estimate(np.full(frame.n, np.nan), found.n_iter, False, found.status)
-            matrix = found.matrix * frame.n_pools
-            s = np.sqrt(np.maximum(products @ matrix.ravel(), 0.0))
-            x = frame.least_squares((b[:, None] * directions(basis, matrix, s, b)).T)
-            measured = np.linalg.norm(frame.analyse(x), axis=0)
-            if measured.any():
-                x = x * (measured @ b) / (measured @ measured)
-            gap = np.sum((s - b) ** 2) - lower_bound(products, s, b)
-            converged = found.status == "optimal" and gap <= _TOLERANCE * (b @ b)
-            return Estimate(x, found.n_iter, bool(converged), found.status)
+    @property
+    def defaults(self) -> Defaults:
+        """What the chosen method needs and uses."""
+        return DEFAULTS[self.method]
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Name poolings that lose more than directions, and pairs that are none."""
+        pooling, frame = problem.pooling, problem.frame
+        if pooling.p is not None and pooling.rectified:
+            return "PhaseCut is for poolings without rectification, which lose signs, not sizes"
+        if pooling.p is not None and pooling.p != 2 and frame.pool_size > 1:
+            return f"PhaseCut is for p = 2 (or pools of one); this pooling has p = {pooling.p:g}"
+        if not self.real and not frame.is_complex and frame.pool_size > 2:
+            return "PhaseCut with real = false takes pools of one or two for a complex coefficient"
+        return super().unsupported(problem)
+
+    def recoverer(self, problem: Problem) -> Recover:
+        """Choose the coordinates; compile the program."""
+        rows = basis(problem.frame, real=self.real)
+        method = self.method_for(rows)
+
+        def recover(b: Array, run: Run) -> Estimates:
+            found = method(b, run)
+            fine = np.isfinite(found.factors).all(axis=(1, 2))
+            x = np.full((len(b), problem.frame.n), np.nan)
+            converged = np.zeros(len(b), dtype=bool)
+            if fine.any():
+                factors, values = found.factors[fine], b[fine]
+                converged[fine] = relative_gap(rows, factors, values) <= GAP
+                x[fine] = signals(rows, factors, values)
+            x *= fitting(problem.measure(x), b)[:, None]
+            return Estimates(x, found.n_iter, converged, found.status)
 
         return recover
 
-    def program(self, products: Array) -> Program:
-        """Compile (P) for the matrices Q_kᵀ Q_k (K, R·R), in b; the variable is X/K."""
-        cvxpy = load_cvxpy()
-        n_pools, rank = len(products), round(products.shape[1] ** 0.5)
-        # With a mean square of 1 in b, tr X is about K. SCS needs several times fewer iterations
-        # for an unknown of trace 1, a signal of length 1, than for one of trace K.
-        matrix = cvxpy.Variable((rank, rank), PSD=True)
-        b = cvxpy.Parameter(n_pools, nonneg=True)
-        s = cvxpy.Variable(n_pools)
-        squares = n_pools * products @ cvxpy.vec(matrix, order="C")
-        # s² ≤ t as ‖(2 s, t − 1)‖ ≤ t + 1
-        root = cvxpy.SOC(squares + 1, cvxpy.vstack([2 * s, squares - 1]), axis=0)
-        value = n_pools * cvxpy.trace(matrix) - 2 * b @ s
-        program = Program(
-            cvxpy.Problem(cvxpy.Minimize(value), [root]), matrix, b, self.max_iters, self.eps
-        )
-        program.compile()
-        return program
-
-
-def orthonormal_rows(vectors: Array) -> Array:
-    """Return Q, (K, L, R): the frame (K, L, N) in an orthonormal basis of its range."""
-    n_pools, pool_size, n = vectors.shape
-    left, values, _ = np.linalg.svd(vectors.reshape(-1, n), full_matrices=False)
-    cutoff = values[0] * max(n_pools * pool_size, n) * np.finfo(values.dtype).eps
-    rows: Array = left[:, values > cutoff].reshape(n_pools, pool_size, -1)
-    return rows
-
-
-def directions(basis: Array, matrix: Array, s: Array, b: Array) -> Array:
-    """Return the u_k, (K, L), from the leading eigenvector of U; 0 where b or s says nothing.
-
-    U = H Hᵀ, where H has the rows of Q √X, each pool's divided by s_k.
-    """
-    values, vectors = np.linalg.eigh(matrix)
-    half = basis @ (vectors * np.sqrt(np.maximum(values, 0.0)))
-    half = half * np.divide(1.0, s, out=np.zeros_like(s), where=(s > 0) & (b > 0))[:, None, None]
-    flat = half.reshape(-1, half.shape[-1])
-    u = half @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
-    length = np.linalg.norm(u, axis=1, keepdims=True)
-    unit: Array = np.divide(u, length, out=np.zeros_like(u), where=length > 0)
-    return unit
-
-
-def lower_bound(products: Array, s: Array, b: Array) -> float:
-    """Return a value that (P) and (D) are at least: that of w = b/s scaled to be feasible, or 0."""
-    s = np.maximum(s, _SMALLEST)  # any positive s gives a bound
-    rank = round(products.shape[1] ** 0.5)
-    largest = np.linalg.eigvalsh(((b / s) @ products).reshape(rank, rank))[-1]
-    return float(max(b @ b - largest * (b @ s), 0.0))
+    def method_for(self, rows: Basis) -> Method:
+        """Return the chosen method for a frame's coordinates."""
+        if self.method == "cvxpy":
+            return Reference(rows, *self.limits)
+        full = int((np.sqrt(8 * len(rows.rows) + 1) - 1) / 2) + 1
+        rank = min(full if self.rank is None else self.rank, rows.rank)
+        return LowRank(rows, *self.limits, rank, blocks=self.method == "block-coordinate")

@@ -1,161 +1,144 @@
-"""What the two relaxations share: where they apply, their loop over signals, the call of SCS."""
+"""What the relaxations share: where they apply, parameters, units, what they give back."""
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 import benchbase
-from benchbase import Array, Frame, Inverse, Problem, Recovery, Run
+from benchbase import Array, Inverse, Problem, Recovery, Run
+
+TOLERANCE = 1e-5
+"""The relative violation of the conditions of optimality at which a signal has converged."""
 
 
-def load_cvxpy() -> Any:
-    """Import CVXPY: late, for that takes a second, and as Any, for half its names have no types."""
-    return import_module("cvxpy")
-
-
-class Solution(NamedTuple):
-    """What SCS says about one program: the matrix is None where it gives none."""
-
-    matrix: Array | None
-    n_iter: int
-    status: str
-
-
-class Estimate(NamedTuple):
-    """One recovered signal (N,)."""
-
-    x: Array
-    n_iter: int
-    converged: bool
-    status: str
-
-
-RecoverOne: TypeAlias = Callable[[Array], Estimate]
-"""Recovers one signal from its measurements (K,), scaled to a mean square of 1."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """A semidefinite program with one parameter, compiled once and solved for many values.
+class Defaults(NamedTuple):
+    """What a method needs, and uses where nothing else is given.
 
     Parameters
     ----------
-    problem : cvxpy.Problem
-        The program.
-    matrix : cvxpy.Variable
-        Its positive semidefinite unknown.
-    values : cvxpy.Parameter
-        What changes from signal to signal; no value may be negative.
     max_iters : int
-        The most iterations of SCS.
+        The most iterations.
     eps : float
-        The absolute and relative tolerance of SCS.
+        Its tolerance.
+    requires : tuple of str, optional
+        Modules that it imports.
+    chunk : int, optional
+        Signals a call.
     """
 
-    problem: Any
-    matrix: Any
-    values: Any
     max_iters: int
     eps: float
+    requires: tuple[str, ...] = ()
+    chunk: int = 1
 
-    def compile(self) -> None:
-        """Do the work that all values share."""
-        self.values.value = np.ones(self.values.shape)
-        self.problem.get_problem_data("SCS")
 
-    def solve(self, values: Array) -> Solution:
-        """Solve for one set of values, from a cold start."""
-        self.values.value = values
-        with warnings.catch_warnings():
-            # The status says the same, and goes into the table of results.
-            warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
-            try:
-                self.problem.solve(
-                    solver="SCS",
-                    warm_start=False,  # else a result would depend on the signals before it
-                    max_iters=self.max_iters,
-                    eps_abs=self.eps,
-                    eps_rel=self.eps,
-                    # By default SCS takes MKL where its wheel has it: other bits, other threads.
-                    linear_solver="qdldl",
-                )
-            except load_cvxpy().SolverError:
-                return Solution(None, 0, "solver_error")
-        matrix = self.matrix.value
-        return Solution(matrix, self.problem.solver_stats.num_iters, self.problem.status)
+class Estimates(NamedTuple):
+    """Recovered signals.
+
+    Parameters
+    ----------
+    x : ndarray, shape (S, N)
+        The estimates; rows that are not numbers where there is none.
+    n_iter : ndarray of int, shape (S,)
+        Iterations.
+    converged : ndarray of bool, shape (S,)
+        Whether the program is solved within `TOLERANCE`.
+    status : list of str
+        What the method says of each signal.
+    """
+
+    x: Array
+    n_iter: Array
+    converged: Array
+    status: list[str]
+
+
+Recover: TypeAlias = Callable[[Array, Run], Estimates]
+"""Recovers signals from measurements (S, K), each scaled to a mean square of 1."""
 
 
 class Relaxation(benchbase.Solver):
-    """A convex relaxation in a lifted, positive semidefinite matrix, one signal at a time.
+    """A convex relaxation in a lifted, positive semidefinite matrix.
 
-    Measurements are scaled to a mean square of 1 before and the signal back after, so that the
-    tolerances of SCS mean the same in all units.
+    Measurements are scaled to a mean square of 1 before and the signal back after, so that
+    tolerances mean the same in all units.
     """
 
-    requires = ("cvxpy", "scs")
-    chunk = 1
-    max_iters: int = 10_000
-    eps: float = 1e-5
+    max_iters: int | None = None
+    eps: float | None = None
 
     def __post_init__(self) -> None:
-        if self.max_iters < 1:
+        if self.max_iters is not None and self.max_iters < 1:
             raise benchbase.ParameterError("max_iters", f"must be at least 1, not {self.max_iters}")
-        if not 0 < self.eps < np.inf:
+        if self.eps is not None and not 0 < self.eps < np.inf:
             raise benchbase.ParameterError("eps", f"must be finite and above 0, not {self.eps}")
 
+    @property
+    @abstractmethod
+    def defaults(self) -> Defaults:
+        """What the chosen method needs and uses."""
+
+    @property
+    def limits(self) -> tuple[int, float]:
+        """The most iterations and the tolerance: what was given, or the method's own."""
+        own = self.defaults
+        return (
+            own.max_iters if self.max_iters is None else self.max_iters,
+            own.eps if self.eps is None else self.eps,
+        )
+
+    @property
+    def requires(self) -> tuple[str, ...]:  # type: ignore[override] # it depends on the method
+        """The modules that the method imports."""
+        return self.defaults.requires
+
+    @property
+    def chunk(self) -> int:  # type: ignore[override] # it depends on the method
+        """Signals a call."""
+        return self.defaults.chunk
+
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, unless p = 2 without rectification and the frame has real vectors."""
-        title = type(self).__name__
-        pooling = problem.pooling
-        if pooling.rectified or pooling.p != 2:
-            has = "no p" if pooling.p is None else f"p = {pooling.p:g}"
-            half = " and half rectification" if pooling.rectified else ""
-            return (
-                f"{title} is defined for p = 2 without rectification; this pooling has {has}{half}"
-            )
-        if problem.frame.is_complex:
-            return f"{title} is implemented for real signals; this frame is complex"
+        """Say why not: a pooling that is no lp norm, or a frame that does not form its vectors."""
+        title, pooling, frame = type(self).__name__, problem.pooling, problem.frame
+        if pooling.p is None:
+            return f"{title} is for lp poolings; this one has no p"
+        ones = np.ones((frame.pool_size, frame.n_pools))
+        if not np.array_equal(pooling(2 * ones), 2 * pooling(ones)):
+            return f"{title} is for poolings without threshold"
         try:
-            problem.frame.dense()
+            frame.dense()
         except NotImplementedError:
             return f"{title} needs the vectors of a frame that never forms them"
-        return None
+        return super().unsupported(problem)
 
     @abstractmethod
-    def relax(self, frame: Frame) -> RecoverOne:
-        """Compile the program of a frame."""
+    def recoverer(self, problem: Problem) -> Recover:
+        """Do what all signals share, and return what recovers them."""
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Compile the program, which all signals share."""
-        recover = self.relax(problem.frame)
-        zero = Estimate(np.zeros(problem.frame.n), 0, True, "zero measurements")
+        """Compile or factorise what all signals share."""
+        recover = self.recoverer(problem)
 
         def inverse(b: Array, run: Run) -> Recovery:
-            del run  # nothing is random
-            scales = np.sqrt(np.mean(b**2, axis=1))
-            found = [
-                recover(row / scale) if scale else zero
-                for row, scale in zip(b, scales, strict=True)
-            ]
-            statuses = dict.fromkeys(estimate.status for estimate in found)
-            return Recovery(
-                x=np.stack([estimate.x for estimate in found]) * scales[:, None],
-                n_iter=np.array([estimate.n_iter for estimate in found]),
-                converged=np.array([estimate.converged for estimate in found]),
-                message=f"SCS: {', '.join(statuses)}",
-            )
+            # By the largest first: squares of huge or tiny values are no numbers.
+            largest = b.max(axis=1, initial=0.0)
+            some = np.flatnonzero(largest)
+            unit = b[some] / largest[some, None]
+            sizes = np.sqrt(np.mean(unit**2, axis=1))
+            x, n_iter = np.zeros((len(b), problem.frame.n)), np.zeros(len(b), dtype=np.int64)
+            converged = np.ones(len(b), dtype=bool)
+            status = ["zero measurements"] * len(b)
+            if some.size:
+                found = recover(unit / sizes[:, None], run.rows(some))
+                x[some] = found.x * (sizes * largest[some])[:, None]
+                n_iter[some], converged[some] = found.n_iter, found.converged
+                for index, one in zip(some, found.status, strict=True):
+                    status[index] = one
+            message = ", ".join(dict.fromkeys(status))
+            return Recovery(x=x, n_iter=n_iter, converged=converged, message=message)
 
         return inverse
-
-
-def outer_products(vectors: Array) -> Array:
-    """Return Σ_j f_kj f_kjᵀ of each pool, (K, N·N), from vectors (K, L, N)."""
-    products: Array = vectors.transpose(0, 2, 1) @ vectors
-    return products.reshape(len(vectors), -1)

@@ -30,7 +30,7 @@ n_iter = 20
 init = { name = "altmin", n_iter = 0 }
 
 [[solver]]
-name = "phaselift"
+name = "phasecut"
 """
 COLUMNS = """
 suite cell dataset n frame n_pools pool_size pooling p rectified solver label trial signal status
@@ -83,7 +83,7 @@ def test_export_writes_one_row_a_signal_with_all_columns(cli: Cli, done: Path) -
     assert {row["suite"] for row in rows} == {"one", "two"}
     for row in rows:
         assert row["p"] == "inf"
-        if row["solver"] == "phaselift":
+        if row["solver"] == "phasecut":
             assert (row["status"], row["squared_cosine"]) == ("unsupported", "")
             assert row["message"]
         else:
@@ -185,7 +185,7 @@ def test_report_shows_and_writes_a_folder_a_suite(cli: Cli, done: Path) -> None:
     assert "6 rows of two" in result.stdout
     for place in ("one/run-3", "two/run-2"):
         assert f"wrote out/{place}/labels.txt" in result.stdout.splitlines()
-        assert Path("out", place, "labels.txt").read_text() == "altmin\nphaselift"
+        assert Path("out", place, "labels.txt").read_text() == "altmin\nphasecut"
 
 
 @pytest.mark.usefixtures("lister")

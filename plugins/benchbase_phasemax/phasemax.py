@@ -1,0 +1,172 @@
+"""PhaseMax and its iteration, one signal at a time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_phasemax.programs import TOLERANCE, Programs
+
+STALLED = 1e-9  # relative gain of an iteration at which nothing more is to come
+
+
+class Estimate(NamedTuple):
+    """One recovered signal (N,), the programs solved for it, and how it went."""
+
+    x: Array
+    n_iter: int
+    converged: bool
+    status: str
+
+
+class PhaseMax(benchbase.Solver):
+    """Maximise ⟨c, x⟩ over the x with P(F x) ≤ b, a linear program, for an anchor c.
+
+    The anchor is a first guess at the signal: the further it is along x, the fewer measurements
+    are needed. The equations P(F x) = b are not convex but the inequalities are, and the signal is
+    a vertex of what they leave. Goldstein and Studer, "PhaseMax: convex phase retrieval via basis
+    pursuit", IEEE Transactions on Information Theory 64 (2018); Bahmani and Romberg, "Phase
+    retrieval meets statistical learning theory: a flexible convex relaxation" (AISTATS 2017). With
+    `n_iter` above 1 the solution becomes the next anchor ("PhaseLamp": Dhifallah, Thrampoulidis
+    and Lu, "Phase retrieval via linear programming: fundamental limits and algorithmic
+    improvements", Allerton 2017), by way of the measurements: the next objective is Σ_k d_k·F_k x
+    over the pools with b_k > 0, d_k the direction in which the value of pool k grows at the last
+    x (half rectified and all negative: its largest coefficient). The sum of what is linearised,
+    P(F_k x) for the pools that are not all negative, grows from one program to the next, and is
+    Σ_k b_k only where P(F x) = b.
+
+    Here for pools of any size with p = 1 and p = infinity, half rectified or not, of which
+    Goldstein and Studer have pools of one. The linear programs are solved by HiGHS, in units in
+    which measurements have a mean square of 1.
+
+    A signal has converged if HiGHS calls all its programs optimal *and* the points and
+    multipliers that it gives have a relative duality gap and an infeasibility of at most 1e-6;
+    with `n_iter` above 1 also only if the iteration ended by itself: the relative measurement
+    residual of x came to 1e-6, or the sum grew no more. A program that is solved need not
+    give the signal. Where the first program has no solution x is NaN; with few measurements it
+    is unbounded. The message lists how signals ended.
+
+    Parameters
+    ----------
+    init : Solver
+        Gives the anchor, in the phase "init"; ``{ name = "spectral" }`` without rectification,
+        ``{ name = "linear" }`` with it.
+    n_iter : int, optional
+        The largest number of linear programs. 1 is PhaseMax.
+    max_iters : int, optional
+        The most iterations of HiGHS in one program.
+
+    Raises
+    ------
+    ParameterError
+        If `n_iter` or `max_iters` is less than 1.
+    """
+
+    name = "phasemax"
+    requires = ("scipy.optimize", "scipy.sparse")
+    chunk = 10
+    init: benchbase.Solver
+    n_iter: int = 1
+    max_iters: int = 10_000
+
+    def __post_init__(self) -> None:
+        for parameter in ("n_iter", "max_iters"):
+            value = getattr(self, parameter)
+            if value < 1:
+                raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say why not: other poolings than p = 1 and infinity, complex frames, no vectors."""
+        frame, pooling = problem.frame, problem.pooling
+        if frame.is_complex:
+            return "phasemax is implemented for real signals; this frame is complex"
+        if pooling.p == 2 and frame.pool_size > 1:
+            return (
+                "phasemax is a linear program for p = 1 and p = inf; the inequalities of p = 2 "
+                "are cones, but for pools of one"
+            )
+        if not _is_norm(problem):
+            return "phasemax is defined for lp poolings, with or without half rectification"
+        try:
+            frame.dense()
+        except NotImplementedError:
+            return "phasemax needs the vectors of a frame that never forms them"
+        return super().unsupported(problem)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Prepare the anchor and form the matrix of the constraints."""
+        anchor = self.init.prepare(problem)
+        frame = problem.frame
+        vectors = np.asarray(frame.dense(), dtype=np.float64)
+        size = np.sqrt(np.mean(np.sum(vectors**2, axis=2)))
+        vectors = vectors / (size if size > 0 else 1)
+        p = 1.0 if problem.pooling.p == 1 else np.inf  # pools of one: all alike
+        programs = Programs(vectors, p, problem.pooling.rectified, self.max_iters)
+        zero = problem.measure(np.zeros(frame.n))
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            with run.phase("init") as inner:
+                anchors = np.asarray(anchor(b, inner).x, dtype=np.float64)
+            found = []
+            for row, c in zip(b, anchors, strict=True):
+                if np.array_equal(row, zero):
+                    found.append(Estimate(np.zeros(frame.n), 0, True, "the measurements of zero"))
+                    continue
+                scale = np.sqrt(np.mean(row**2)) or 1.0
+                one = self._recover(programs, vectors, row / scale, c, _threshold(problem) / scale)
+                found.append(one._replace(x=one.x * (scale / size)))
+            statuses = dict.fromkeys(estimate.status for estimate in found)
+            return Recovery(
+                x=np.stack([estimate.x for estimate in found]),
+                n_iter=np.array([estimate.n_iter for estimate in found]),
+                converged=np.array([estimate.converged for estimate in found]),
+                message=f"HiGHS: {', '.join(statuses)}",
+            )
+
+        return inverse
+
+    def _recover(
+        self, programs: Programs, vectors: Array, b: Array, c: Array, threshold: Array
+    ) -> Estimate:
+        """Recover one signal from measurements of mean square 1."""
+        x, best = np.full(vectors.shape[2], np.nan), -np.inf
+        limits = programs.limits(b, threshold)
+        for i in range(self.n_iter):
+            length = np.linalg.norm(c)
+            if not 0 < length < np.inf:
+                return Estimate(x, i, False, "no anchor")
+            found = programs.solve(c / length, limits)
+            if found.x is not None and (i == 0 or found.status == "optimal"):
+                x = found.x
+            if found.status != "optimal" or self.n_iter == 1:
+                return Estimate(x, i + 1, found.status == "optimal", found.status)
+            u = np.einsum("kln,n->lk", vectors, x) - threshold
+            d = programs.directions(u) * (b > 0)
+            value = np.sum(d * u, axis=0)
+            solved = np.linalg.norm((value - b)[b > 0]) <= TOLERANCE * np.linalg.norm(b)
+            if solved or value.sum() - best <= STALLED * b.sum():
+                return Estimate(x, i + 1, True, "optimal")
+            best = value.sum()
+            c = np.einsum("kln,lk->n", vectors, d)
+        return Estimate(x, self.n_iter, False, "still moving")
+
+
+def _threshold(problem: Problem) -> Array:
+    """Return the thresholds of half rectified coefficients, (L, K); zero where there are none."""
+    K, L = problem.frame.n_pools, problem.frame.pool_size
+    given = np.asarray(getattr(problem.pooling, "threshold", 0.0), dtype=np.float64)
+    alpha: Array = np.broadcast_to(given.reshape(-1, L) if given.ndim else given, (K, L)).T
+    return alpha
+
+
+def _is_norm(problem: Problem) -> bool:
+    """Whether the pooling is what its p and `rectified` say: it may have other parameters."""
+    pooling = problem.pooling
+    if pooling.p not in (1, 2, np.inf):
+        return False
+    c = np.random.default_rng(0).standard_normal((problem.frame.pool_size, problem.frame.n_pools))
+    excess = c - _threshold(problem)
+    if pooling.rectified:
+        excess = np.maximum(excess, 0)
+    return np.allclose(pooling(c), np.linalg.norm(excess, pooling.p, axis=0), rtol=1e-12, atol=0)

@@ -1,0 +1,125 @@
+"""Block coordinate descent for PhaseCut, batched over signals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchbase import Array
+from benchbase_sdp.cut import Basis
+from benchbase_sdp.factors import TINY, Judge
+from benchbase_sdp.momentum import Momentum
+
+CHECK = 5  # sweeps between two looks at where a signal stands
+NEWTON = 30  # its steps; they converge quadratically, 3 to 6 are common
+
+
+def block_coordinate(
+    rows: Basis,
+    start: Array,
+    b: Array,
+    max_iters: int,
+    judge: Judge,
+) -> tuple[Array, Array]:
+    """Minimise tr(M U) over one pool's rows and columns of U after the other.
+
+    In factors U = W Wᴴ, where only the L rows W_k of pool k change, with ‖W_k‖_F = 1: the value is
+    ‖b‖² − ‖G‖² with G = Σ_k b_k Q_kᴴ W_k, and the best W_k comes from a secular equation. Between
+    two sweeps W goes ahead along the last step, unless the value has risen.
+
+    Parameters
+    ----------
+    rows : Basis
+        The frame.
+    start : ndarray, shape (S, r, R)
+        Factors; their coefficients give the first W.
+    b : ndarray, shape (S, K)
+        Measurements.
+    max_iters : int
+        The most sweeps over all pools.
+    judge : callable
+        Asked every 5 sweeps, about G; a signal that is done leaves the batch.
+
+    Returns
+    -------
+    factors : ndarray, shape (S, r, R)
+        G: of X = G Gᴴ the value in (P) is no more than that of U.
+    n_iter : ndarray of int, shape (S,)
+        Sweeps.
+    """
+    # With the rows of each pool orthogonal the blocks M_kk are diagonal, for all signals alike.
+    _, values, right = np.linalg.svd(rows.rows, full_matrices=False)
+    pools, gains = values[..., None] * right, values**2
+    unit = _normalised(np.einsum("klm,srm->kslr", pools, start))  # (K, S, L, r)
+    found, n_iter = start.copy(), np.full(len(b), max_iters)
+    before, ahead = unit, Momentum(len(b))
+    batch: Array = np.arange(len(b))
+    largest: Array = np.zeros(len(b))
+    for sweep in range(max_iters + 1):
+        g = _total(pools, unit, b)
+        if sweep % CHECK == 0 or sweep == max_iters:
+            found[batch] = g
+            moves = np.linalg.norm(unit - before, axis=(2, 3)).max(axis=0)
+            done = judge(g, batch, moves if sweep else np.full(len(b), np.inf))
+            n_iter[batch[done]] = sweep
+            if done.all() or sweep == max_iters:
+                break
+            batch, g, b, largest = (kept[~done] for kept in (batch, g, b, largest))
+            unit, before = unit[:, ~done], before[:, ~done]
+            ahead.keep(~done)
+        length = np.linalg.norm(g, axis=(1, 2))
+        shares = ahead.shares(length < largest)[:, None, None]
+        largest = length
+        before, unit = unit, _normalised(unit + shares * (unit - before))
+        _sweep(pools, gains, unit, b)
+    return found, n_iter
+
+
+def _sweep(pools: Array, gains: Array, unit: Array, b: Array) -> None:
+    """Make the W_k best, one after the other, in place."""
+    g = _total(pools, unit, b)
+    for k, (pool, gain) in enumerate(zip(pools, gains, strict=True)):
+        weight = b[:, k, None, None]
+        rest = (g @ pool.T).swapaxes(1, 2) - weight * gain[:, None] * unit[k]
+        new = best_block(rest, b[:, k, None] * (gain[0] - gain))
+        g += (weight * (new - unit[k])).swapaxes(1, 2) @ pool.conj()
+        unit[k] = new
+
+
+def best_block(rest: Array, gaps: Array) -> Array:
+    """Return the W_k of norm 1 with the largest 2 Re⟨W_k, H⟩ − Σ_i gaps_i ‖W_k,i‖².
+
+    Its rows are H_i / (gaps_i + ν) with the ν > 0 that gives the norm. 1 / ‖W_k(ν)‖ is concave:
+    Newton's method comes to ν from below.
+
+    Parameters
+    ----------
+    rest : ndarray, shape (S, L, r)
+        H.
+    gaps : ndarray, shape (S, L)
+        At least 0, and the first 0.
+    """
+    square = np.sum(np.abs(rest) ** 2, axis=2)
+    nu = np.maximum(np.max(np.sqrt(square) - gaps, axis=1, keepdims=True), TINY)
+    for _ in range(NEWTON):
+        shares = square / (gaps + nu) ** 2
+        total = np.sum(shares, axis=1, keepdims=True)
+        slope = np.sum(shares / (gaps + nu), axis=1, keepdims=True)
+        step = total / np.maximum(slope, TINY) * (np.sqrt(total) - 1)
+        if not (step > 1e-14 * nu).any():
+            break
+        nu += np.maximum(step, 0)
+    return _normalised(rest / (gaps + nu)[..., None])
+
+
+def _total(pools: Array, unit: Array, b: Array) -> Array:
+    """Return G, (S, r, R)."""
+    size, n = len(b), pools.shape[2]
+    weighted = (b.T[:, :, None, None] * unit).transpose(1, 3, 0, 2).reshape(size, unit.shape[3], -1)
+    total: Array = weighted @ pools.conj().reshape(-1, n)
+    return total
+
+
+def _normalised(blocks: Array) -> Array:
+    """Scale the last two axes to norm 1."""
+    unit: Array = blocks / np.maximum(np.linalg.norm(blocks, axis=(-2, -1), keepdims=True), TINY)
+    return unit

@@ -1,0 +1,138 @@
+"""What PhaseCut's methods share: coordinates, the duality gap, and signals from factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from benchbase import Array, Frame
+from benchbase_sdp.factors import sizes
+from benchbase_sdp.phaselift import scaled_vectors
+
+SMALLEST = 1e-12  # of pools' norms, for measurements of mean square 1
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A frame in an orthonormal basis of its range: Q with Σ_k Q_kᴴ Q_k = I.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (K, L, R)
+        The Q_k.
+    signals : ndarray, shape (N, R)
+        Takes coordinates to signals: x = F⁺ Q z.
+    """
+
+    rows: Array
+    signals: Array
+
+    @property
+    def rank(self) -> int:
+        """The rank R of the frame."""
+        return int(self.rows.shape[2])
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether factors are complex."""
+        return bool(np.iscomplexobj(self.rows))
+
+    @cached_property
+    def _flat(self) -> Array:
+        """All rows in the order of coefficients: member, then pool."""
+        return np.ascontiguousarray(self.rows.transpose(1, 0, 2).reshape(-1, self.rank))
+
+    def analyse(self, x: Array) -> Array:
+        """Return Q z: (..., R) to (..., L, K)."""
+        n_pools, pool_size, _ = self.rows.shape
+        return (x @ self._flat.T).reshape(*x.shape[:-1], pool_size, n_pools)
+
+    def least_squares(self, c: Array) -> Array:
+        """Return Qᴴ c: (..., L, K) to (..., R)."""
+        found: Array = c.reshape(*c.shape[:-2], -1) @ self._flat.conj()
+        return found
+
+    def weighted(self, weights: Array) -> Array:
+        """Return Σ_k w_k Q_kᴴ Q_k, (R, R), for weights (K,)."""
+        spread = np.tile(weights, self.rows.shape[1])[:, None]
+        total: Array = self._flat.conj().T @ (spread * self._flat)
+        return total
+
+
+def basis(frame: Frame, *, real: bool) -> Basis:
+    """Return a frame's orthonormal coordinates.
+
+    Complex coefficients count as two real ones for `real`, and if not those of a pair as one
+    complex one.
+    """
+    vectors, size = scaled_vectors(frame, real=real)
+    n_pools, pool_size, n = vectors.shape
+    left, values, right = np.linalg.svd(vectors.reshape(-1, n), full_matrices=False)
+    seen = values > values[0] * max(n_pools * pool_size, n) * np.finfo(np.float64).eps
+    return Basis(
+        rows=left[:, seen].reshape(n_pools, pool_size, -1),
+        signals=right[seen].conj().T / (size * values[seen]),
+    )
+
+
+def pool_norms(rows: Basis, factors: Array) -> Array:
+    """Return s_k = √tr(Q_k X Q_kᴴ), (S, K), of the X whose factors are given, (S, r, R)."""
+    s: Array = np.linalg.norm(sizes(rows.analyse(factors)), axis=1)
+    return s
+
+
+def relative_value(rows: Basis, factors: Array, b: Array) -> Array:
+    """Return Σ (s_k(X) − b_k)² / ‖b‖², (S,)."""
+    value: Array = np.sum((pool_norms(rows, factors) - b) ** 2, axis=1) / np.sum(b**2, axis=1)
+    return value
+
+
+def relative_gap(rows: Basis, factors: Array, b: Array) -> Array:
+    """Return the distance from the value of (P) to a bound from below, in units of ‖b‖², (S,).
+
+    Parameters
+    ----------
+    rows : Basis
+        The frame.
+    factors : ndarray, shape (S, r, R)
+        Factors of X; any.
+    b : ndarray, shape (S, K)
+        Measurements.
+    """
+    bound = [lower_bound(rows, *one) for one in zip(pool_norms(rows, factors), b, strict=True)]
+    gap: Array = relative_value(rows, factors, b) - np.array(bound) / np.sum(b**2, axis=1)
+    return gap
+
+
+def lower_bound(rows: Basis, s: Array, b: Array) -> float:
+    """Return a value that (P) and (D) are at least: that of w = b/s scaled to be feasible, or 0."""
+    s = np.maximum(s, SMALLEST)  # any positive s gives a bound
+    largest = np.linalg.eigvalsh(rows.weighted(b / s))[-1]
+    return float(max(b @ b - largest * (b @ s), 0.0))
+
+
+def directions(rows: Basis, factors: Array, b: Array) -> Array:
+    """Return the u_k, (S, L, K), from the leading eigenvector of U; 0 where b or s says nothing.
+
+    U = H Hᴴ, where H has the rows of Q V, each pool's divided by s_k.
+    """
+    half = rows.analyse(factors)
+    s = np.linalg.norm(sizes(half), axis=1)
+    half = half * np.divide(1.0, s, out=np.zeros_like(s), where=(s > 0) & (b > 0))[:, None, None]
+    flat = half.reshape(*half.shape[:2], -1)
+    turn = np.linalg.eigh(flat.conj() @ flat.swapaxes(1, 2))[1][..., -1]
+    u = np.einsum("sr,srlk->slk", turn, half)
+    length = np.linalg.norm(u, axis=1, keepdims=True)
+    unit: Array = np.divide(u, length, out=np.zeros_like(u), where=length > 0)
+    return unit
+
+
+def signals(rows: Basis, factors: Array, b: Array) -> Array:
+    """Return x = F⁺(b u), (S, N), real: of a complex x its real part, turned to be the longest."""
+    u = directions(rows, factors, b)
+    x: Array = rows.least_squares(b[:, None] * u) @ rows.signals.T
+    if np.iscomplexobj(x):
+        x = (x * np.exp(-0.5j * np.angle(np.sum(x**2, axis=1)))[:, None]).real
+    return x

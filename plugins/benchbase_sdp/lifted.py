@@ -1,0 +1,134 @@
+"""Lifted alternating minimisation, a start for alternating minimisation itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_sdp.factors import TINY, alternate, fitting, sizes
+
+STALLED = 1e-12  # relative size of a step at which nothing more is to come
+
+# tan of the half angle of the cone in which coefficients count as positive. Half rectification,
+# n = 40, K = 70, altmin from both signs behind it, success of 100 signals for p = 2 and ∞: .94 and
+# .91 with .5; .95 and .89 with .25; .98 and .86 with .7. All are within each other's errors.
+APERTURE = 0.5
+
+
+class Lifted(benchbase.Solver):
+    """Alternating minimisation in the factor V of X = V Vᵀ, of rank r.
+
+    A matrix with r columns in the place of the signal: the coefficients of a row are a vector
+    c_kj of r numbers. Each iteration takes their norms t_kj for coefficients, gives their pools
+    the values b along the directions that they have, y_kj = c_kj · b_k / ‖t_k‖_p, and takes the V
+    with the least ‖F V − y‖, V = F⁺ y. A matrix has ways round what stops a signal. For p = 2 it
+    is the Burer-Monteiro form of PhaseCut, whose convex program it solves if r is not too small;
+    for p = 1 and ∞ there is no such program.
+
+    x is the leading left singular vector of V, scaled to the measurements: a good start, which
+    alternating minimisation makes exact: ``{ name = "altmin", init = { name = "lifted" } }`` needs
+    no data. n = 40, K = 80, 100 signals: mean squared cosine .996 / .991 / .993 for p = 1 / 2 / ∞
+    (standard errors up to .009).
+
+    With half rectification the first column is the signal: V = [x, 0, …] has to stay. The part of
+    c_kj that is measured is then its projection onto the cone ‖(c_2, …, c_r)‖ ≤ c_1 / 2, which for
+    r = 1 is max(c, 0), and the rest keeps its value. The gain is smaller there, about that of
+    both signs of a random start: n = 40, K = 70, 150 signals, then alternating minimisation,
+    success .89 / .93 / .85 for p = 1 / 2 / ∞, .73 / .79 / .67 from one random start, .90 / .95 /
+    .87 from the better of two signs (standard errors up to .04).
+
+    Parameters
+    ----------
+    rank : int, optional
+        The number of columns r. With 1 it is alternating minimisation.
+    n_iter : int, optional
+        The largest number of iterations.
+    tol : float, optional
+        The relative residual of the measurements, with ‖c_kj‖ for coefficients, at which a signal
+        leaves the batch.
+    momentum : bool, optional
+        Whether to go ahead along the last step, as Nesterov does, with restarts; it takes several
+        times fewer iterations.
+
+    Raises
+    ------
+    ParameterError
+        If `rank` is less than 1, `n_iter` negative, or `tol` negative or not finite.
+    """
+
+    name = "lifted"
+    rank: int = 4
+    n_iter: int = 200
+    tol: float = 1e-8
+    momentum: bool = True
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise benchbase.ParameterError("rank", f"must be at least 1, not {self.rank}")
+        if self.n_iter < 0:
+            raise benchbase.ParameterError("n_iter", f"must be at least 0, not {self.n_iter}")
+        if not 0 <= self.tol < np.inf:
+            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Name complex frames, and poolings that are no lp norm or have a threshold."""
+        if problem.frame.is_complex:
+            return "the frame is complex, and the iteration is for real ones"
+        if problem.pooling.p is None:
+            return "Lifted is for lp poolings; this one has no p"
+        ones = np.ones((problem.frame.pool_size, problem.frame.n_pools))
+        if not np.array_equal(problem.pooling(2 * ones), 2 * problem.pooling(ones)):
+            return "Lifted is for poolings without threshold"
+        return super().unsupported(problem)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Factorise the frame."""
+        frame, pooling = problem.frame, problem.pooling
+        frame.least_squares(np.zeros((frame.pool_size, frame.n_pools)))
+        part = in_cone if pooling.rectified else None
+
+        def measured(factors: Array) -> Array:
+            c = frame.analyse(factors)
+            return pooling(sizes(c if part is None else part(c)))
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            largest = b.max(axis=1, keepdims=True, initial=0.0)
+            unit = b / np.where(largest > 0, largest, 1)
+            size = np.linalg.norm(unit, axis=1)
+            converged = np.zeros(len(b), dtype=bool)
+
+            def judge(factors: Array, index: Array, moves: Array) -> Array:
+                gap = np.linalg.norm(measured(factors) - unit[index], axis=1)
+                converged[index] = gap <= self.tol * size[index]
+                done: Array = converged[index] | (moves <= STALLED)
+                return done
+
+            start = run.normal(self.rank, frame.n)
+            reached = np.linalg.norm(measured(start), axis=1)
+            start *= np.where(reached > 0, size / np.maximum(reached, TINY), 1)[:, None, None]
+            factors, n_iter = alternate(
+                frame, pooling.rescale, start, unit, self.n_iter, judge,
+                momentum=self.momentum, part=part,
+            )  # fmt: skip # one argument a line says no more
+            x = factors[:, 0]
+            if not pooling.rectified:
+                x = np.linalg.svd(factors, full_matrices=False)[2][:, 0]
+            scale = fitting(problem.measure(x), unit)
+            x = x * (scale * largest[:, 0])[:, None]
+            return Recovery(x=x, n_iter=n_iter, converged=converged)
+
+        return inverse
+
+
+def in_cone(c: Array) -> Array:
+    """Project vectors of r numbers, (S, r, L, K), onto ‖(c_2, …, c_r)‖ ≤ `APERTURE` · c_1."""
+    first, others = c[:, 0], c[:, 1:]
+    length = sizes(others)
+    along = np.maximum(first + APERTURE * length, 0) / (1 + APERTURE**2)
+    inside = length <= APERTURE * first
+    part = np.empty_like(c)
+    part[:, 0] = np.where(inside, first, along)
+    share = np.where(inside, 1, APERTURE * along / np.maximum(length, TINY))
+    part[:, 1:] = others * share[:, None]
+    return part

@@ -1,0 +1,35 @@
+"""Nesterov's momentum with restarts, for each signal of a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchbase import Array
+
+
+class Momentum:
+    """The shares of the last step by which the signals of a batch go ahead.
+
+    Nesterov's sequence from its beginning after each restart: O'Donoghue and Candès, "Adaptive
+    restart for accelerated gradient schemes", Foundations of Computational Mathematics 15 (2015).
+
+    Parameters
+    ----------
+    size : int
+        The number of signals S.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._pace = np.ones(size)
+
+    def shares(self, restart: Array) -> Array:
+        """Return the next shares (S,), 0 for those that a mask marks."""
+        self._pace[restart] = 1.0
+        following = (1 + np.sqrt(1 + 4 * self._pace**2)) / 2
+        shares: Array = (self._pace - 1) / following
+        self._pace = following
+        return shares
+
+    def keep(self, stay: Array) -> None:
+        """Go on with the signals that a mask marks."""
+        self._pace = self._pace[stay]

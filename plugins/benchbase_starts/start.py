@@ -1,0 +1,82 @@
+"""What the starts share: units, blocks of signals, the scale of an estimate."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_starts.moments import ConditionalMoments
+
+BLOCK = 4_000_000  # numbers in the matrices of a block of signals
+
+
+class Start(benchbase.Solver):
+    """A start for each signal, from its measurements and nothing random.
+
+    Vectors of pool k are divided by the root mean square of their lengths, r_k, and measurements
+    by r_k and the standard deviation σ that coefficients then have, taken from the mean of
+    (b_k / r_k)²: coefficients of a Gaussian signal are then standard normal, whatever the units
+    of frame and signals.
+    """
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say why not: complex frames, frames without vectors, poolings with thresholds."""
+        frame, pooling = problem.frame, problem.pooling
+        if frame.is_complex:
+            return f"{self.name} is for real frames; this one is complex"
+        c = np.random.default_rng(0).standard_normal((frame.pool_size, frame.n_pools))
+        if not np.allclose(pooling(2 * c), 2 * pooling(c), rtol=1e-12, atol=0):
+            # A threshold is one: what b says about coefficients depends on the signal's norm.
+            return f"{self.name} is for poolings with P(t c) = t P(c), and this one has none"
+        try:
+            frame.dense()
+        except NotImplementedError:
+            return f"{self.name} needs the vectors of a frame that never forms them"
+        return super().unsupported(problem)
+
+    @abstractmethod
+    def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
+        """Return a direction for each signal, (S, N).
+
+        Parameters
+        ----------
+        rows : ndarray, shape (L·K, N)
+            The vectors in units in which coefficients are standard normal, member, then pool.
+        b : ndarray, shape (S, K)
+            Measurements in these units.
+        moments : ConditionalMoments
+            What they say about coefficients.
+        """
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Tabulate what measurements say about coefficients."""
+        frame, pooling = problem.frame, problem.pooling
+        vectors = np.asarray(frame.dense(), dtype=np.float64)
+        lengths = np.sqrt(np.mean(np.sum(vectors**2, axis=2), axis=1))
+        inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        scaled = vectors * inverse_lengths[:, None, None]
+        rows = np.ascontiguousarray(scaled.transpose(1, 0, 2).reshape(-1, frame.n))
+        moments = ConditionalMoments(pooling, frame.n_pools, frame.pool_size)
+        share = moments.mean_square * np.count_nonzero(lengths)
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            del run  # nothing is random
+            standard = b * inverse_lengths
+            sigma = np.sqrt(np.sum(standard**2, axis=1) / max(share, np.finfo(float).tiny))
+            standard /= np.where(sigma > 0, sigma, 1)[:, None]
+            x = np.zeros((len(b), frame.n))
+            for block in _blocks(len(b), BLOCK // (frame.n * max(frame.n, len(rows)))):
+                x[block] = self.estimate(rows, standard[block], moments)
+            size = np.linalg.norm(problem.measure(x), axis=1)
+            scale = np.linalg.norm(b, axis=1) / np.where(size > 0, size, 1)
+            return Recovery(x=x * np.where(size > 0, scale, 0)[:, None])
+
+        return inverse
+
+
+def _blocks(signals: int, size: int) -> Iterator[slice]:
+    """Divide a batch into blocks of at most `size` signals, or of one."""
+    size = max(size, 1)
+    return (slice(first, first + size) for first in range(0, signals, size))

@@ -46,14 +46,14 @@ def modelled(constraints: Constraints, max_iters: int, eps: float) -> Method:
     cvxpy = load_cvxpy()
     n, sense = constraints.n, constraints.sense
     flat = constraints.matrices.reshape(len(constraints), -1)
-    if np.iscomplexobj(constraints.rows):
+    if np.iscomplexobj(constraints.rows) and n > 1:  # a Hermitian number is real
         matrix = cvxpy.Variable((n, n), hermitian=True)
         cones = [matrix >> 0]
         values = cvxpy.real(flat.conj() @ cvxpy.vec(matrix, order="C"))
         trace = cvxpy.real(cvxpy.trace(matrix))
     else:
         matrix, cones = cvxpy.Variable((n, n), PSD=True), []
-        values = flat @ cvxpy.vec(matrix, order="C")
+        values = flat.real @ cvxpy.vec(matrix, order="C")
         trace = cvxpy.trace(matrix)
     y = cvxpy.Parameter(len(constraints))
     groups = [np.flatnonzero(sense == sigma) for sigma in (0, 1, -1)]

@@ -13,9 +13,6 @@ from benchbase_sdp.cut_methods import LowRank, Method, Reference
 from benchbase_sdp.factors import fitting
 from benchbase_sdp.relaxation import Defaults, Estimates, Recover, Relaxation
 
-GAP = 1e-6
-"""The relative duality gap at which a signal has converged."""
-
 DEFAULTS = {
     "burer-monteiro": Defaults(max_iters=10_000, eps=1e-8, chunk=25),
     "block-coordinate": Defaults(max_iters=2_000, eps=1e-7, chunk=25),
@@ -98,6 +95,7 @@ class PhaseCut(Relaxation):
     """
 
     name = "phasecut"
+    tolerance = 1e-6
     method: Literal["burer-monteiro", "block-coordinate", "cvxpy"] = "burer-monteiro"
     real: bool = True
     rank: int | None = None
@@ -134,13 +132,13 @@ class PhaseCut(Relaxation):
             found = method(b, run)
             fine = np.isfinite(found.factors).all(axis=(1, 2))
             x = np.full((len(b), problem.frame.n), np.nan)
-            converged = np.zeros(len(b), dtype=bool)
+            gap = np.full(len(b), np.nan)
             if fine.any():
                 factors, values = found.factors[fine], b[fine]
-                converged[fine] = relative_gap(rows, factors, values) <= GAP
+                gap[fine] = relative_gap(rows, factors, values)
                 x[fine] = signals(rows, factors, values)
             x *= fitting(problem.measure(x), b)[:, None]
-            return Estimates(x, found.n_iter, converged, found.status)
+            return Estimates(x, found.n_iter, gap, found.status)
 
         return recover
 

@@ -15,13 +15,13 @@ from benchbase_sdp.constraints import Constraints, lift, rectified
 from benchbase_sdp.interior_point import interior_point
 from benchbase_sdp.modelling import modelled
 from benchbase_sdp.optimality import Method, Solution, optimality
-from benchbase_sdp.relaxation import TOLERANCE, Defaults, Estimates, Recover, Relaxation
+from benchbase_sdp.relaxation import Defaults, Estimates, Recover, Relaxation
 from benchbase_sdp.splitting import scs_direct
 
 DEFAULTS = {
     "interior-point": Defaults(max_iters=100, eps=1e-7),
     "scs": Defaults(max_iters=10_000, eps=1e-6, requires=("scs", "scipy.sparse")),
-    "admm": Defaults(max_iters=10_000, eps=TOLERANCE, chunk=25),
+    "admm": Defaults(max_iters=10_000, eps=1e-5, chunk=25),
     "cvxpy": Defaults(max_iters=10_000, eps=1e-6, requires=("cvxpy", "scs")),
 }
 
@@ -34,7 +34,7 @@ class _Solved(NamedTuple):
 
     matrix: Array | None
     n_iter: int
-    converged: bool
+    violation: float
     status: str
 
 
@@ -92,6 +92,7 @@ class PhaseLift(Relaxation):
     """
 
     name = "phaselift"
+    tolerance = 1e-5
     method: Literal["interior-point", "scs", "admm", "cvxpy"] = "interior-point"
     real: bool = True
     sparsity: float = 0.0
@@ -147,7 +148,7 @@ class PhaseLift(Relaxation):
             return Estimates(
                 x=np.stack(x),
                 n_iter=np.array([one.n_iter for one in solved]),
-                converged=np.array([one.converged for one in solved]),
+                violation=np.array([one.violation for one in solved]),
                 status=[one.status for one in solved],
             )
 
@@ -191,9 +192,9 @@ class PhaseLift(Relaxation):
             found = self._method(these)(y[None])[0]
             n_iter += found.n_iter
         if found.matrix is None:
-            return _Solved(None, n_iter, False, found.status)
-        converged = optimality(these, y, found, self.sparsity).worst <= TOLERANCE
-        return _Solved(root @ found.matrix @ root, n_iter, converged, found.status)
+            return _Solved(None, n_iter, np.nan, found.status)
+        violation = optimality(these, y, found, self.sparsity).worst
+        return _Solved(root @ found.matrix @ root, n_iter, violation, found.status)
 
     def _method(self, constraints: Constraints) -> Method:
         max_iters, eps = self.limits

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-
-TOLERANCE = 1e-5
-"""The relative violation of the conditions of optimality at which a signal has converged."""
 
 
 class Defaults(NamedTuple):
@@ -45,15 +42,16 @@ class Estimates(NamedTuple):
         The estimates; rows that are not numbers where there is none.
     n_iter : ndarray of int, shape (S,)
         Iterations.
-    converged : ndarray of bool, shape (S,)
-        Whether the program is solved within `TOLERANCE`.
+    violation : ndarray, shape (S,)
+        How far the solution is from optimal, in the relaxation's own measure; NaN where there is
+        none.
     status : list of str
         What the method says of each signal.
     """
 
     x: Array
     n_iter: Array
-    converged: Array
+    violation: Array
     status: list[str]
 
 
@@ -66,8 +64,15 @@ class Relaxation(benchbase.Solver):
 
     Measurements are scaled to a mean square of 1 before and the signal back after, so that
     tolerances mean the same in all units.
+
+    Attributes
+    ----------
+    tolerance : float
+        The violation of the conditions of optimality at which a signal has converged, whatever
+        the method says. Class attribute.
     """
 
+    tolerance: ClassVar[float]
     max_iters: int | None = None
     eps: float | None = None
 
@@ -130,15 +135,19 @@ class Relaxation(benchbase.Solver):
             unit = b[some] / largest[some, None]
             sizes = np.sqrt(np.mean(unit**2, axis=1))
             x, n_iter = np.zeros((len(b), problem.frame.n)), np.zeros(len(b), dtype=np.int64)
-            converged = np.ones(len(b), dtype=bool)
+            violation = np.zeros(len(b))
             status = ["zero measurements"] * len(b)
             if some.size:
                 found = recover(unit / sizes[:, None], run.rows(some))
                 x[some] = found.x * (sizes * largest[some])[:, None]
-                n_iter[some], converged[some] = found.n_iter, found.converged
+                n_iter[some], violation[some] = found.n_iter, found.violation
                 for index, one in zip(some, found.status, strict=True):
                     status[index] = one
             message = ", ".join(dict.fromkeys(status))
+            measured = violation[some][np.isfinite(violation[some])]
+            if measured.size:
+                message += f"; optimal to {measured.max():.0e}"
+            converged = violation <= self.tolerance
             return Recovery(x=x, n_iter=n_iter, converged=converged, message=message)
 
         return inverse

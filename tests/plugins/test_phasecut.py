@@ -15,7 +15,7 @@ from benchbase.streams import SignalRun
 from benchbase_sdp.block_coordinate import best_block
 from benchbase_sdp.cut import Basis, basis, directions, lower_bound, relative_gap, relative_value
 from benchbase_sdp.modelling import load_cvxpy
-from benchbase_sdp.phasecut import GAP, PhaseCut
+from benchbase_sdp.phasecut import PhaseCut
 
 cvxpy = load_cvxpy()
 
@@ -99,7 +99,7 @@ def test_signals_with_many_measurements_come_back(method: str, pool_size: int) -
     recovery = benchbase.solve(build(method), problem, problem.measure(x))
     assert (relative_error(recovery.x, x) < 2e-3).all()
     assert flags(recovery) == [True] * 3
-    assert recovery.message == "optimal"
+    assert recovery.message.partition(";")[0] == "optimal"
     assert recovery.n_iter is not None
     assert (recovery.n_iter > 0).all()
 
@@ -126,7 +126,7 @@ def test_all_methods_reach_the_value_of_the_authors_program(n_pools: int, pool_s
         factors = PhaseCut(method=method).method_for(rows)(b, run(1)).factors  # type: ignore[arg-type] # a literal
         reached = relative_value(rows, factors, b)[0] * (b[0] @ b[0])
         assert reached == pytest.approx(value, rel=1e-5)
-        assert relative_gap(rows, factors, b)[0] < GAP
+        assert relative_gap(rows, factors, b)[0] < PhaseCut.tolerance
         recovery = benchbase.solve(build(method), problem, b)
         assert squared_cosine(recovery.x[0], x) > 1 - 1e-6
         assert flags(recovery) == [True]
@@ -301,7 +301,7 @@ def test_zero_measurements_give_the_zero_signal(method: str) -> None:
     assert_array_equal(recovery.x[1], np.zeros(5))
     assert (relative_error(recovery.x, x) < 2e-3).all()
     assert flags(recovery) == [True] * 3
-    assert recovery.message == "optimal, zero measurements"
+    assert recovery.message.partition(";")[0] == "optimal, zero measurements"
 
 
 @ALL
@@ -347,7 +347,7 @@ def test_an_iteration_cap_is_no_convergence(method: str) -> None:
     recovery = benchbase.solve(build(method, max_iters=3), problem, b)
     assert flags(recovery) == [False, False]
     assert np.isfinite(recovery.x).all()
-    assert recovery.message == "iteration limit"
+    assert recovery.message.partition(";")[0] == "iteration limit"
     assert_array_equal(recovery.n_iter, [3, 3])
 
 
@@ -355,7 +355,7 @@ def test_an_iteration_cap_is_no_convergence(method: str) -> None:
 def test_what_a_method_says_is_no_convergence(method: str) -> None:
     problem = pose(6, 10)
     recovery = benchbase.solve(build(method, eps=10.0), problem, problem.measure(signals(6, 2)))
-    assert recovery.message == "optimal"
+    assert recovery.message.partition(";")[0] == "optimal"
     assert flags(recovery) == [False, False]
 
 
@@ -365,7 +365,7 @@ def test_what_counts_is_the_gap(method: str) -> None:
     b = problem.measure(signals(4, 1))
     solver = build(method, eps=1e-300, max_iters=80 if method == "block-coordinate" else 400)
     recovery = benchbase.solve(solver, problem, b)
-    assert recovery.message == "iteration limit"
+    assert recovery.message.partition(";")[0] == "iteration limit"
     assert flags(recovery) == [True]
 
 
@@ -374,7 +374,7 @@ def test_too_low_a_rank_is_seen(method: str) -> None:
     problem = pose(6, 30)
     b = noisy(problem, signals(6, 4))
     recovery = benchbase.solve(build(method, rank=1), problem, b)
-    assert recovery.message == "stalled"
+    assert recovery.message.partition(";")[0] == "stalled"
     assert flags(recovery) == [False] * 4
     assert flags(benchbase.solve(build(method), problem, b)) == [True] * 4
 

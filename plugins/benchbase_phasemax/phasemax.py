@@ -113,7 +113,8 @@ class PhaseMax(benchbase.Solver):
                 if np.array_equal(row, zero):
                     found.append(Estimate(np.zeros(frame.n), 0, True, "the measurements of zero"))
                     continue
-                scale = np.sqrt(np.mean(row**2)) or 1.0
+                largest = np.abs(row).max()  # squares of huge or tiny values are no numbers
+                scale = largest * np.sqrt(np.mean((row / largest) ** 2)) if largest else 1.0
                 one = self._recover(programs, vectors, row / scale, c, _threshold(problem) / scale)
                 found.append(one._replace(x=one.x * (scale / size)))
             statuses = dict.fromkeys(estimate.status for estimate in found)

@@ -12,6 +12,7 @@ from benchbase_sdp.optimality import LIMIT, OPTIMAL, Solution, optimality
 
 CHECK = 25  # iterations between two looks at the residuals, which cost as much as two
 RELAXATION = 1.6
+LEAST, MOST = 1e-8, 1e8  # of penalties, for tr X = 1 or so
 UNBALANCED = 5.0  # ratio of primal and dual residual at which the penalty changes
 
 
@@ -37,7 +38,12 @@ class _State:
             setattr(self, field.name, getattr(self, field.name)[stay])
 
     def scale(self, factor: Array) -> None:
-        """Multiply the penalties by factors (S,); what the duals stand for stays."""
+        """Multiply the penalties by factors (S,); what the duals stand for stays.
+
+        Within limits, for what has no solution would go on for ever.
+        """
+        penalty = self.penalty[:, 0, 0, 0] * factor
+        factor = np.where((penalty < LEAST) | (penalty > MOST), 1.0, factor)
         self.penalty = self.penalty * factor[:, None, None, None]
         self.duals = self.duals / factor[:, None, None, None]
         self.bound_duals = self.bound_duals / factor[:, None]

@@ -6,11 +6,12 @@ import numpy as np
 
 from benchbase import Array
 from benchbase_sdp.cut import Basis
-from benchbase_sdp.factors import TINY, Judge
+from benchbase_sdp.factors import Judge
 from benchbase_sdp.momentum import Momentum
 
 CHECK = 5  # sweeps between two looks at where a signal stands
 NEWTON = 30  # its steps; they converge quadratically, 3 to 6 are common
+SMALL = 1e-150  # nothing, but a number still when squared
 
 
 def block_coordinate(
@@ -99,12 +100,12 @@ def best_block(rest: Array, gaps: Array) -> Array:
         At least 0, and the first 0.
     """
     square = np.sum(np.abs(rest) ** 2, axis=2)
-    nu = np.maximum(np.max(np.sqrt(square) - gaps, axis=1, keepdims=True), TINY)
+    nu = np.maximum(np.max(np.sqrt(square) - gaps, axis=1, keepdims=True), SMALL)
     for _ in range(NEWTON):
         shares = square / (gaps + nu) ** 2
         total = np.sum(shares, axis=1, keepdims=True)
         slope = np.sum(shares / (gaps + nu), axis=1, keepdims=True)
-        step = total / np.maximum(slope, TINY) * (np.sqrt(total) - 1)
+        step = total / np.maximum(slope, SMALL) * (np.sqrt(total) - 1)
         if not (step > 1e-14 * nu).any():
             break
         nu += np.maximum(step, 0)
@@ -121,5 +122,5 @@ def _total(pools: Array, unit: Array, b: Array) -> Array:
 
 def _normalised(blocks: Array) -> Array:
     """Scale the last two axes to norm 1."""
-    unit: Array = blocks / np.maximum(np.linalg.norm(blocks, axis=(-2, -1), keepdims=True), TINY)
+    unit: Array = blocks / np.maximum(np.linalg.norm(blocks, axis=(-2, -1), keepdims=True), SMALL)
     return unit

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchbase import Array, Frame
 from benchbase_sdp.factors import sizes
-from benchbase_sdp.phaselift import scaled_vectors
+from benchbase_sdp.phaselift import longest_real, scaled_vectors
 
 SMALLEST = 1e-12  # of pools' norms, for measurements of mean square 1
 
@@ -133,6 +133,4 @@ def signals(rows: Basis, factors: Array, b: Array) -> Array:
     """Return x = F⁺(b u), (S, N), real: of a complex x its real part, turned to be the longest."""
     u = directions(rows, factors, b)
     x: Array = rows.least_squares(b[:, None] * u) @ rows.signals.T
-    if np.iscomplexobj(x):
-        x = (x * np.exp(-0.5j * np.angle(np.sum(x**2, axis=1)))[:, None]).real
-    return x
+    return longest_real(x)

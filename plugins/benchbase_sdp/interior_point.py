@@ -16,7 +16,7 @@ LARGE = 10.0  # the start, in multiples of what is expected: infeasible, but wel
 # boundary (n = 30, K = 60); with this none of 144 of all kinds needs more than 18 iterations.
 SHARE, MORE = 0.9, 0.09
 CERTAIN = 1e-9  # λ_max(A*(λ)) / yᵀλ below which λ proves that nothing is feasible
-RIDGE = 1e-13  # relative to the diagonal of the Schur complement
+RIDGE = 1e-15  # relative to the diagonal of the Schur complement
 STALLED = 1e-8  # a step shorter than this goes nowhere
 NOTHING = 1e-20  # of X S, where tr X is 1 or so: all that there is to gain is rounding
 

@@ -7,6 +7,7 @@ import numpy as np
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
 from benchbase_sdp.factors import TINY, alternate, fitting, sizes
+from benchbase_sdp.relaxation import no_norm
 
 STALLED = 1e-12  # relative size of a step at which nothing more is to come
 
@@ -46,7 +47,8 @@ class Lifted(benchbase.Solver):
         The largest number of iterations.
     tol : float, optional
         The relative residual of the measurements, with ‖c_kj‖ for coefficients, at which a signal
-        leaves the batch.
+        leaves the batch. It has converged if x has that residual too, which is seldom where V
+        has more than one column.
     momentum : bool, optional
         Whether to go ahead along the last step, as Nesterov does, with restarts; it takes several
         times fewer iterations.
@@ -75,12 +77,8 @@ class Lifted(benchbase.Solver):
         """Name complex frames, and poolings that are no lp norm or have a threshold."""
         if problem.frame.is_complex:
             return "the frame is complex, and the iteration is for real ones"
-        if problem.pooling.p is None:
-            return "Lifted is for lp poolings; this one has no p"
-        ones = np.ones((problem.frame.pool_size, problem.frame.n_pools))
-        if not np.array_equal(problem.pooling(2 * ones), 2 * problem.pooling(ones)):
-            return "Lifted is for poolings without threshold"
-        return super().unsupported(problem)
+        reason = no_norm(problem)
+        return super().unsupported(problem) if reason is None else f"Lifted is for {reason}"
 
     def prepare(self, problem: Problem) -> Inverse:
         """Factorise the frame."""
@@ -115,7 +113,9 @@ class Lifted(benchbase.Solver):
             if not pooling.rectified:
                 x = np.linalg.svd(factors, full_matrices=False)[2][:, 0]
             scale = fitting(problem.measure(x), unit)
-            x = x * (scale * largest[:, 0])[:, None]
+            x = x * scale[:, None]
+            converged &= problem.residual(x, unit) <= self.tol
+            x *= largest
             return Recovery(x=x, n_iter=n_iter, converged=converged)
 
         return inverse

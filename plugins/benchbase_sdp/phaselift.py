@@ -26,6 +26,7 @@ DEFAULTS = {
 }
 
 
+MANY = 10_000  # bounds of p = 1: the system of an interior point has so many rows squared
 SPREAD = 0.3  # of the largest eigenvalue of X, added to all in the weight of the next program
 
 
@@ -121,12 +122,17 @@ class PhaseLift(Relaxation):
         if reason is not None:
             return reason
         pooling, frame = problem.pooling, problem.frame
-        if not self.real and (pooling.rectified or pooling.p != 2):
+        if not self.real and (pooling.rectified or (pooling.p != 2 and frame.pool_size > 1)):
             return "PhaseLift with real = false is for p = 2 without rectification"
         if not self.real and not frame.is_complex and frame.pool_size > 2:
             return "PhaseLift with real = false takes pools of one or two for a complex coefficient"
-        if frame.is_complex and pooling.p != 2:
+        if frame.is_complex and pooling.p != 2 and frame.pool_size > 1:
             return "PhaseLift is for p = 2 where the frame is complex"
+        bounds = frame.n_pools * 2 ** (frame.pool_size - 1)
+        if pooling.p == 1 and not pooling.rectified and bounds > MANY:
+            return f"PhaseLift for p = 1 takes 2^(L−1) bounds a pool, here {bounds:,}: too many"
+        if pooling.rectified and self.sparsity:
+            return "PhaseLift has no sparsity term where the signal borders the matrix"
         if (
             pooling.rectified
             and frame.pool_size > 1
@@ -165,7 +171,8 @@ class PhaseLift(Relaxation):
             return by_signal
 
         assert problem.pooling.p is not None  # noqa: S101 # for mypy; `unsupported` has refused it
-        lifted = lift(vectors, problem.pooling.p)
+        # Norms of one number are all alike, of real and imaginary part that of p = 2.
+        lifted = lift(vectors, 2 if problem.frame.pool_size == 1 else problem.pooling.p)
         method = self._method(lifted.constraints)
 
         def together(b: Array, run: Run) -> Estimates:
@@ -227,7 +234,13 @@ def leading(matrix: Array) -> Array:
     The phase of a complex u₁ is turned to make its real part as long as can be.
     """
     values, vectors = np.linalg.eigh(matrix)
-    first: Array = np.sqrt(max(values[-1], 0.0)) * vectors[:, -1]
-    if np.iscomplexobj(first):
-        first = (first * np.exp(-0.5j * np.angle(np.sum(first**2)))).real
-    return first
+    return longest_real(np.sqrt(max(values[-1], 0.0)) * vectors[:, -1])
+
+
+def longest_real(x: Array) -> Array:
+    """Return the real part of x (..., N), its phase turned so that it is the longest."""
+    if not np.iscomplexobj(x):
+        return x
+    turn = np.exp(-0.5j * np.angle(np.sum(x**2, axis=-1, keepdims=True)))
+    real: Array = (x * turn).real
+    return real

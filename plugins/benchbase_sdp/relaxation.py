@@ -108,16 +108,16 @@ class Relaxation(benchbase.Solver):
 
     def unsupported(self, problem: Problem) -> str | None:
         """Say why not: a pooling that is no lp norm, or a frame that does not form its vectors."""
-        title, pooling, frame = type(self).__name__, problem.pooling, problem.frame
-        if pooling.p is None:
-            return f"{title} is for lp poolings; this one has no p"
-        ones = np.ones((frame.pool_size, frame.n_pools))
-        if not np.array_equal(pooling(2 * ones), 2 * pooling(ones)):
-            return f"{title} is for poolings without threshold"
+        title = type(self).__name__
+        reason = no_norm(problem)
+        if reason is not None:
+            return f"{title} is for {reason}"
         try:
-            frame.dense()
+            vectors = problem.frame.dense()
         except NotImplementedError:
             return f"{title} needs the vectors of a frame that never forms them"
+        if not vectors.any():
+            return f"{title} needs a frame with vectors that are not zero"
         return super().unsupported(problem)
 
     @abstractmethod
@@ -130,13 +130,16 @@ class Relaxation(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             # By the largest first: squares of huge or tiny values are no numbers.
-            largest = b.max(axis=1, initial=0.0)
-            some = np.flatnonzero(largest)
+            largest = np.abs(b).max(axis=1, initial=0.0)
+            some = np.flatnonzero(np.isfinite(largest) & (largest > 0))
             unit = b[some] / largest[some, None]
             sizes = np.sqrt(np.mean(unit**2, axis=1))
             x, n_iter = np.zeros((len(b), problem.frame.n)), np.zeros(len(b), dtype=np.int64)
             violation = np.zeros(len(b))
             status = ["zero measurements"] * len(b)
+            for index in np.flatnonzero(~np.isfinite(largest)):
+                x[index], violation[index] = np.nan, np.nan
+                status[index] = "measurements that are not finite"
             if some.size:
                 found = recover(unit / sizes[:, None], run.rows(some))
                 x[some] = found.x * (sizes * largest[some])[:, None]
@@ -151,3 +154,20 @@ class Relaxation(benchbase.Solver):
             return Recovery(x=x, n_iter=n_iter, converged=converged, message=message)
 
         return inverse
+
+
+def no_norm(problem: Problem) -> str | None:
+    """Say what a pooling would have to be that is no lp norm of (half rectified) coefficients."""
+    pooling, frame = problem.pooling, problem.frame
+    if pooling.p is None:
+        return "lp poolings; this one has no p"
+    if frame.is_complex and pooling.rectified:
+        return "real frames where the pooling is rectified"
+    rng = np.random.default_rng(0)
+    for size in (1e-6, 1.0, 1e6):  # a threshold shows at one of them, whatever its size
+        c = size * rng.standard_normal((8, frame.pool_size, frame.n_pools))
+        kept = np.maximum(c, 0) if pooling.rectified else c
+        norms = np.linalg.norm(kept, pooling.p, axis=1)
+        if not np.allclose(pooling(c), norms, rtol=1e-9, atol=0):
+            return "poolings without threshold"
+    return None

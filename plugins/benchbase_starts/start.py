@@ -26,8 +26,11 @@ class Start(benchbase.Solver):
         frame, pooling = problem.frame, problem.pooling
         if frame.is_complex:
             return f"{self.name} is for real frames; this one is complex"
-        c = np.random.default_rng(0).standard_normal((frame.pool_size, frame.n_pools))
-        if not np.allclose(pooling(2 * c), 2 * pooling(c), rtol=1e-12, atol=0):
+        c = np.random.default_rng(0).standard_normal((8, frame.pool_size, frame.n_pools))
+        if not all(
+            np.allclose(pooling(size * c), size * pooling(c), rtol=1e-9, atol=0)
+            for size in (1e-6, 1e6)
+        ):
             # A threshold is one: what b says about coefficients depends on the signal's norm.
             return f"{self.name} is for poolings with P(t c) = t P(c), and this one has none"
         try:
@@ -63,6 +66,9 @@ class Start(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             del run  # nothing is random
+            # By the largest first: squares of huge or tiny values are no numbers.
+            largest = np.abs(b).max(axis=1, keepdims=True, initial=0.0)
+            b = b / np.where(largest > 0, largest, 1)
             standard = b * inverse_lengths
             sigma = np.sqrt(np.sum(standard**2, axis=1) / max(share, np.finfo(float).tiny))
             standard /= np.where(sigma > 0, sigma, 1)[:, None]
@@ -71,7 +77,7 @@ class Start(benchbase.Solver):
                 x[block] = self.estimate(rows, standard[block], moments)
             size = np.linalg.norm(problem.measure(x), axis=1)
             scale = np.linalg.norm(b, axis=1) / np.where(size > 0, size, 1)
-            return Recovery(x=x * np.where(size > 0, scale, 0)[:, None])
+            return Recovery(x=x * np.where(size > 0, scale, 0)[:, None] * largest)
 
         return inverse
 

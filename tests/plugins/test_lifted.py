@@ -152,14 +152,22 @@ def test_solved_signals_leave_the_batch() -> None:
     problem = pose(10, 16)
     b = problem.measure(signals(10, 4))
     recovery = benchbase.solve(build(n_iter=2000), problem, b)
-    assert recovery.converged is not None
     assert recovery.n_iter is not None
-    assert recovery.converged.all()
     assert (recovery.n_iter < 2000).all()
     stopped = benchbase.solve(build(n_iter=5), problem, b)
     assert stopped.converged is not None
     assert not stopped.converged.any()
     assert_array_equal(stopped.n_iter, [5] * 4)
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_a_signal_has_converged_only_if_it_fits(rectified: bool) -> None:
+    problem = pose(10, 14, rectified=rectified)
+    b = problem.measure(signals(10, 20))
+    wide = benchbase.solve(build(n_iter=2000), problem, b)
+    assert wide.converged is not None
+    assert (problem.residual(wide.x, b)[wide.converged] < 1e-7).all()
+    assert not wide.converged.all()  # the factors fit, but have more than one column
 
 
 def test_signals_that_stand_still_leave_it_too() -> None:

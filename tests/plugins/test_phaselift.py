@@ -250,7 +250,12 @@ def test_neither_is_a_status_needed_where_the_conditions_are_met() -> None:
         ({}, {"rectified": True}, 2, "half rectification for p = inf and pools of two"),
         ({}, {"rectified": True, "p": 1}, 2, "half rectification for p = inf and pools of two"),
         ({}, {"rectified": True, "p": np.inf}, 3, "p = inf and pools of two"),
-        ({}, {"rectified": True, "threshold": 0.5}, 1, "without threshold"),
+        *(
+            ({}, {"rectified": True, "p": np.inf, "threshold": alpha}, 2, "without threshold")
+            for alpha in (0.01, -0.5, 2.0, 1000.0, [0.0, 1.0] * 8)
+        ),
+        ({}, {"p": 1}, 12, "too many"),
+        ({"sparsity": 1.0, "method": "admm"}, {"rectified": True, "p": np.inf}, 2, "sparsity"),
         ({}, {"name": "maxout"}, 2, "no p"),
         ({"real": False}, {"p": 1}, 2, "real = false is for p = 2"),
         ({"real": False}, {"rectified": True}, 1, "real = false is for p = 2"),
@@ -271,6 +276,51 @@ def test_complex_frames_are_for_p_2() -> None:
     frame = DenseFrame(1j * pose(4, 8).frame.dense())
     assert build().unsupported(Problem(frame, pooling())) is None
     assert "complex" in str(build().unsupported(Problem(frame, pooling(p=1))))
+
+
+def test_norms_of_one_complex_number_are_all_alike() -> None:
+    rng = np.random.default_rng(3)
+    frame = DenseFrame(rng.standard_normal((40, 1, 5)) + 1j * rng.standard_normal((40, 1, 5)))
+    x = signals(5, 2)
+    for p in (1, 2, np.inf):
+        problem = Problem(frame, pooling(p=p))
+        found = benchbase.solve(build(), problem, problem.measure(x))
+        assert (relative_error(found.x, x) < 1e-4).all()
+
+
+def test_a_frame_of_zeros_is_refused() -> None:
+    problem = Problem(DenseFrame(np.zeros((3, 2, 4))), pooling())
+    assert "not zero" in str(build().unsupported(problem))
+
+
+@ALL
+def test_measurements_that_are_no_numbers_or_negative(method: str) -> None:
+    problem = pose(4, 14)
+    x = signals(4, 3)
+    b = problem.measure(x)
+    b[0, 2] = np.nan
+    b[1] *= -1
+    recovery = benchbase.solve(build(method=method, max_iters=2000), problem, b)
+    assert np.isnan(recovery.x[0]).all()
+    assert flags(recovery)[0] is False
+    assert flags(recovery)[2] is True
+    assert relative_error(recovery.x[2], x[2]) < 1e-2
+    assert "not finite" in recovery.message
+
+
+def test_the_splitting_stays_finite_where_nothing_is_feasible() -> None:
+    problem = pose(6, 40, p=np.inf)
+    solver = build(method="admm", max_iters=3000)
+    recovery = benchbase.solve(solver, problem, np.eye(40)[:2])
+    assert np.isfinite(recovery.x).all()
+    assert flags(recovery) == [False, False]
+
+
+@pytest.mark.parametrize(("p", "n_pools"), [(1, 60), (2, 100), (2, 300), (np.inf, 100)])
+def test_many_more_pools_than_needed(p: float, n_pools: int) -> None:
+    problem = pose(6, n_pools, p=p)
+    recovery = benchbase.solve(build(), problem, problem.measure(signals(6, 3)))
+    assert flags(recovery) == [True] * 3
 
 
 class _Implicit(DenseFrame):

@@ -244,7 +244,7 @@ def test_a_program_stopped_by_its_limit(n_iter: int) -> None:
 
 
 def test_an_iteration_stopped_by_its_limit() -> None:
-    problem, _, b = pose(lp(np.inf), n=20, n_pools=50, size=2)
+    problem, _, b = pose(lp(np.inf), n=20, n_pools=36, size=2)
     free = benchbase.solve(PhaseMax(init=Near(), n_iter=100), problem, b)
     assert free.n_iter is not None
     assert (free.n_iter > 2).all()

@@ -438,3 +438,13 @@ def test_wrong_parameters_are_refused(parameter: str, value: Any) -> None:
 def test_the_reference_has_no_rank() -> None:
     with pytest.raises(benchbase.SpecError, match="rank"):
         build("cvxpy", rank=4)
+
+
+@pytest.mark.parametrize("method", ["burer-monteiro", "block-coordinate", "cvxpy"])
+def test_a_pool_of_zero_vectors_says_nothing(method: str) -> None:
+    rng = np.random.default_rng(3)
+    vectors, x = rng.standard_normal((30, 2, 5)), rng.standard_normal((2, 5))
+    vectors[3] = 0
+    problem = Problem(DenseFrame(vectors), benchbase.build("pooling", {"name": "lp"}))
+    found = benchbase.solve(build(method=method), problem, problem.measure(x))
+    assert (squared_cosine(found.x, x) > 0.999).all()

@@ -281,10 +281,11 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
         scores = np.full((len(SCORES), stop - start), np.nan)
     lost = (chunk["status"] == "done") & np.isnan(scores[0])
     names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "condition")
+    why = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
     rows = {
         "signal": np.arange(start, stop),
         "status": np.where(lost, "failed", chunk["status"]).astype(object),
-        "message": np.where(lost, _NOT_FINITE, chunk["message"]).astype(object),
+        "message": np.where(lost, why, chunk["message"]).astype(object),
     }
     same = {name: chunk.get(name) for name in names}
     return same, rows | dict(zip(SCORES, scores, strict=True))

@@ -147,7 +147,7 @@ def test_what_was_not_finite_or_failed_has_no_scores(results: Results) -> None:
     frame = results.frame()
     lost = frame[(frame["label"] == "half") & (frame["status"] == "failed")]
     assert set(lost["signal"]) == {2}
-    assert lost["message"].eq("the estimate is not finite").all()
+    assert lost["message"].eq("the estimate is not finite: a, b").all()
     bad = frame[frame["status"].isin(["failed", "unsupported"])]
     assert bad[["squared_cosine", "relative_error", "residual"]].isna().all(axis=None)
     good = frame[frame["status"] == "done"]

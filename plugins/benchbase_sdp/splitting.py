@@ -12,9 +12,12 @@ from benchbase_sdp.constraints import Constraints
 from benchbase_sdp.optimality import LIMIT, OPTIMAL, Method, Solution
 
 # The weight of the constraints against the cone, for tr X = 1 or so and y of mean 1; held, as
-# changing it means factorising anew. n = 40 to 1e-6: K = 100, p = 2, 20 signals .17 s each with 20
-# and .6 with 1; K = 60, p = ∞ 1,800 iterations with 1, 2,400 with .3, more than 3,000 with 5.
-SCALE_EQUAL, SCALE_BOUNDED = 20.0, 1.0
+# changing it means factorising anew. n = 40 to 1e-6: K = 100, p = 2, 20 signals 330 iterations with
+# 20 and 10,000 with 200; K = 60, p = ∞ 1,800 iterations with 1, 2,400 with .3, more than 3,000 with
+# 5. MNIST, n = 100, K = 130, where X keeps a higher rank: 8 signals 12,200 iterations with 20 and
+# 4,800 with 200.
+SCALE_EQUAL, SCALE_FEW, SCALE_BOUNDED = 20.0, 200.0, 1.0
+FEW = 2  # constraints a dimension, below which X has a higher rank as a rule
 ALPHA = 1.8
 
 
@@ -32,6 +35,8 @@ def scs_direct(constraints: Constraints, max_iters: int, eps: float) -> Method:
     order = np.concatenate([np.flatnonzero(constraints.sense == 0), bounded])
     sigma = np.where(constraints.sense == 0, 1, constraints.sense)[order]
     rows = sigma[:, None] * coordinates.of(constraints.matrices[order])
+    few = len(order) < FEW * constraints.n
+    scale = SCALE_BOUNDED if bounded.size else SCALE_FEW if few else SCALE_EQUAL
     size = rows.shape[1]
 
     def right(y: Array) -> Array:
@@ -51,7 +56,7 @@ def scs_direct(constraints: Constraints, max_iters: int, eps: float) -> Method:
         adaptive_scale=False,
         acceleration_lookback=0,
         alpha=ALPHA,
-        scale=SCALE_BOUNDED if bounded.size else SCALE_EQUAL,
+        scale=scale,
         linear_solver="qdldl",  # by default SCS takes MKL where it is: other bits, other threads
     )
 

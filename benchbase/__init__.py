@@ -28,7 +28,9 @@ from benchbase.interfaces import (
     Dataset,
     Frame,
     FrameDesign,
+    Hint,
     Inverse,
+    Noise,
     Pooling,
     Report,
     Solver,
@@ -52,7 +54,9 @@ __all__ = [
     "DiskError",
     "Frame",
     "FrameDesign",
+    "Hint",
     "Inverse",
+    "Noise",
     "ParameterError",
     "PluginError",
     "Pooling",
@@ -95,7 +99,7 @@ def build(kind: str, spec: dict[str, Any]) -> Any:
 
     Parameters
     ----------
-    kind : {"dataset", "frame", "pooling", "solver", "report"}
+    kind : {"dataset", "frame", "pooling", "noise", "hint", "solver", "report"}
         What to build.
     spec : dict
         ``{"name": ..., parameter: value, ...}``, as in a suite.
@@ -103,7 +107,7 @@ def build(kind: str, spec: dict[str, Any]) -> Any:
     Returns
     -------
     Component
-        A `Dataset`, `FrameDesign`, `Pooling`, `Solver` or `Report`.
+        A `Dataset`, `FrameDesign`, `Pooling`, `Noise`, `Hint`, `Solver` or `Report`.
 
     Raises
     ------

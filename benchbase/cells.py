@@ -8,19 +8,20 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
+from benchbase.interfaces import Component, Dataset, Solver
 from benchbase.provenance import CORE, code_digests, core_digest
 from benchbase.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchbase.experiment import Point
     from benchbase.suite import Suite
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One (data set, frame, pooling, trial, solver, points).
+    """One (problem, trial, solver, points).
 
     Attributes
     ----------
@@ -39,14 +40,13 @@ class Cell:
 
     experiment: str
     label: str
-    dataset: Dataset
-    frame: FrameDesign
-    pooling: Pooling
+    point: Point
     solver: Solver
     seed: int
     trial: int
     points: int
     time_limit: float | None
+    trace: bool
     key: str
     train_key: str
     signals_key: str
@@ -63,39 +63,43 @@ class Cell:
 
     def parts(self) -> Iterator[Component]:
         """Yield all its components, those inside others too."""
-        for part in (self.dataset, self.frame, self.pooling, self.solver):
+        for part in (*self.point.parts(), self.solver):
             yield from part.walk()
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
-        pools, size = self.frame.size(self.dataset.n)
-        facts = {
-            "dataset": self.dataset.spec(),
-            "frame": self.frame.spec(),
-            "pooling": self.pooling.spec(),
-            "solver": self.solver.spec(),
-            "n": self.dataset.n,
+        dataset, frame, pooling = self.point[:3]
+        pools, size = frame.size(dataset.n)
+        parts: dict[str, Any] = {
+            part.kind: part.spec() for part in (*self.point.parts(), self.solver)
+        }
+        facts = parts | {
+            "n": dataset.n,
             "n_pools": pools,
             "pool_size": size,
-            "p": self.pooling.p,
-            "rectified": self.pooling.rectified,
-            "even": self.pooling.even,
+            "p": pooling.p,
+            "rectified": pooling.rectified,
+            "even": pooling.even,
             "seed": self.seed,
             "trial": self.trial,
             "points": self.points,
+            "trace": self.trace,
         }
         return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
 
     def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
         """Yield the cell's chunks in order."""
+        noise, hint = self.point.noise, self.point.hint
         for start in range(0, self.points, self.chunk):
             yield Task(
                 key=self.key,
                 start=start,
                 stop=min(start + self.chunk, self.points),
-                dataset=self.dataset.spec(),
-                frame=self.frame.spec(),
-                pooling=self.pooling.spec(),
+                dataset=self.point.dataset.spec(),
+                frame=self.point.frame.spec(),
+                pooling=self.point.pooling.spec(),
+                noise=None if noise is None else noise.spec(),
+                hint=None if hint is None else hint.spec(),
                 solver=self.solver.spec(),
                 seed=self.seed,
                 trial=self.trial,
@@ -109,6 +113,7 @@ class Cell:
                 host_name=host_name,
                 send_signals=False,
                 time_limit=self.time_limit,
+                trace=self.trace,
             )
 
 
@@ -123,7 +128,9 @@ def make_cells(suite: Suite) -> list[Cell]:
     digests = _Digests()
     cells = []
     for experiment in suite.experiments:
-        for dataset, frame, pooling in experiment.problems:
+        for point in experiment.problems:
+            dataset, frame, pooling, *others = point
+            more = [digests.of(part) for part in others if part is not None]
             files = digests.files(dataset)
             for entry in experiment.entries:
                 for trial in range(experiment.trials):
@@ -131,25 +138,26 @@ def make_cells(suite: Suite) -> list[Cell]:
                     # The core makes streams, rounds and scores: what is kept depends on it too.
                     train = digests.join(core_digest(), digests.of(dataset, experiment.seed))
                     signals = digests.join("signals", train, trial, points)
-                    problem = digests.join(signals, digests.of(frame), digests.of(pooling))
-                    key = digests.join(problem, digests.of(entry.solver))
+                    parts = digests.of(frame), digests.of(pooling), *more
+                    problem = digests.join(signals, *parts)
+                    traced = ["trace"] if experiment.trace else []
+                    key = digests.join(problem, digests.of(entry.solver), *traced)
                     cells.append(
                         Cell(
                             experiment=experiment.name,
                             label=entry.label,
-                            dataset=dataset,
-                            frame=frame,
-                            pooling=pooling,
+                            point=point,
                             solver=entry.solver,
                             seed=experiment.seed,
                             trial=trial,
                             points=points,
                             time_limit=entry.time_limit or experiment.time_limit,
+                            trace=experiment.trace,
                             key=key,
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
-                            code=digests.code(dataset, frame, pooling, entry.solver),
+                            code=digests.code(*point.parts(), entry.solver),
                             files=files,
                         )
                     )

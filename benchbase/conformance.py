@@ -226,7 +226,9 @@ def check_solver(solver: Any, problem: Problem | None = None) -> None:
 
 
 def _check_recoveries(solver: Solver, problem: Problem) -> None:
-    truth = np.random.default_rng(2).standard_normal((4, problem.frame.n))
+    rng = np.random.default_rng(2)
+    truth = rng.standard_normal((4, problem.frame.n))
+    hint = truth + 0.1 * rng.standard_normal(truth.shape) if problem.hint else None
     if problem.signal_norm is not None:
         truth *= problem.signal_norm / np.linalg.norm(truth, axis=1, keepdims=True)
     b = problem.measure(truth)
@@ -234,8 +236,10 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
     untouched = b.copy()
 
     def solve(inverse: Inverse, signals: range) -> Array:
-        run = SignalRun(0, [(0, signal) for signal in signals])
-        given = b[signals.start : signals.stop]
+        rows = slice(signals.start, signals.stop)
+        own = None if hint is None else hint[rows]
+        run = SignalRun(0, [(0, signal) for signal in signals], hint=own)
+        given = b[rows]
         with _told("the solver"):
             x = np.asarray(recover(inverse, given, run, problem.frame.n).x)
         _require(_same(b, untouched), "the solver must leave the measurements alone")

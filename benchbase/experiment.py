@@ -7,15 +7,16 @@ import itertools
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
-from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Solver
+from benchbase.interfaces import Component, Dataset, FrameDesign, Hint, Noise, Pooling, Solver
 from benchbase.registry import Registry
 from benchbase.toml_places import TomlFile
 
-PROBLEM = ("dataset", "frame", "pooling")
-KEYS = ("title", "seed", "trials", "points", "time_limit", *PROBLEM, "grid", "solver")
+NEEDED = ("dataset", "frame", "pooling")
+PROBLEM = (*NEEDED, "noise", "hint")
+KEYS = ("title", "seed", "trials", "points", "time_limit", "trace", *PROBLEM, "grid", "solver")
 _LEAST = {"seed": 0, "trials": 1, "points": 1}
 _DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
 _Where = dict[tuple[str, ...], tuple[str | int, ...]]
@@ -34,23 +35,40 @@ class Entry:
     time_limit: float | None = None
 
 
+class Point(NamedTuple):
+    """A point of the grid: what makes a problem, noise and hints where there are any."""
+
+    dataset: Dataset
+    frame: FrameDesign
+    pooling: Pooling
+    noise: Noise | None = None
+    hint: Hint | None = None
+
+    def parts(self) -> list[Component]:
+        """Return what there is."""
+        return [part for part in self if part is not None]
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Problems, and the solvers that all meet them.
 
     Attributes
     ----------
-    problems : tuple of (Dataset, FrameDesign, Pooling)
+    problems : tuple of Point
         The points of the grid, in its order.
+    trace : bool
+        Whether to keep the scores of what solvers record on their way.
     """
 
     name: str
     seed: int
     trials: int
     points: int
-    problems: tuple[tuple[Dataset, FrameDesign, Pooling], ...]
+    problems: tuple[Point, ...]
     entries: tuple[Entry, ...]
     time_limit: float | None = None
+    trace: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,12 +161,20 @@ class Draft:
             self._complain(("title",), f"must be a string, not {title!r}")
         numbers = {key: self._number(key) for key in _DEFAULTS}
         limit = self._limit(self.table.get("time_limit"), ("time_limit",))
+        trace = self.table.get("trace", False)
+        if not isinstance(trace, bool):
+            self._complain(("trace",), f"must be true or false, not {trace!r}")
         problems = self._grid_points()
         entries = self._entries()
         if self.problems:
             raise SuiteError(self.problems)
         return Experiment(
-            name=title, problems=problems, entries=entries, time_limit=limit, **numbers
+            name=title,
+            problems=problems,
+            entries=entries,
+            time_limit=limit,
+            trace=trace,
+            **numbers,
         )
 
     def _apply(self, change: Change) -> None:
@@ -183,7 +209,7 @@ class Draft:
         self._complain(path, f"must be a number of seconds above 0, not {value!r}", origin)
         return None
 
-    def _grid_points(self) -> tuple[tuple[Dataset, FrameDesign, Pooling], ...]:
+    def _grid_points(self) -> tuple[Point, ...]:
         grid = self.table.get("grid", {})
         if not isinstance(grid, dict):
             self._complain(("grid",), f"must be a table of axes, not {grid!r}")
@@ -209,16 +235,12 @@ class Draft:
             where: _Where = {
                 path: ("grid", *path, i) for (path, _), i in zip(axes, choice, strict=True)
             }
-            dataset, frame, pooling = (
-                self._component(kind, point[kind], where, known) for kind in PROBLEM
-            )
-            if (
-                isinstance(dataset, Dataset)
-                and isinstance(frame, FrameDesign)
-                and isinstance(pooling, Pooling)
-            ):
-                self._check_fit(dataset, frame, pooling, where)
-                points.append((dataset, frame, pooling))
+            given = [kind for kind in PROBLEM if kind in NEEDED or point[kind] is not None]
+            parts = {kind: self._component(kind, point[kind], where, known) for kind in given}
+            if None not in parts.values():
+                made = Point(**parts)  # type: ignore[arg-type] # built by their kinds
+                self._check_fit(made, where)
+                points.append(made)
         return tuple(points)
 
     def _axes(
@@ -268,13 +290,8 @@ class Draft:
             return None
         return known[token]
 
-    def _check_fit(
-        self,
-        dataset: Dataset,
-        frame: FrameDesign,
-        pooling: Pooling,
-        where: _Where,
-    ) -> None:
+    def _check_fit(self, point: Point, where: _Where) -> None:
+        dataset, frame, pooling = point[:3]
         points = self.table.get("points", _DEFAULTS["points"])
         if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
             problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     import click
 
-    from benchbase.interfaces import Dataset, FrameDesign, Pooling, Report, Solver
+    from benchbase.interfaces import (
+        Dataset,
+        FrameDesign,
+        Hint,
+        Noise,
+        Pooling,
+        Report,
+        Solver,
+    )
 
 PROJECT = "benchbase"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -42,6 +50,16 @@ def register_frames(register: Callable[[type[FrameDesign]], None]) -> None:
 @hookspec
 def register_poolings(register: Callable[[type[Pooling]], None]) -> None:
     """Supply pooling operators: call ``register(cls)`` with each `Pooling` class."""
+
+
+@hookspec
+def register_noises(register: Callable[[type[Noise]], None]) -> None:
+    """Supply models of noise: call ``register(cls)`` with each `Noise` class."""
+
+
+@hookspec
+def register_hints(register: Callable[[type[Hint]], None]) -> None:
+    """Supply hints, first guesses made from the signals: ``register(cls)`` each `Hint` class."""
 
 
 @hookspec

@@ -1,4 +1,4 @@
-"""What plugins implement: data sets, frames, poolings, solvers and reports.
+"""What plugins implement: data sets, frames, poolings, noise, hints, solvers and reports.
 
 Shapes: S signals, N dimension, K pools, L pool size, T training signals. Coefficients are
 (..., L, K), with the members of a pool on axis -2: pooling over them is contiguous in the pools,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, dataclass_transform
 
 import numpy as np
@@ -42,7 +42,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     name : str
         The name under which suites refer to the component. Class attribute.
     kind : str
-        "dataset", "frame", "pooling", "solver" or "report". Class attribute.
+        "dataset", "frame", "pooling", "noise", "hint", "solver" or "report". Class attribute.
     reserved : frozenset of str
         Names that no parameter can have. Class attribute.
 
@@ -268,6 +268,50 @@ class Pooling(Component):
         """
         del c, b
         return None
+
+
+class Noise(Component):
+    """What comes between signals and the measurements that a solver gets."""
+
+    kind = "noise"
+
+    @abstractmethod
+    def measure(
+        self, problem: Problem, x: Array, generators: Sequence[np.random.Generator]
+    ) -> Array:
+        """Return noisy measurements of signals: (S, N) to (S, K).
+
+        Parameters
+        ----------
+        problem : Problem
+            Frame and pooling.
+        x : ndarray, shape (S, N)
+            The signals.
+        generators : sequence of numpy.random.Generator
+            One a signal, the same for all numbers of pools.
+        """
+
+
+class Hint(Component):
+    """Side information: a first guess at each signal, made from the signal itself.
+
+    A controlled experiment, as of success against the angle of the start: what a solver makes of
+    a hint says nothing about measurements alone.
+    """
+
+    kind = "hint"
+
+    @abstractmethod
+    def guess(self, x: Array, generators: Sequence[np.random.Generator]) -> Array:
+        """Return a guess at each signal: (S, N) to (S, N).
+
+        Parameters
+        ----------
+        x : ndarray, shape (S, N)
+            The signals.
+        generators : sequence of numpy.random.Generator
+            One a signal, the same for all numbers of pools.
+        """
 
 
 Inverse: TypeAlias = "Callable[[Array, Run], Recovery]"

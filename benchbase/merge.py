@@ -52,6 +52,7 @@ class _Entry(NamedTuple):
     time: str
     rest: tuple[Any, ...]
     x: bytes | None = None
+    trace: bytes | None = None
 
 
 # The first five say what came out; what they cost, and where, may differ.
@@ -146,7 +147,7 @@ def _unite_runs(stores: list[Store], merged: Store) -> dict[str, str]:
             entries.append(_Entry(time, (*rest, tuple(store.query(cells, run)))))
         runs.update(_in_sequence(entries))
     labels = {}
-    for number, (time, (*rest, cells), _) in enumerate(sorted(runs, key=_order), start=1):
+    for number, (time, (*rest, cells), *_) in enumerate(sorted(runs, key=_order), start=1):
         insert = f"INSERT INTO run (id, started, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 # the names above
         merged.query(insert, number, time, *rest)
         for position, experiment, label, key in cells:
@@ -177,13 +178,14 @@ def _unite_attempts(
     for start in sorted(set[int]().union(*histories)):
         found = [history[start] for history in histories if start in history]
         attempts = _joined([entry for history in found for entry in history])
-        for number, (time, rest, _) in enumerate(attempts, start=1):
+        for number, (time, rest, *_) in enumerate(attempts, start=1):
             insert = f"""INSERT INTO chunk (key, start, attempt, finished, {_ATTEMPT}, environment)
                 VALUES ({", ".join("?" * 15)}, (SELECT id FROM environment WHERE facts = ?))"""  # noqa: S608 # question marks only
             merged.query(insert, key, start, number, time, *rest)
         latest = attempts[-1]
         if latest.x is not None:
-            merged.query("INSERT INTO recovered VALUES (?, ?, ?)", key, start, latest.x)
+            values = (key, start, latest.x, latest.trace)
+            merged.query("INSERT INTO recovered VALUES (?, ?, ?, ?)", *values)
         told = {_came_out(latest)}
         for other in sorted((history[-1] for history in found), key=_order, reverse=True):
             if _came_out(other) not in told:
@@ -196,7 +198,8 @@ def _unite_attempts(
 
 def _attempts(store: Store, key: str) -> dict[int, list[_Entry]]:
     """Return the attempts of a cell's chunks by their first signal, the estimates at the latest."""
-    estimates = dict(store.query("SELECT start, x FROM recovered WHERE key = ?", key))
+    rows = store.query("SELECT start, x, trace FROM recovered WHERE key = ?", key)
+    kept = {start: (x, trace) for start, x, trace in rows}
     found: dict[int, list[_Entry]] = {}
     columns = f"start, finished, {_ATTEMPT}, facts"
     select = f"""SELECT {columns} FROM chunk LEFT JOIN environment ON environment.id = environment
@@ -205,7 +208,8 @@ def _attempts(store: Store, key: str) -> dict[int, list[_Entry]]:
         found.setdefault(start, []).append(_Entry(time, tuple(rest)))
     found = {start: _in_sequence(entries) for start, entries in found.items()}
     for start, entries in found.items():
-        entries[-1] = entries[-1]._replace(x=estimates.get(start))
+        x, trace = kept.get(start, (None, None))
+        entries[-1] = entries[-1]._replace(x=x, trace=trace)
     return found
 
 

@@ -31,6 +31,8 @@ class Problem:
         The Euclidean norm that all signals share, where it is known.
     noise_std : float or None, optional
         The standard deviation of the noise on each measurement; None where it is unknown.
+    hint : bool, optional
+        Whether each signal comes with a first guess at it, `Run.hint`.
 
     Raises
     ------
@@ -43,6 +45,7 @@ class Problem:
     training: Array | None = None
     signal_norm: float | None = None
     noise_std: float | None = 0.0
+    hint: bool = False
 
     def __post_init__(self) -> None:
         self.pooling.check(self.frame.n_pools, self.frame.pool_size)
@@ -85,6 +88,10 @@ class Run(Protocol):
     @property
     def generators(self) -> list[np.random.Generator]:
         """One generator a signal."""
+
+    @property
+    def hint(self) -> Array | None:
+        """First guesses at the signals (S, N), where the problem has them (`Problem.hint`)."""
 
     def normal(self, *shape: int) -> Array:
         """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""

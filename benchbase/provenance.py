@@ -18,7 +18,16 @@ from benchbase.errors import PluginError
 
 CORE = "benchbase"
 IMPORTS = "__benchbase_imports__"
-CORE_FILES = ("dense", "functions", "interfaces", "problem", "recovery", "streams", "worker")
+CORE_FILES = (
+    "dense",
+    "functions",
+    "interfaces",
+    "problem",
+    "recovery",
+    "streams",
+    "traces",
+    "worker",
+)
 """The core's modules that numbers depend on."""
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")

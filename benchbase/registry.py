@@ -22,7 +22,16 @@ import pluggy
 from benchbase import hookspecs
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.functions import MARK, solver_class
-from benchbase.interfaces import Component, Dataset, FrameDesign, Pooling, Report, Solver
+from benchbase.interfaces import (
+    Component,
+    Dataset,
+    FrameDesign,
+    Hint,
+    Noise,
+    Pooling,
+    Report,
+    Solver,
+)
 from benchbase.provenance import IMPORTS, local_imports
 from benchbase.validation import validate
 
@@ -32,6 +41,8 @@ KINDS: dict[str, type[Component]] = {
     "dataset": Dataset,
     "frame": FrameDesign,
     "pooling": Pooling,
+    "noise": Noise,
+    "hint": Hint,
     "solver": Solver,
     "report": Report,
 }
@@ -191,7 +202,7 @@ class Registry:
 
         Parameters
         ----------
-        kind : {"dataset", "frame", "pooling", "solver", "report"}
+        kind : {"dataset", "frame", "pooling", "noise", "hint", "solver", "report"}
             What to build.
         spec : mapping or Component
             ``{"name": ..., parameter: value, ...}``; parameters that are components take a spec in

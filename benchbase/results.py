@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from benchbase import traces
 from benchbase.errors import BenchbaseError, StoreError, system_error
+from benchbase.experiment import PROBLEM
 from benchbase.interfaces import Array
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
@@ -34,6 +36,8 @@ COLUMNS = {
     "pooling": "name of the pooling operator",
     "p": "exponent of the lp norm",
     "rectified": "whether coefficients are half rectified",
+    "noise": "name of the noise on the measurements, empty without",
+    "hint": "name of the hint that comes with each signal, empty without",
     "solver": "name of the solver",
     "label": "the solver's label in the suite",
     "seed": "seed of the experiment",
@@ -123,6 +127,26 @@ class Results:
         with Store(self.folder) as store:
             return store.signals(cell)
 
+    def traces(self) -> pd.DataFrame:
+        """Return what solvers recorded on their way, where an experiment has ``trace = true``.
+
+        A row a signal and snapshot: ``cell``, which tells the row's problem and solver in
+        `frame`, and the columns of `benchbase.traces.COLUMNS`.
+        """
+        import pandas as pd
+
+        cells = self._frame["cell"].drop_duplicates()
+        with Store(self.folder) as store:
+            parts = [
+                pd.DataFrame({"cell": cell} | traces.unpack(packed))
+                for cell in cells
+                for packed in store.traces(cell)
+            ]
+        columns = ["cell", *traces.COLUMNS]
+        whole = {"signal": "int64", "step": "int64", "n_iter": "int64"}
+        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        return table.astype(whole)
+
     @property
     def suites(self) -> list[dict[str, Any]]:
         """The runs that are looked at: id, suite, title, resolved, command, started, finished."""
@@ -192,10 +216,8 @@ class Results:
 def _tells_apart(name: str) -> bool:
     """Whether rows that differ in a column are of different problems, or of different runs."""
     kind, _, parameter = name.partition(".")
-    whole = name in ("suite", "experiment", "dataset", "frame", "pooling", "points")
-    return whole or (
-        bool(parameter) and kind in ("dataset", "frame", "pooling") and parameter != "n_pools"
-    )
+    whole = name in ("suite", "experiment", *PROBLEM, "points")
+    return whole or (bool(parameter) and kind in PROBLEM and parameter != "n_pools")
 
 
 def load_results(path: str | Path, run: int | str | None = None) -> Results:
@@ -238,10 +260,11 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
 
 def _columns(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that are the same for all rows of a cell."""
-    columns = {kind: facts[kind]["name"] for kind in ("dataset", "frame", "pooling", "solver")}
+    kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts]
+    columns = dict.fromkeys(PROBLEM, "") | {kind: facts[kind]["name"] for kind in kinds}
     columns |= {key: facts[key] for key in _FACTS}
     columns["p"] = None if facts["p"] is None else float(facts["p"])
-    for kind in ("dataset", "frame", "pooling", "solver"):
+    for kind in kinds:
         parameters = {key: value for key, value in facts[kind].items() if key != "name"}
         columns |= dict(_flattened(kind, parameters))
     return columns

@@ -18,7 +18,7 @@ from benchbase.errors import StoreError, system_error
 from benchbase.interfaces import Array
 from benchbase.tasks import Outcome
 
-FORMAT = 3
+FORMAT = 4
 FILE = "results.sqlite"
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
@@ -44,7 +44,8 @@ CREATE VIEW latest AS
     SELECT * FROM chunk WHERE attempt =
         (SELECT max(attempt) FROM chunk AS c WHERE c.key = chunk.key AND c.start = chunk.start);
 CREATE TABLE recovered (
-    key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, PRIMARY KEY (key, start));
+    key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, trace BLOB,
+    PRIMARY KEY (key, start));
 CREATE TABLE signals (
     key TEXT PRIMARY KEY, n INTEGER NOT NULL, x BLOB NOT NULL);
 CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
@@ -250,7 +251,8 @@ class Store:
             self._connection.execute("DELETE FROM recovered WHERE key = ? AND start = ?", place)
             if "x" in outcome:
                 blob = outcome["x"].astype("<f4").tobytes()
-                self._connection.execute("INSERT INTO recovered VALUES (?, ?, ?)", (*place, blob))
+                values = (*place, blob, outcome.get("trace"))
+                self._connection.execute("INSERT INTO recovered VALUES (?, ?, ?, ?)", values)
             if "signals" in outcome:
                 self._save_signals(outcome["signals_key"], outcome["signals"])
 
@@ -322,6 +324,13 @@ class Store:
             part = np.frombuffer(blob, "<f4").reshape(-1, facts["n"])
             estimates[start : start + len(part)] = part
         return estimates
+
+    def traces(self, key: str) -> list[bytes]:
+        """Return the packed traces of a cell's chunks that have one, in order."""
+        rows = self.query(
+            "SELECT trace FROM recovered WHERE key = ? AND trace IS NOT NULL ORDER BY start", key
+        )
+        return [trace for (trace,) in rows]
 
     def signals(self, key: str) -> Array:
         """Return the true signals of a cell, (S, N) float32."""

@@ -10,6 +10,7 @@ role         indices
 ``test``     trial
 ``frame``    number of pools, trial
 ``noise``    trial, signal
+``hint``     trial, signal
 ``solver``   trial, signal, phases
 ===========  =======================
 """
@@ -28,7 +29,7 @@ import numpy as np
 
 from benchbase.interfaces import Array, Frame
 
-ROLES = {"train": 0, "test": 1, "frame": 2, "noise": 3, "solver": 4}
+ROLES = {"train": 0, "test": 1, "frame": 2, "noise": 3, "solver": 4, "hint": 5}
 _REPEAT = zlib.crc32(b"benchbase repeat")
 
 
@@ -39,7 +40,7 @@ def generator(seed: int, role: str, *indices: int) -> np.random.Generator:
     ----------
     seed : int
         The suite's seed, at least 0.
-    role : {"train", "test", "frame", "noise", "solver"}
+    role : {"train", "test", "frame", "noise", "hint", "solver"}
         What the numbers are for.
     *indices : int
         See the table above.
@@ -158,7 +159,7 @@ class Snapshot:
     n_iter : int
         The iteration.
     seconds : float
-        Time spent in the phase so far.
+        Time spent on the whole batch so far, in all phases.
     x : ndarray, shape (S, N)
         The estimates.
     """
@@ -183,6 +184,8 @@ class SignalRun:
         Where time is counted.
     trace : list of Snapshot, optional
         Where snapshots go; None to keep none.
+    hint : ndarray, shape (S, N), optional
+        First guesses at the signals.
     """
 
     def __init__(
@@ -192,6 +195,7 @@ class SignalRun:
         ledger: Ledger | None = None,
         trace: list[Snapshot] | None = None,
         *,
+        hint: Array | None = None,
         phase: tuple[str, ...] = (),
         rows: Array | None = None,
     ) -> None:
@@ -201,11 +205,17 @@ class SignalRun:
         self._trace = trace
         self._phase = phase
         self._rows = np.arange(len(keys)) if rows is None else rows
+        self._hint = hint  # of the whole batch, which `rows` point into
 
     @property
     def size(self) -> int:
         """The number of signals S."""
         return len(self._keys)
+
+    @property
+    def hint(self) -> Array | None:
+        """First guesses at the signals (S, N), where the problem has them."""
+        return None if self._hint is None else self._hint[self._rows]
 
     @cached_property
     def generators(self) -> list[np.random.Generator]:
@@ -231,7 +241,7 @@ class SignalRun:
         """Keep a snapshot of the estimates, if a trace was asked for, outside the clock."""
         if self._trace is not None:
             with self._ledger.pause():
-                seconds = self._ledger.seconds[self._phase]
+                seconds = sum(self._ledger.seconds.values())
                 self._trace.append(Snapshot(self._phase, self._rows, n_iter, seconds, x.copy()))
 
     def rows(self, index: Array) -> SignalRun:
@@ -247,4 +257,6 @@ class SignalRun:
         return self._child(keys, np.repeat(self._rows, n), self._phase)
 
     def _child(self, keys: list[tuple[int, ...]], rows: Array, phase: tuple[str, ...]) -> SignalRun:
-        return SignalRun(self._seed, keys, self._ledger, self._trace, phase=phase, rows=rows)
+        return SignalRun(
+            self._seed, keys, self._ledger, self._trace, hint=self._hint, phase=phase, rows=rows
+        )

@@ -74,7 +74,8 @@ class Suite:
                 "trials": e.trials,
                 "points": e.points,
                 "time_limit": e.time_limit,
-                "problems": [[part.spec() for part in problem] for problem in e.problems],
+                "trace": e.trace,
+                "problems": [[part.spec() for part in problem.parts()] for problem in e.problems],
                 "solvers": [
                     {"label": entry.label, "points": entry.points, "time_limit": entry.time_limit}
                     | entry.solver.spec()

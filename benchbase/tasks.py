@@ -13,7 +13,7 @@ class Task(TypedDict):
     `code` has the digests of its components' packages and of the core, `files` those of the data
     set's files, for a worker to compare with what it finds;
     `send_signals` asks for the test signals, unless the worker has sent them before; `time_limit`
-    is in wall-clock seconds a signal.
+    is in wall-clock seconds a signal; `trace` asks for the scores of what the solver records.
     """
 
     key: str
@@ -22,6 +22,8 @@ class Task(TypedDict):
     dataset: dict[str, Any]
     frame: dict[str, Any]
     pooling: dict[str, Any]
+    noise: dict[str, Any] | None
+    hint: dict[str, Any] | None
     solver: dict[str, Any]
     seed: int
     trial: int
@@ -35,6 +37,7 @@ class Task(TypedDict):
     host_name: bool
     send_signals: bool
     time_limit: float | None
+    trace: bool
 
 
 LOST = ("failed", "timeout", "crashed")
@@ -51,6 +54,7 @@ class Outcome(TypedDict, total=False):
     `frame_applications` is the mean a signal, None where the solver took the vectors.
     `time_limit` is there for a timeout. `checksum` is the norm of all the problem's measurements,
     by which machines can tell that they met the same problem, `condition` that of its frame.
+    `trace` has a row for each signal and snapshot (see `benchbase.traces`), if one was asked for.
     """
 
     key: str
@@ -75,3 +79,4 @@ class Outcome(TypedDict, total=False):
     frame_applications: float | None
     checksum: float
     condition: float | None
+    trace: bytes

@@ -14,7 +14,7 @@ import numpy as np
 from benchbase.cells import Cell, make_cells
 from benchbase.errors import BenchbaseError, StoreError
 from benchbase.executors import InProcess, one_blas_thread
-from benchbase.experiment import Entry, Experiment
+from benchbase.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
 from benchbase.interfaces import Array, Component, Dataset
 from benchbase.problem import Recovery
 from benchbase.provenance import core_digest, environment
@@ -148,11 +148,12 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
 def _rebuild(known: Registry, facts: dict[str, Any]) -> Cell | str:
     """Make a cell of what is stored of it, and so its key; or say why that cannot be."""
     try:
-        kinds = ("dataset", "frame", "pooling", "solver")
-        parts: Any = [known.build(kind, facts[kind]) for kind in kinds]
-        problems, entries = (tuple(parts[:3]),), (Entry("", parts[3]),)
+        kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts or kind in NEEDED]
+        parts: Any = {kind: known.build(kind, facts[kind]) for kind in kinds}
+        entries = (Entry("", parts.pop("solver")),)
         seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
-        experiment = Experiment("", seed, trials, points, problems, entries)
+        problems, trace = (Point(**parts),), facts["trace"]
+        experiment = Experiment("", seed, trials, points, problems, entries, trace=trace)
         return make_cells(Suite("", "", (experiment,)))[-1]
     except (Exception, SystemExit) as error:  # a stranger's code: anything may come
         return _text(error)

@@ -21,15 +21,18 @@ from benchbase.interfaces import (
     Array,
     Dataset,
     FrameDesign,
+    Hint,
     Inverse,
+    Noise,
     Pooling,
     Solver,
 )
 from benchbase.problem import Problem
 from benchbase.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.recovery import recover, score
-from benchbase.streams import CountingFrame, Ledger, SignalRun, generator
+from benchbase.streams import CountingFrame, Ledger, SignalRun, Snapshot, generator
 from benchbase.tasks import Outcome, Task
+from benchbase.traces import pack
 
 if TYPE_CHECKING:
     from benchbase.registry import Registry
@@ -149,10 +152,15 @@ class Worker:
         ]
         ledger = prepared.ledger
         ledger.clear()
-        run = SignalRun(task["seed"], keys, ledger)
+        trace: list[Snapshot] | None = [] if task["trace"] else None
+        hint = None if instance.hint is None else instance.hint[rows]
+        run = SignalRun(task["seed"], keys, ledger, trace, hint=hint)
         with ledger.clock(()):
             recovery = recover(prepared.inverse, b, run, instance.problem.frame.n)
-        scores = score(recovery, instance.problem, instance.truth[rows], b)
+        truth = instance.truth[rows]
+        scores = score(recovery, instance.problem, truth, b)
+        if trace is not None:
+            scores["trace"] = pack(trace, instance.problem, truth, b, task["start"])
         init = sum(spent for phase, spent in ledger.seconds.items() if "init" in phase)
         size = len(b)
         return scores | Outcome(
@@ -200,11 +208,12 @@ class Signals:
 
 @dataclass(frozen=True)
 class Instance:
-    """A problem, the signals to recover, and their measurements."""
+    """A problem, the signals to recover, their measurements, and hints where there are any."""
 
     problem: Problem
     signals: Signals
     b: Array
+    hint: Array | None
 
     @property
     def truth(self) -> Array:
@@ -243,7 +252,30 @@ def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
     stream = generator(task["seed"], "frame", design.size(n)[0] or 0, task["trial"])
     frame = design.build(n, signals.training, stream)
     problem = Problem(frame, pooling, signals.training, signals.norm)
-    return Instance(problem, signals, _read_only(problem.measure(signals.truth)))
+    b, x0 = problem.measure(signals.truth), None
+
+    def generators(role: str) -> list[np.random.Generator]:
+        return [generator(task["seed"], role, task["trial"], s) for s in range(task["points"])]
+
+    if task["noise"] is not None:
+        noise = registry.build("noise", task["noise"], trusted=True)
+        assert isinstance(noise, Noise)  # noqa: S101 # built as one
+        b = _of_shape(noise.measure(problem, signals.truth, generators("noise")), b.shape, noise)
+        problem = replace(problem, noise_std=None)
+    if task["hint"] is not None:
+        hint = registry.build("hint", task["hint"], trusted=True)
+        assert isinstance(hint, Hint)  # noqa: S101 # built as one
+        guess = hint.guess(signals.truth, generators("hint"))
+        x0 = _read_only(_of_shape(guess, signals.truth.shape, hint))
+        problem = replace(problem, hint=True)
+    return Instance(problem, signals, _read_only(b), x0)
+
+
+def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
+    if array.shape != shape or not np.isfinite(array).all():
+        told = f"an array of shape {array.shape}" if array.shape != shape else "what is not finite"
+        raise ValueError(f"the {part.kind} '{part.name}' gave {told}, not finite {shape}")
+    return array
 
 
 def _training(dataset: Dataset, task: Task) -> Array | None:

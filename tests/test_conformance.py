@@ -101,6 +101,7 @@ def test_solvers_conform(spec: dict[str, Any]) -> None:
             DenseFrame(vectors),
             benchbase.build("pooling", {"name": "lp"} | pooling),
             np.random.default_rng(1).standard_normal((100, 5)).astype(np.float32),
+            hint=solver.name == "hint",
         )
         if solver.unsupported(problem) is None:
             check_solver(solver, problem)

@@ -79,7 +79,7 @@ def labels(experiment: Experiment) -> list[str]:
 def points_of_grid(experiment: Experiment) -> list[tuple[Any, ...]]:
     return [
         (frame.spec()["n_pools"], pooling.spec()["power"])
-        for _, frame, pooling in experiment.problems
+        for _, frame, pooling, *_ in experiment.problems
     ]
 
 
@@ -88,7 +88,7 @@ def test_what_a_suite_says_is_what_the_experiment_has(load: Load) -> None:
     assert (found.name, found.seed, found.trials, found.points) == ("", 3, 2, 6)
     assert labels(found) == ["zero", "inner"]
     assert [entry.points for entry in found.entries] == [None, 4]
-    for dataset, frame, _ in found.problems:
+    for dataset, frame, *_ in found.problems:
         assert dataset.spec() == {"name": "noise", "n": 5}
         assert frame.spec()["pool_size"] == 3
 
@@ -128,14 +128,14 @@ def test_the_axes_of_a_grid_may_be_written_in_every_way_of_toml(load: Load, axis
 
 def test_an_axis_may_reach_into_a_component_of_a_component(load: Load, parts: Registry) -> None:
     text = SUITE.replace("n = 5", "").replace("[grid]", "[grid]\ndataset.n = [2, 3]")
-    assert [dataset.n for dataset, _, _ in load(text).problems] == [2] * 4 + [3] * 4
+    assert [dataset.n for dataset, *_ in load(text).problems] == [2] * 4 + [3] * 4
 
 
 def test_without_a_grid_there_is_one_problem(load: Load) -> None:
     head, rest = SUITE.split("[grid]")
     text = head.replace("[frame]", "[pooling]\nname = 'sum'\n[frame]\nn_pools = 7")
     (problem,) = load(text + "[[solver]]" + rest.split("[[solver]]", 1)[1]).problems
-    assert [part.kind for part in problem] == ["dataset", "frame", "pooling"]
+    assert [part.kind for part in problem.parts()] == ["dataset", "frame", "pooling"]
 
 
 # Each: what to replace by what, the line that is told, what is told.
@@ -444,4 +444,5 @@ def test_the_order_of_an_axis_is_kept(parts: Registry, points: list[tuple[int, f
     text = text.replace("[frame]", "[frame]\nn_pools = 4") + "[[solver]]\nname = 'zero'\n"
     file = TomlFile("s.toml", text)
     built = Draft(file, (), file.data, parts, (), ()).build()
-    assert [pooling.spec()["power"] for _, _, pooling in built.problems] == [p for _, p in points]
+    powers = [pooling.spec()["power"] for _, _, pooling, *_ in built.problems]
+    assert powers == [p for _, p in points]

@@ -115,7 +115,7 @@ def test_experiments_have_the_top_level_as_their_defaults(parts: Registry, write
     assert (first.points, first.trials, second.points, second.trials) == (3, 2, 7, 2)
     assert first.problems[0][1].spec()["n_pools"] == 9
     assert second.problems[0][1].spec()["n_pools"] == 6
-    assert [dataset.n for dataset, _, _ in second.problems] == [2, 3]
+    assert [dataset.n for dataset, *_ in second.problems] == [2, 3]
     assert [entry.label for entry in first.entries] == ["zero"]
     assert [entry.label for entry in second.entries] == ["other"]
 

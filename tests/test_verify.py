@@ -386,8 +386,8 @@ def test_a_component_that_is_not_installed_is_a_finding(verify_cli: Cli, folder:
 def test_a_solver_that_gives_something_else_is_found_by_running_it(
     check: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reseeded(seed: int, *others: Any) -> SignalRun:
-        return SignalRun(seed + 1, *others)
+    def reseeded(seed: int, *others: Any, **named: Any) -> SignalRun:
+        return SignalRun(seed + 1, *others, **named)
 
     monkeypatch.setattr("benchbase.worker.SignalRun", reseeded)
     found = check(sample=None)

@@ -118,6 +118,9 @@ def make(**changes: Any) -> Task:
         "files": [""],
         "host_name": False,
         "send_signals": False,
+        "noise": None,
+        "hint": None,
+        "trace": False,
     } | changes
     facts.setdefault("stop", facts["points"])
 
@@ -141,7 +144,7 @@ def is_plain(value: Any) -> bool:
         return type(value) is list and all(map(is_plain, value))
     if isinstance(value, np.ndarray):
         return type(value) is np.ndarray and value.dtype.kind == "f"
-    return value is None or type(value) in (str, int, float, bool)
+    return value is None or type(value) in (str, int, float, bool, bytes)
 
 
 def same(one: Outcome, other: Outcome) -> bool:
@@ -158,7 +161,7 @@ SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 
 
 def test_an_outcome_is_complete_and_plain(execute: Callable[..., Outcome]) -> None:
-    outcome = execute(send_signals=True)
+    outcome = execute(send_signals=True, trace=True)
     assert outcome["status"] == "done", outcome
     assert set(outcome) == set(Outcome.__annotations__) - {"time_limit", "exit_code"}  # of others
     assert is_plain(dict(outcome))

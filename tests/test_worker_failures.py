@@ -81,6 +81,9 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             "code": {},
             "host_name": False,
             "send_signals": False,
+            "noise": None,
+            "hint": None,
+            "trace": False,
         } | changes
         facts.setdefault("stop", facts["points"])
         with contextlib.suppress(benchbase.BenchbaseError):  # the worker is to find it out

@@ -16,14 +16,15 @@ from benchbase.registry import KINDS, registry
 if TYPE_CHECKING:
     from benchbase.interfaces import Component
 
-PLURALS = {f"{kind}s": kind for kind in ("solver", "frame", "pooling", "dataset", "report")}
-WHAT = ("solvers", "frames", "poolings", "datasets", "suites", "reports")
+KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "report")
+PLURALS = {f"{kind}s": kind for kind in KINDS_LISTED}
+WHAT = (*PLURALS, "suites")
 
 
 @click.command("list")
 @click.argument("what", type=click.Choice(WHAT), required=False)
 def list_command(what: str | None) -> None:
-    """List what is installed: solvers, frames, poolings, datasets, suites, reports."""
+    """List what is installed: components of each kind, and suites."""
     known = registry()
     warn_of_broken_plugins()
     for plural in [what] if what else WHAT:

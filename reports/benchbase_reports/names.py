@@ -38,6 +38,10 @@ def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
     dataset += _parameters(row, [c for c in varying if c.startswith("dataset.")])
     frame += _parameters(row, [c for c in varying if c.startswith("frame.")])
     parts = [row["experiment"], ", ".join(dataset), ", ".join(frame)]
+    for kind in ("noise", "hint"):
+        if row[kind]:
+            told = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
+            parts.append(", ".join([f"{row[kind]} {kind}", *told]))
     return " · ".join(part for part in parts if part)
 
 

@@ -36,13 +36,14 @@ STATISTICS = {
 }
 """The columns that `summarise` adds to those that name a cell, and what they hold."""
 
-_SETTING = ("suite", "experiment", "dataset", "n", "frame", "pool_size")
+_SETTING = ("suite", "experiment", "dataset", "n", "frame", "pool_size", "noise", "hint")
+_KINDS = ("dataset.", "frame.", "noise.", "hint.")
 _POOLING = ("pooling", "p", "rectified")
 
 
 def setting_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that tell experiments, data sets and recipes of frames apart."""
-    return [*_SETTING, *_parameters(frame, "dataset."), *_parameters(frame, "frame.")]
+    """Return the columns that tell experiments, data sets, frames, noise and hints apart."""
+    return [*_SETTING, *(name for kind in _KINDS for name in _parameters(frame, kind))]
 
 
 def problem_columns(frame: pd.DataFrame) -> list[str]:

@@ -16,7 +16,9 @@ Cli = Callable[..., Result]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.mark.parametrize("what", ["solvers", "frames", "poolings", "datasets", "reports"])
+@pytest.mark.parametrize(
+    "what", ["solvers", "frames", "poolings", "datasets", "noises", "hints", "reports"]
+)
 def test_list_names_each_component_with_the_first_line_of_its_documentation(
     cli: Cli, fresh_registry: Registry, what: str
 ) -> None:
@@ -41,7 +43,8 @@ def test_list_names_each_suite_with_its_title(cli: Cli, fresh_registry: Registry
 def test_list_without_a_word_lists_all(cli: Cli, fresh_registry: Registry) -> None:
     lines = cli("list").stdout.splitlines()
     headings = [line for line in lines if not line.startswith(" ")]
-    assert headings == ["solvers", "frames", "poolings", "datasets", "suites", "reports"]
+    kinds = ["solvers", "frames", "poolings", "datasets", "noises", "hints", "reports"]
+    assert headings == [*kinds, "suites"]
     listed = sum(len(table) for table in fresh_registry.classes.values())
     assert len(lines) == len(headings) + listed + len(fresh_registry.suites)
 

@@ -50,6 +50,8 @@ def cell(
         "pooling": "lp",
         "p": 2.0,
         "rectified": False,
+        "noise": "",
+        "hint": "",
         "solver": "altmin",
         "label": label,
         "seed": 0,

@@ -1,0 +1,72 @@
+"""Traces: the scores of what a solver records on its way, packed for the store."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbase.interfaces import Array
+from benchbase.problem import Problem, relative_error, squared_cosine
+
+if TYPE_CHECKING:
+    from benchbase.streams import Snapshot
+
+COLUMNS = {
+    "signal": "number of the signal within the trial",
+    "step": "number of the snapshot, in the order in which they were recorded",
+    "phase": "the phase that recorded it, empty for the solver's own work, parts joined by /",
+    "n_iter": "iteration within the phase",
+    "seconds": "seconds spent so far, a signal of the chunk",
+    "squared_cosine": "squared cosine of the angle between estimate and signal",
+    "relative_error": "‖x̂ − x‖ / ‖x‖, the sign chosen best where it is lost",
+    "residual": "‖P(F x̂) − b‖ / ‖b‖",
+}
+"""The columns of a trace, and what they hold; a row a signal and snapshot."""
+
+
+def pack(
+    snapshots: Sequence[Snapshot], problem: Problem, truth: Array, b: Array, first: int
+) -> bytes:
+    """Score snapshots and pack the scores.
+
+    Parameters
+    ----------
+    snapshots : sequence of Snapshot
+        In the order in which they were recorded.
+    problem : Problem
+        For the residual and the ambiguity.
+    truth : ndarray, shape (S, N)
+        The signals of the batch.
+    b : ndarray, shape (S, K)
+        Their measurements.
+    first : int
+        The number of the batch's first signal within the trial.
+    """
+    parts: dict[str, list[Array]] = {name: [np.empty(0)] for name in COLUMNS}
+    parts["phase"] = [np.empty(0, dtype=np.str_)]
+    for step, shot in enumerate(snapshots):
+        x = np.asarray(shot.x, dtype=np.float64)
+        size = len(shot.rows)
+        scores = {
+            "squared_cosine": squared_cosine(x, truth[shot.rows], problem.ambiguity),
+            "relative_error": relative_error(x, truth[shot.rows], problem.ambiguity),
+            "residual": problem.residual(x, b[shot.rows]),
+        }
+        same = {"step": step, "n_iter": shot.n_iter, "seconds": shot.seconds / len(b)}
+        columns = {name: np.full(size, float(value)) for name, value in same.items()} | scores
+        columns |= {"signal": shot.rows + first, "phase": np.full(size, "/".join(shot.phase))}
+        for name, values in columns.items():
+            parts[name].append(values)
+    packed = io.BytesIO()
+    columns = {name: np.concatenate(parts[name]) for name in COLUMNS}
+    np.savez_compressed(packed, allow_pickle=False, **columns)
+    return packed.getvalue()
+
+
+def unpack(packed: bytes) -> dict[str, Array]:
+    """Return the columns of a trace by name."""
+    with np.load(io.BytesIO(packed), allow_pickle=False) as columns:
+        return {name: columns[name] for name in COLUMNS}

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cache import cache_folder, cached
+from benchbase.compose import has_init, starting_at
 from benchbase.dense import DenseFrame
 from benchbase.display import note, progress
 from benchbase.errors import (
@@ -72,6 +73,7 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "has_init",
     "hookimpl",
     "load_results",
     "note",
@@ -82,6 +84,7 @@ __all__ = [
     "solve",
     "solver",
     "squared_cosine",
+    "starting_at",
 ]
 
 _LAZY = {"Results": "results", "load_results": "results", "report": "api", "run": "api"}

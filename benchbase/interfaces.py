@@ -54,7 +54,9 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
 
     name: ClassVar[str] = ""
     kind: ClassVar[str] = ""
-    reserved: ClassVar[frozenset[str]] = frozenset({"name", "kind", "reserved", "spec", "walk"})
+    reserved: ClassVar[frozenset[str]] = frozenset(
+        {"name", "kind", "reserved", "spec", "walk", "children"}
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -67,11 +69,16 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     def walk(self) -> Iterator[Component]:
         """Yield the component itself and all that its fields hold, depth first."""
         yield self
+        for child in self.children():
+            yield from child.walk()
+
+    def children(self) -> Iterator[Component]:
+        """Yield the components that the fields hold, those inside these not."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
             value = getattr(self, field.name)
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Component):
-                    yield from item.walk()
+                    yield item
 
     def spec(self) -> dict[str, Any]:
         """Return the component as plain data: its name and all parameters, defaults included."""
@@ -338,11 +345,27 @@ class Solver(Component):
         """Say why the solver does not apply to a problem, or None where it does.
 
         Looks at shapes and the pooling only, before anything is computed. This method returns the
-        first reason of the solvers among the fields.
+        first reason of the solvers among the fields, which speak for those among their own.
         """
-        inner = (part for part in self.walk() if part is not self)
-        reasons = (part.unsupported(problem) for part in inner if isinstance(part, Solver))
+        inner = (part for part in self.children() if isinstance(part, Solver))
+        reasons = (part.unsupported(problem) for part in inner)
         return next((reason for reason in reasons if reason is not None), None)
+
+    def transition(self, pooling: Pooling, pool_size: int) -> float | None:
+        """Return the number of pools a dimension, K/n, at which theory for large n sees success.
+
+        For Gaussian signals and random frames; None where there is no theory. Reports mark it
+        beside what was measured.
+
+        Parameters
+        ----------
+        pooling : Pooling
+            The pooling operator.
+        pool_size : int
+            The vectors a pool, L.
+        """
+        del pooling, pool_size
+        return None
 
     @abstractmethod
     def prepare(self, problem: Problem) -> Inverse:

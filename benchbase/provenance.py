@@ -19,6 +19,7 @@ from benchbase.errors import PluginError
 CORE = "benchbase"
 IMPORTS = "__benchbase_imports__"
 CORE_FILES = (
+    "compose",
     "dense",
     "functions",
     "interfaces",

@@ -16,11 +16,14 @@ from benchbase import traces
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.experiment import PROBLEM
 from benchbase.interfaces import Array
+from benchbase.registry import registry
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from benchbase.problem import Problem
 
 COLUMNS = {
     "run": "number of the run in its store",
@@ -126,6 +129,30 @@ class Results:
         """Return the true signals of a cell, (S, N) float32."""
         with Store(self.folder) as store:
             return store.signals(cell)
+
+    def problem(self, cell: str) -> Problem:
+        """Rebuild the problem of a cell, as its solver met it, with the code that is here now.
+
+        That may take as long as it took the run: data are read, learned frames are learned, unless
+        they are in the cache. ``benchbase verify`` says whether problems are those that were run.
+
+        Raises
+        ------
+        BenchbaseError
+            If there is no such cell, a component of it is not installed, or its data are missing.
+        """
+        from benchbase.verify import _rebuild  # not above, as that imports this module
+        from benchbase.worker import Worker
+
+        with Store(self.folder) as store:
+            found = store.query("SELECT facts FROM cell WHERE key = ?", cell)
+        if not found:
+            raise StoreError(f"there is no cell {cell} in {self.folder}")
+        made = _rebuild(registry(), json.loads(found[0][0]))
+        if isinstance(made, str):
+            raise BenchbaseError(f"the problem of the cell {cell} cannot be rebuilt: {made}")
+        worker, task = Worker(registry()), next(made.tasks([]))
+        return worker.instance(task, worker.signals(task)).problem
 
     def traces(self) -> pd.DataFrame:
         """Return what solvers recorded on their way, where an experiment has ``trace = true``.

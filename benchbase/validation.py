@@ -81,13 +81,15 @@ def _hints(cls: type[Component]) -> dict[str, Any]:
 
 @cache
 def _model(cls: type[Component]) -> type[BaseModel]:
-    from pydantic import ConfigDict, create_model
+    from pydantic import ConfigDict, Field, create_model
 
-    defaults = {f.name: f.default for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # as above
-    fields: dict[str, Any] = {
-        key: (hint, ... if defaults[key] is dataclasses.MISSING else defaults[key])
-        for key, hint in _hints(cls).items()
-    }
+    defaults: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type] # as above
+        needed = field.default is dataclasses.MISSING
+        made = field.default_factory
+        by_factory = None if made is dataclasses.MISSING else Field(default_factory=made)
+        defaults[field.name] = by_factory or (... if needed else field.default)
+    fields: dict[str, Any] = {key: (hint, defaults[key]) for key, hint in _hints(cls).items()}
     config = ConfigDict(
         strict=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()
     )

@@ -88,11 +88,11 @@ def test_lines_of_code_are_counted_right(tmp_path: Path) -> None:
     assert lines_of_code(file) == len(code)
 
 
-def test_the_core_is_under_4000_lines_of_code() -> None:
+def test_the_core_is_under_4200_lines_of_code() -> None:
     # What looks at plugins or at results stands apart: no run imports it.
     apart = ("conformance.py", "merge.py", "verify.py")
     files = [file for file in CORE.rglob("*.py") if file.name not in apart]
-    assert 1000 < sum(map(lines_of_code, files)) < 4000
+    assert 1000 < sum(map(lines_of_code, files)) < 4200
 
 
 @pytest.mark.parametrize("file", sorted(CORE.rglob("*.py")), ids=shown)

@@ -1,5 +1,6 @@
 """From parameters as TOML and JSON have them to components."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -160,3 +161,30 @@ def test_a_component_of_the_wrong_kind_is_refused(parts: Registry) -> None:
     pooling = parts.build("pooling", {"name": "sum"})
     with pytest.raises(SpecError, match="init: must be an instance of Solver"):
         parts.build("solver", {"name": "zero", "init": pooling})
+
+
+class Composed(benchbase.Solver):
+    """Has a solver as the default of a parameter."""
+
+    name = "composed"
+    inner: benchbase.Solver = dataclasses.field(
+        default_factory=lambda: benchbase.build("solver", {"name": "altmin", "n_iter": 7})
+    )
+    solvers: tuple[benchbase.Solver, ...] = dataclasses.field(default_factory=tuple)
+
+    def prepare(self, problem: benchbase.Problem) -> benchbase.Inverse:
+        raise NotImplementedError
+
+
+def test_a_default_may_be_made_by_a_function() -> None:
+    known = Registry()
+    known.load_installed()
+    known.add(Composed)
+    built = known.build("solver", {"name": "composed"})
+    inner = built.spec()["inner"]
+    assert (inner["name"], inner["n_iter"]) == ("altmin", 7)
+    assert built == known.build("solver", built.spec())
+    assert hash(built) == hash(known.build("solver", built.spec(), trusted=True))
+    other = known.build("solver", {"name": "composed", "inner": {"name": "altmin"}})
+    assert other.spec()["inner"]["n_iter"] == 1000
+    assert sum(1 for _ in built.walk()) == 2

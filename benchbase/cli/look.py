@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from benchbase.cli import warn_of_broken_plugins
 from benchbase.errors import BenchbaseError, suggestion
+from benchbase.interfaces import Component
 from benchbase.registry import KINDS, registry
-
-if TYPE_CHECKING:
-    from benchbase.interfaces import Component
 
 KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "report")
 PLURALS = {f"{kind}s": kind for kind in KINDS_LISTED}
@@ -79,7 +77,9 @@ def _spec(cls: type[Component]) -> str:
     """Spell the component with its defaults the way a suite does."""
     parts = [f'name = "{cls.name}"']
     for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
-        if field.default is dataclasses.MISSING:
+        if field.default_factory is not dataclasses.MISSING:
+            parts.append(f"{field.name} = {_toml(field.default_factory())}")
+        elif field.default is dataclasses.MISSING:
             kind = field.type.__name__ if isinstance(field.type, type) else field.type
             parts.append(f"{field.name} = (needed: {kind})")
         elif field.default is not None:
@@ -90,6 +90,11 @@ def _spec(cls: type[Component]) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Component):
+        value = value.spec()
+    if isinstance(value, dict):
+        own = {key: item for key, item in value.items() if item is not None}
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in own.items())} }}"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,5 +1,6 @@
 """Exact search for the training signals with the nearest measurements."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -92,7 +93,7 @@ class Index:
             rows = np.flatnonzero(bound.min(axis=1) < worst[group])
             numbers = np.broadcast_to(np.arange(first, first + bound.shape[1]), bound[rows].shape)
             better = group.start + rows
-            best[better], index[better] = _least(
+            best[better], index[better] = least(
                 np.concatenate([best[better], bound[rows]], axis=1),
                 np.concatenate([index[better], numbers], axis=1),
                 wanted,
@@ -151,13 +152,13 @@ def blocks(rows: int, width: int) -> Iterator[slice]:
 
 def _power(values: Array) -> Array:
     """Return the sum of squared moduli of each of the first axis."""
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    flat = np.ascontiguousarray(values).reshape(len(values), math.prod(values.shape[1:]))
     flat = flat.view(flat.real.dtype)
     power: Array = np.einsum("tk,tk->t", flat, flat)
     return power
 
 
-def _least(values: Array, labels: Array, count: int) -> tuple[Array, Array]:
+def least(values: Array, labels: Array, count: int) -> tuple[Array, Array]:
     """Return the least values of each row and their labels, in no order."""
     pick = np.argpartition(values, count - 1, axis=1)[:, :count]
     return np.take_along_axis(values, pick, axis=1), np.take_along_axis(labels, pick, axis=1)

@@ -1,7 +1,5 @@
 """The better of the two signs of a start."""
 
-from dataclasses import replace
-
 import numpy as np
 
 import benchbase
@@ -55,7 +53,7 @@ class BothSigns(benchbase.Solver):
             return self.solver.prepare(problem)
         first = self._start.prepare(problem)
         given: list[Array] = []
-        inner = replace(self.solver, init=_given(given)).prepare(problem)  # type: ignore[call-arg] # it has the field
+        inner = benchbase.starting_at(self.solver, given).prepare(problem)
 
         def inverse(b: Array, run: Run) -> Recovery:
             with run.phase("init") as phase:
@@ -78,16 +76,3 @@ class BothSigns(benchbase.Solver):
             return Recovery(x=x, n_iter=n_iter, converged=residual <= self.tol)
 
         return inverse
-
-
-def _given(starts: list[Array]) -> benchbase.Solver:
-    """Return a solver that gives the starts that are in a list when it is called."""
-
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> Inverse:
-            del problem
-            return lambda *_: Recovery(x=starts[0])
-
-    return Given()

@@ -4,6 +4,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_restarts.rounds import run_rounds
 
 
 class Restarts(benchbase.Solver):
@@ -48,25 +49,7 @@ class Restarts(benchbase.Solver):
         inner = self.solver.prepare(problem)
 
         def inverse(b: Array, run: Run) -> Recovery:
-            best = np.full(len(b), np.inf)
-            n_iter: Array | None = np.zeros(len(b), dtype=np.int64)
-            x = np.empty(0)
-            for r in range(self.n):
-                todo = np.flatnonzero(~(best <= self.tol))
-                if not todo.size:
-                    break
-                with run.phase(f"start {r}") as phase:
-                    recovery = inner(b[todo], phase.rows(todo))
-                if r == 0:  # kept whatever it is, so that a solver that fails is seen to fail
-                    x = np.array(recovery.x)
-                residual = problem.residual(recovery.x, b[todo])
-                better = residual < best[todo]
-                x[todo[better]] = recovery.x[better]
-                best[todo[better]] = residual[better]
-                if n_iter is not None and recovery.n_iter is not None:
-                    n_iter[todo] += recovery.n_iter
-                else:
-                    n_iter = None
-            return Recovery(x=x, n_iter=n_iter, converged=best <= self.tol)
+            rounds = ((f"start {r}", inner) for r in range(self.n))
+            return run_rounds(problem, rounds, b, run, self.tol)
 
         return inverse

@@ -1,0 +1,203 @@
+"""Gaussian priors learned from training signals, for solvers that fit signals by least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Frame, Inverse, Problem, Recovery, Run
+from benchbase_knn.index import blocks
+
+
+class PriorFrame(Frame):
+    """A frame whose least squares hold signals near a Gaussian prior.
+
+    `least_squares` gives the x of the least ‖F x − c‖² + s (x − m)ᵀ C⁻¹ (x − m), ::
+
+        x = m + R (R FᵀF R + s I)⁻¹ R Fᵀ(c − F m),  R = C^½
+
+    and the signals of a singular C are those of its range. All else is the frame's own, so that a
+    solver that alternates between coefficients and signals needs to know nothing of the prior.
+
+    Parameters
+    ----------
+    frame : Frame
+        A real frame with vectors.
+    mean : ndarray, shape (N,)
+        m.
+    inverse : ndarray, shape (N, N)
+        R (R FᵀF R + s I)⁻¹ R.
+    """
+
+    def __init__(self, frame: Frame, mean: Array, inverse: Array) -> None:
+        self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
+        self._frame, self._mean, self._inverse = frame, mean, inverse
+        self._measured = frame.analyse(mean)
+
+    def analyse(self, x: Array) -> Array:
+        """Return the frame's coefficients."""
+        return self._frame.analyse(x)
+
+    def adjoint(self, c: Array) -> Array:
+        """Return the frame's adjoint."""
+        return self._frame.adjoint(c)
+
+    def least_squares(self, c: Array) -> Array:
+        """Return the regularised least squares."""
+        x: Array = self._mean + self._frame.adjoint(c - self._measured) @ self._inverse
+        return x
+
+    def dense(self) -> Array:
+        """Return the frame's vectors."""
+        return self._frame.dense()
+
+
+class Prior:
+    """A Gaussian prior of signals on a frame, at any weight.
+
+    The weight w is relative: s = w · tr(FᵀF)/N · tr(C)/N, so that neither the units of the frame
+    nor those of the signals matter.
+
+    Parameters
+    ----------
+    frame : Frame
+        A real frame with vectors.
+    mean : ndarray, shape (N,)
+        m.
+    covariance : ndarray, shape (N, N)
+        C, positive semidefinite.
+    """
+
+    def __init__(self, frame: Frame, mean: Array, covariance: Array) -> None:
+        self._frame, self._mean = frame, mean
+        vectors = np.asarray(frame.dense(), dtype=np.float64).reshape(-1, frame.n)
+        gram = vectors.T @ vectors
+        values, basis = np.linalg.eigh(covariance)
+        self._root = (basis * np.sqrt(np.maximum(values, 0))) @ basis.T
+        self._values, self._basis = np.linalg.eigh(self._root @ gram @ self._root)
+        self._unit = float(np.trace(gram)) * float(np.trace(covariance)) / frame.n**2
+
+    def frame(self, weight: float) -> PriorFrame:
+        """Return the frame that holds signals near the prior with a relative weight."""
+        least = np.finfo(np.float64).tiny  # a prior of one signal has a covariance of zero
+        values = np.maximum(self._values, 0) + max(weight * self._unit, least)
+        turned = self._root @ self._basis
+        return PriorFrame(self._frame, self._mean, (turned / values) @ turned.T)
+
+
+class PriorSolver(benchbase.Solver):
+    """What solvers with a prior share: an inner solver, weights that fall, and where they apply.
+
+    Parameters
+    ----------
+    solver : Solver
+        The inner solver. It must take a start as `init`, and fit signals to coefficients with
+        `Frame.least_squares`: ``{ name = "rrr", n_iter = 300 }``.
+    weights : tuple of float, optional
+        The relative weights of the prior, one stage each, begun where the last has ended.
+    tol : float, optional
+        The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
+
+    Raises
+    ------
+    ParameterError
+        If `solver` has no `init`, `weights` is empty or has one that is negative or not finite,
+        or `tol` is negative or not finite.
+    """
+
+    solver: benchbase.Solver
+    weights: tuple[float, ...] = (0.3, 0.03, 0.003)
+    tol: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not benchbase.has_init(self.solver):
+            told = f"must take a start as init; {self.solver.name} does not"
+            raise benchbase.ParameterError("solver", told)
+        if not self.weights or not all(0 <= weight < np.inf for weight in self.weights):
+            told = f"must be one or more finite numbers of at least 0, not {self.weights}"
+            raise benchbase.ParameterError("weights", told)
+        if not 0 <= self.tol < np.inf:
+            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Name missing training signals, complex frames, and frames without vectors."""
+        if problem.training is None or len(problem.training) == 0:
+            return "needs training signals"
+        if problem.frame.is_complex:
+            return "the frame is complex, and the prior is for real signals"
+        try:
+            problem.frame.dense()
+        except NotImplementedError:
+            return f"{self.name} needs the vectors of a frame that never forms them"
+        return super().unsupported(problem)
+
+    def descend(
+        self, problem: Problem, frames: Sequence[Frame], b: Array, run: Run, x: Array | None
+    ) -> tuple[Array, Array]:
+        """Run the inner solver on one frame after the other; return x (S, N) and iterations.
+
+        Parameters
+        ----------
+        problem : Problem
+            With the true frame.
+        frames : sequence of Frame
+            One a stage.
+        b : ndarray, shape (S, K)
+            The measurements.
+        run : Run
+            Of these signals.
+        x : ndarray, shape (S, N), or None
+            The starts; None for those of the inner solver.
+        """
+        from dataclasses import replace
+
+        n_iter = np.zeros(len(b), dtype=np.int64)
+        for stage, frame in enumerate(frames):
+            solver = self.solver if x is None else benchbase.starting_at(self.solver, [x])
+            with run.phase(f"stage {stage}") as phase:
+                found = solver.prepare(replace(problem, frame=frame))(b, phase)
+            x = np.array(found.x, dtype=np.float64)
+            if found.n_iter is not None:
+                n_iter += found.n_iter
+        assert x is not None  # noqa: S101 # for mypy; there is at least one stage
+        return x, n_iter
+
+
+class GaussianPrior(PriorSolver):
+    """An inner solver whose least squares know the covariance of the training signals.
+
+    The prior is N(0, Σ) with Σ the mean of x xᵀ where the sign is lost, and N(m, Σ) with mean and
+    covariance where it is kept. An iteration that projects onto coefficients with the measurements
+    b and onto those of a signal, as `rrr` does, then prefers signals that are likely; the weight
+    falls from stage to stage.
+    """
+
+    name = "gaussian_prior"
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Work out the moments of the training signals."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        mean, second = moments(problem.training)
+        if problem.pooling.even:
+            mean = np.zeros_like(mean)
+        prior = Prior(problem.frame, mean, second - np.outer(mean, mean))
+        frames = [prior.frame(weight) for weight in self.weights]
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            x, n_iter = self.descend(problem, frames, b, run, None)
+            return Recovery(x=x, n_iter=n_iter, converged=problem.residual(x, b) <= self.tol)
+
+        return inverse
+
+
+def moments(training: Array) -> tuple[Array, Array]:
+    """Return the mean (N,) and the mean of x xᵀ (N, N) of training signals, in one pass."""
+    n = training.shape[1]
+    total, square = np.zeros(n), np.zeros((n, n))
+    for block in blocks(len(training), n):
+        signals = training[block].astype(np.float64)
+        total += signals.sum(axis=0)
+        square += signals.T @ signals
+    return total / len(training), square / len(training)

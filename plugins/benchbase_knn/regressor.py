@@ -1,0 +1,111 @@
+"""A map from measurements to signals that is learned from training signals."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase_knn.prior import moments
+
+PAIRS = 500  # measurements, the median of whose distances gives the kernel its width
+
+
+class Regressor(benchbase.Solver):
+    """Kernel ridge regression from measurements to signals, with landmarks (Nyström).
+
+    scikit-learn's `Nystroem` maps measurements to features of a Gaussian kernel between them and
+    `landmarks` training ones, and `Ridge` maps these to signals. (Williams and Seeger, "Using the
+    Nyström method to speed up kernel machines", NIPS 2000.) The kernel's width is the median
+    distance of training measurements. Where the sign is lost, training signals have the sign in
+    which their coefficient of the leading principal component (of x xᵀ) is positive: of use where
+    few signals are all but orthogonal to it, as with images that are not centred.
+
+    A start for others: mean squared cosine on 200 MNIST images held out of the training signals (n
+    = 100, K = 110, p = 2, one frame) .936 with 2,000 landmarks and .921 with 1,000, half rectified
+    .948; a network of two layers of 512 with the same 20,000 samples .912 and .945, in twelve times
+    the seconds.
+
+    Parameters
+    ----------
+    landmarks : int, optional
+        The number of features.
+    samples : int, optional
+        How many training signals are learned from, at most; they are spread evenly.
+    ridge : float, optional
+        The weight of the squared weights, with measurements of a standard deviation of 1.
+
+    Raises
+    ------
+    ParameterError
+        If `landmarks` or `samples` is less than 1, or `ridge` not positive or not finite.
+    """
+
+    name = "regressor"
+    requires = ("sklearn.kernel_approximation", "sklearn.linear_model")
+    landmarks: int = 1000
+    samples: int = 20_000
+    ridge: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name in ("landmarks", "samples"):
+            if getattr(self, name) < 1:
+                told = f"must be at least 1, not {getattr(self, name)}"
+                raise benchbase.ParameterError(name, told)
+        if not 0 < self.ridge < np.inf:
+            told = f"must be finite and above 0, not {self.ridge}"
+            raise benchbase.ParameterError("ridge", told)
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say so where there are no training signals, or complex frames."""
+        if problem.training is None or len(problem.training) == 0:
+            return "needs training signals"
+        if problem.frame.is_complex:
+            return "the frame is complex, and the signals learned from are real"
+        return super().unsupported(problem)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Learn from the training signals."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        training = problem.training
+        chosen = np.unique(
+            np.linspace(0, len(training) - 1, min(self.samples, len(training)), dtype=np.int64)
+        )
+        signals = training[chosen].astype(np.float64)
+        if problem.pooling.even:
+            leading = np.linalg.eigh(moments(training)[1])[1][:, -1]
+            signals *= np.where(signals @ leading < 0, -1, 1)[:, None]
+        size = float(np.abs(signals).max(initial=0.0))
+        unit = size if size > 0 else 1.0
+        measured = problem.measure(signals)
+        spread = float(np.abs(measured).max(initial=0.0))
+        scale = spread if spread > 0 else 1.0
+        features = import_module("sklearn.kernel_approximation").Nystroem(
+            gamma=_gamma(measured / scale),
+            n_components=min(self.landmarks, len(signals)),
+            random_state=0,
+        )
+        ridge = import_module("sklearn.linear_model").Ridge(alpha=self.ridge)
+        ridge.fit(features.fit_transform(measured / scale), signals / unit)
+
+        def inverse(b: Array, run: Run) -> Recovery:
+            del run  # nothing is random
+            x: Array = (
+                ridge.predict(features.transform(b / scale))
+                if len(b)
+                else np.empty((0, problem.frame.n))
+            )
+            return Recovery(x=x.reshape(len(b), problem.frame.n) * unit)
+
+        return inverse
+
+
+def _gamma(measured: Array) -> float:
+    """Return one over the median squared distance of measurements."""
+    rows = measured[: 2 * PAIRS]
+    half = len(rows) // 2
+    square = np.sum((rows[:half, None] - rows[None, half:]) ** 2, axis=-1)
+    median = float(np.median(square)) if square.size else 0.0
+    return 1 / median if median > 0 else 1.0

@@ -21,6 +21,9 @@ NEEDED: dict[tuple[str, str], dict[str, Any]] = {
     ("solver", "phasemax"): {"init": {"name": "spectral"}},
     ("solver", "both_signs"): {"solver": {"name": "altmin", "init": {"name": "gaussian"}}},
     ("solver", "restarts"): {"solver": {"name": "altmin"}},
+    ("solver", "fallback"): {"solvers": [{"name": "spectral"}, {"name": "altmin"}]},
+    ("solver", "gaussian_prior"): {"solver": {"name": "altmin", "n_iter": 50}},
+    ("solver", "local_prior"): {"solver": {"name": "altmin", "n_iter": 50}, "q": 20},
 }
 """Parameters without a default, by kind and name."""
 
@@ -100,7 +103,7 @@ def test_solvers_conform(spec: dict[str, Any]) -> None:
         problem = Problem(
             DenseFrame(vectors),
             benchbase.build("pooling", {"name": "lp"} | pooling),
-            np.random.default_rng(1).standard_normal((100, 5)).astype(np.float32),
+            np.random.default_rng(1).standard_normal((400, 5)).astype(np.float32),
             hint=solver.name == "hint",
         )
         if solver.unsupported(problem) is None:

@@ -141,14 +141,14 @@ class Results:
         BenchbaseError
             If there is no such cell, a component of it is not installed, or its data are missing.
         """
-        from benchbase.verify import _rebuild  # not above, as that imports this module
+        from benchbase.verify import rebuild  # not above, as that imports this module
         from benchbase.worker import Worker
 
         with Store(self.folder) as store:
             found = store.query("SELECT facts FROM cell WHERE key = ?", cell)
         if not found:
             raise StoreError(f"there is no cell {cell} in {self.folder}")
-        made = _rebuild(registry(), json.loads(found[0][0]))
+        made = rebuild(registry(), json.loads(found[0][0]))
         if isinstance(made, str):
             raise BenchbaseError(f"the problem of the cell {cell} cannot be rebuilt: {made}")
         worker, task = Worker(registry()), next(made.tasks([]))

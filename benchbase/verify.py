@@ -145,8 +145,8 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
     return list(cells.values())
 
 
-def _rebuild(known: Registry, facts: dict[str, Any]) -> Cell | str:
-    """Make a cell of what is stored of it, and so its key; or say why that cannot be."""
+def rebuild(known: Registry, facts: dict[str, Any]) -> Cell | str:
+    """Make a cell of what is stored of it (`Cell.facts`), and so its key; or say what hinders."""
     try:
         kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts or kind in NEEDED]
         parts: Any = {kind: known.build(kind, facts[kind]) for kind in kinds}
@@ -165,7 +165,7 @@ class _Verifier:
     def __init__(self, store: Store, known: Registry, everything: Sequence[_Stored]) -> None:
         self._store, self._known, self._everything = store, known, everything
         self._worker = Worker(known)
-        self._cells = {stored.key: _rebuild(known, stored.facts) for stored in everything}
+        self._cells = {stored.key: rebuild(known, stored.facts) for stored in everything}
         same = [c for key, c in self._cells.items() if isinstance(c, Cell) and c.key == key]
         self._unchanged = {_origin(part) for cell in same for part in cell.parts()}
         self._can_run: dict[str, Cell] = {}

@@ -206,6 +206,39 @@ def test_signals_and_estimates_are_those_that_were_scored(results: Results) -> N
         results.signals("no such cell")
 
 
+def test_problems_are_rebuilt_as_solvers_met_them(
+    results: Results, fresh_registry: Registry
+) -> None:
+    fresh_registry.load_file(results.folder.parent / "plugin.py")
+    cells = results.frame().drop_duplicates("cell")
+    for row in cells[cells["label"].isin(["half", "altmin"])].to_dict("records"):
+        problem = results.problem(row["cell"])
+        frame = problem.frame
+        assert (frame.n, frame.n_pools, frame.pool_size) == (4, row["n_pools"], 2)
+        assert problem.pooling.name == row["pooling"]
+        x, truth = (
+            array(row["cell"]).astype(float) for array in (results.estimates, results.signals)
+        )
+        b = problem.measure(truth)
+        mine = results.frame().query("cell == @row['cell'] and status == 'done'")
+        found = problem.residual(x, b)[mine["signal"].to_numpy(int)]
+        np.testing.assert_allclose(found, mine["residual"], rtol=1e-9, atol=1e-12)
+    kinds = cells.groupby(["pooling", "n_pools", "trial"])["cell"].first()
+    vectors = [results.problem(cell).frame.dense().sum() for cell in kinds]
+    assert len({float(total) for total in vectors}) == 4  # one a number of pools and trial
+
+
+def test_a_problem_that_cannot_be_rebuilt_says_why(folder: Path) -> None:
+    results = run(folder, "one.toml", labels=["half"])
+    cell = results.frame()["cell"].iloc[0]
+    with pytest.raises(StoreError, match="there is no cell nonesuch"):
+        results.problem("nonesuch")
+    with Store(folder / "results") as store:
+        store._connection.execute("UPDATE cell SET facts = replace(facts, 'half', 'whole')")
+    with pytest.raises(BenchbaseError, match=r"cannot be rebuilt: .*no solver named 'whole'"):
+        results.problem(cell)
+
+
 def test_a_cell_without_outcomes_is_pending(folder: Path) -> None:
     results = run(folder, "one.toml")
     with Store(folder / "results") as store:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import benchbase
 from benchbase_reports.paper import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase_reports.rebuild import component, offline
 from benchbase_reports.summary import EXACT, summarise
 from benchbase_reports.verdicts import Part, difference, scored
 
@@ -118,34 +117,13 @@ def projections(results: benchbase.Results, setting: Setting) -> dict[str, Score
 
 def _training(setting: Setting) -> benchbase.Array | None:
     """Return training signals of a setting's data set, float64, evenly spaced."""
-    first = setting.rows.iloc[0]
-    parameters = first[[c for c in first.index if c.startswith("dataset.")]].dropna()
-    spec = {str(name).partition(".")[2]: _plain(value) for name, value in parameters.items()}
-    with _offline():
-        dataset = benchbase.build("dataset", {"name": setting.dataset, **spec})
+    with offline():
+        dataset = component(setting.rows.iloc[0], "dataset")
         signals = dataset.train(np.random.default_rng(0))
     if signals is None:
         return None
     step = -(-len(signals) // TRAINING)
     return np.asarray(signals[::step], dtype=np.float64)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Let no data set download anything: a report is no place to wait for gigabytes."""
-    before = os.environ.get("BENCHBASE_OFFLINE")
-    os.environ["BENCHBASE_OFFLINE"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["BENCHBASE_OFFLINE"]
-        else:
-            os.environ["BENCHBASE_OFFLINE"] = before
 
 
 def _test(results: benchbase.Results, setting: Setting) -> Iterator[benchbase.Array]:

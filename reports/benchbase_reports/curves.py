@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -65,6 +66,7 @@ _PANEL = (3.4, 3.0)  # inches
 _CHARACTER = 0.075  # inches, about
 _TICKS = 6  # numbers of pools that have a tick each, at most
 _ENTRIES = 5  # of a legend in an inch, about
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Curves(benchbase.Report):
@@ -112,6 +114,25 @@ def save(folder: Path, name: str, make: Callable[[], Figure | None]) -> list[Pat
         for file in files:
             figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {})
     return files
+
+
+def log_axis(ax: Axes, which: str = "y") -> None:
+    """Make an axis logarithmic, its ticks written as text: 10⁻³."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    ax.set(**{f"{which}scale": "log"})
+    axis.set_major_locator(LogLocator(numticks=_TICKS))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def power_of_ten(value: float) -> str:
+    """Write a power of ten, "10⁻³", and other numbers as they are."""
+    power = round(math.log10(value)) if value > 0 else 0
+    if not math.isclose(value, 10.0**power):
+        return f"{value:g}"
+    return "1" if power == 0 else "10" + str(power).translate(_RAISED)
 
 
 def draw(summary: pd.DataFrame, title: str) -> Figure | None:

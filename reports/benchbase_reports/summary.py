@@ -22,12 +22,20 @@ if TYPE_CHECKING:
 EXACT = 0.99
 """A squared cosine above this is a recovery that the paper calls exact."""
 
+RECOVERED = 0.999
+"""A squared cosine above this is a recovery, where successes are counted."""
+
+FITS = 1e-6
+"""A relative residual of at most this is a fit to the measurements, right or wrong."""
+
 STATISTICS = {
     "signals": "signals with an outcome, failed ones included",
     "trials": "trials (each with its own frame) that they come from",
     "mean_squared_cosine": "mean of the trials' means; once all ran, that of all signals",
     "standard_error": "its standard error, clustered by trial; NaN for a single signal",
     "exact_share": f"share of signals with a squared cosine above {EXACT}, mean of the trials'",
+    "wrong_fit_share": f"share of signals that fit their measurements (residual of at most "
+    f"{FITS:g}) and are wrong (squared cosine of at most {RECOVERED}), mean of the trials'",
     "seconds": "mean seconds a signal, start and solution, without preparation",
     "failed": "signals without a finite estimate, counted as 0",
     "unsupported": "signals that the solver does not apply to, left out",
@@ -74,18 +82,18 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row for each combination of `problem_columns`, ``label``, ``n_pools`` and ``points``,
         in order of first appearance, with the columns of `STATISTICS`. Mean, standard error,
-        exact share and seconds are NaN where nothing was computed.
+        shares and seconds are NaN where nothing was computed.
     """
     import pandas as pd
 
     keys = [*problem_columns(frame), "label", "n_pools", "points"]
     frame = frame.assign(cell=frame.groupby(keys, dropna=False, sort=False).ngroup())
     cells = frame.drop_duplicates("cell").set_index("cell")[keys]
-    newest = frame.groupby(["cell", "seed", "trial"])["run"].transform("max")
-    frame = with_scores(frame[frame["run"] == newest])
+    frame = with_scores(latest(frame, ["cell"]))
 
     signals = frame.groupby("cell")
-    trials = frame.groupby(["cell", "seed", "trial"])[["score", "exact"]].mean().groupby("cell")
+    means = ["score", "exact", "wrong_fit"]
+    trials = frame.groupby(["cell", "seed", "trial"])[means].mean().groupby("cell")
     n_signals, n_trials = signals["score"].count(), trials["score"].count()
     between: pd.Series[float] = trials["score"].std() / np.sqrt(n_trials)
     within: pd.Series[float] = signals["score"].std() / np.sqrt(n_signals)
@@ -95,6 +103,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         "mean_squared_cosine": trials["score"].mean(),
         "standard_error": between.where(n_trials > 1, within),
         "exact_share": trials["exact"].mean(),
+        "wrong_fit_share": trials["wrong_fit"].mean(),
         "seconds": signals["seconds"].mean(),
         "failed": signals["lost"].sum(),
         "unsupported": signals["unsupported"].sum(),
@@ -104,15 +113,32 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
 
 
+def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the rows of the latest run that holds a trial, where several do.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `benchbase.Results.frame`.
+    keys : list of str
+        The columns that tell problems and solvers apart.
+    """
+    trial = [*keys, "seed", "trial"]
+    newest = frame.groupby(trial, dropna=False, sort=False)["run"].transform("max")
+    return frame[frame["run"] == newest]
+
+
 def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what the statistics are made of; `score` and `exact` are NaN for what is left out."""
+    """Add what the statistics are made of; scores and shares are NaN for what is left out."""
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
     found = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
     score = frame["squared_cosine"].where(found, 0.0).where(ran)
+    wrong = found & (frame["residual"] <= FITS) & (score <= RECOVERED)
     return frame.assign(
         score=score,
         exact=(score > EXACT).astype("float64").where(ran),
+        wrong_fit=wrong.astype("float64").where(ran),
         seconds=frame["init_seconds"] + frame["solve_seconds"],
         lost=ran & ~found,
         unsupported=unsupported,

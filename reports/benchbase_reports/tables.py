@@ -125,7 +125,7 @@ def print_blocks(title: str, blocks: Sequence[Block], console: Console) -> None:
     say(title, "bold")
     for block, (heads, rows) in zip(blocks, next(fitting, grids[-1]), strict=True):
         say(f"\n{block.title}")
-        for table in _tables(heads, rows, room):
+        for table in fitting_tables(heads, rows, room):
             console.print(table)
         for note in block.own_notes(shared):
             say(f"{note}.", "dim")
@@ -138,7 +138,8 @@ def _widths(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
     from rich.cells import cell_len
 
     return [
-        max(cell_len(str(cell)) for cell in column) for column in zip(heads, *rows, strict=True)
+        max(cell_len(line) for cell in column for line in str(cell).split("\n"))
+        for column in zip(heads, *rows, strict=True)
     ]
 
 
@@ -146,8 +147,16 @@ def _extent(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _tables(heads: list[str], rows: list[list[Any]], room: int) -> Iterator[Table]:
-    """Yield tables that hold as many columns as there is room for, at least one each."""
+def fitting_tables(heads: list[str], rows: list[list[Any]], room: int) -> Iterator[Table]:
+    """Yield tables that hold as many columns as there is room for, at least one each.
+
+    Parameters
+    ----------
+    heads, rows : list
+        Text; a cell may have several lines.
+    room : int
+        Characters in a line of the console.
+    """
     from rich import box
     from rich.table import Table
 

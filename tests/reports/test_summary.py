@@ -87,6 +87,15 @@ def test_exact_is_above_ninety_nine_hundredths(cell: Make, join: Make) -> None:
     assert row["exact_share"] == 0.5
 
 
+def test_a_fit_to_the_measurements_may_be_wrong(cell: Make, join: Make) -> None:
+    scores = [0.999, 0.5, 0.5, np.nextafter(0.999, 1), np.nan, 0.5]
+    told: dict[str, Any] = {"residual": [0.0, 1e-6, 2e-6, 0.0, 0.0, np.nan]}
+    told["status"] = ["done"] * 4 + ["failed", "done"]
+    rows = [cell(scores, **told), cell([0.5], trial=1, residual=0.0, points=6)]
+    row = only(summarise(join(*rows)))
+    assert row["wrong_fit_share"] == pytest.approx((2 / 6 + 1) / 2)  # mean of the trials'
+
+
 @pytest.mark.parametrize("status", ["failed", "timeout"])
 def test_failures_count_as_zero_whatever_their_score(cell: Make, join: Make, status: str) -> None:
     states = ["done", status, status, "done"]

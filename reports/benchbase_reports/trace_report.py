@@ -1,0 +1,167 @@
+"""The report ``traces``: accuracy against iterations and seconds."""
+
+from __future__ import annotations
+
+import math
+from itertools import cycle
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase_reports.curves import COLOURS, log_axis, power_of_ten, save
+from benchbase_reports.markup import write_texts
+from benchbase_reports.names import pooling_name, setting_name, solver_names, varying_parameters
+from benchbase_reports.progress import AXES, trace_curves
+from benchbase_reports.summary import problem_columns, setting_columns, split
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PANEL = (2.6, 1.9)  # inches
+_POOLS = 6  # numbers of pools that are drawn, at most
+_LONG = 4  # problems from which on two stand side by side
+_WIDE = 20.0  # a ratio of iterations from which on their scale is logarithmic
+_CHARACTER = 0.075  # inches, about
+_LEAST = 1e-16  # a relative error that has a logarithm
+
+
+class Traces(benchbase.Report):
+    """Accuracy against iterations and seconds, from what solvers record on their way.
+
+    For experiments with ``trace = true``: the median relative error of all signals, with a band
+    from the lower to the upper quartile, a line a solver, a pair of panels for each pooling and
+    number of pools. Each signal counts with its estimate of the least residual so far. Iterations
+    add up over phases and restarts; a signal that is done keeps its last value.
+
+    Written as ``traces.csv`` (the curves), ``traces.svg`` and ``traces.png``; nothing where there
+    are no traces. Of more than six numbers of pools the figure shows six; the others are in the
+    table.
+    """
+
+    name = "traces"
+
+    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+        """Write the three files, or nothing where there are no traces.
+
+        Parameters
+        ----------
+        results : benchbase.Results
+            Those of one suite.
+        folder : pathlib.Path
+            An existing folder.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files. The same results give the same bytes.
+        """
+        traces = results.traces()
+        curves = trace_curves(results.frame(), traces)
+        if curves.empty:
+            return []
+        texts = {"traces.csv": curves.to_csv(index=False, lineterminator="\n")}
+        figure = save(folder, self.name, lambda: draw(curves, results.suites[-1]["title"]))
+        return write_texts(folder, texts) + figure
+
+
+def draw(curves: pd.DataFrame, title: str) -> Figure:
+    """Draw the curves of all problems.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        From `trace_curves`.
+    title : str
+        Stands above the panels.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    curves = curves.assign(solver=solver_names(curves))
+    paint = dict(zip(curves["solver"].unique(), cycle(COLOURS), strict=False))
+    problems = _problems(curves)
+    settings = {setting for setting, _, _ in problems}
+    pairs = 2 if len(problems) > _LONG else 1
+    rows = -(-len(problems) // pairs)
+    beside = 0.7 + _CHARACTER * max(map(len, paint))
+    width = 2 * pairs * _PANEL[0] + 0.5 + beside
+    figure = Figure((width, rows * (_PANEL[1] + 0.5) + 0.6), layout="constrained")
+    grid = figure.subplots(rows, 2 * pairs, squeeze=False, sharey="row")
+    for place in range(rows * pairs):
+        axes = grid[place // pairs, 2 * (place % pairs) :][:2]
+        if place >= len(problems):
+            for ax in axes:
+                ax.set_visible(False)
+            continue
+        setting, name, own = problems[place]
+        for ax, axis in zip(axes, AXES, strict=True):
+            _panel(ax, own[own["axis"] == axis], axis, paint)
+        shown = name if len(settings) == 1 else f"{setting} · {name}"
+        axes[0].set_title(fill(shown, int(2 * _PANEL[0] / _CHARACTER)), loc="left")
+        if place % pairs == 0:
+            axes[0].set_ylabel("relative error")
+    above = [title, *settings] if len(settings) == 1 else [title]
+    letters = int(0.9 * width / _CHARACTER)
+    figure.suptitle("\n".join(fill(line, letters) for line in above), x=0.01, ha="left")
+    keys = [Line2D([], [], color=colour) for colour in paint.values()]
+    figure.legend(keys, [*paint], loc="outside right upper", frameon=False)
+    return figure
+
+
+def _problems(curves: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return the names of setting, and of pooling and number of pools, with their curves."""
+    varying, found = varying_parameters(curves), []
+    for setting in split(curves, setting_columns(curves)):
+        pools = sorted({*setting["n_pools"].dropna()})
+        if len(pools) > _POOLS:
+            chosen = np.linspace(0, len(pools) - 1, _POOLS).round().astype(int)
+            pools = [pools[i] for i in chosen]
+        problems = split(setting, problem_columns(curves))
+        for own in (own for part in problems for own in split(part, ["n_pools"])):
+            first = own.iloc[0]
+            k, name = first["n_pools"], pooling_name(first)
+            if k in pools:
+                found.append((setting_name(first, varying), f"{name}, K = {k}", own))
+            elif k != k:
+                found.append((setting_name(first, varying), name, own))
+    return found
+
+
+def _panel(ax: Axes, curves: pd.DataFrame, axis: str, paint: dict[Any, str]) -> None:
+    """Draw a line and a band a solver."""
+    for solver, curve in curves.groupby("solver", sort=False):
+        at, low, middle, high = (
+            curve[name].to_numpy(float) for name in ("at", "lower", "median", "upper")
+        )
+        low, middle, high = (np.maximum(values, _LEAST) for values in (low, middle, high))
+        ax.step(at, middle, where="post", color=paint[solver])
+        ax.fill_between(at, low, high, step="post", color=paint[solver], alpha=0.18, linewidth=0)
+    log_axis(ax)
+    _scale(ax, curves["at"].to_numpy(float), axis)
+    ax.set_xlabel(f"{axis}, a signal" if axis == "seconds" else axis)
+
+
+def _scale(ax: Axes, at: Any, axis: str) -> None:
+    """Make the axis of iterations or seconds logarithmic where they span a lot."""
+    positive = at[at > 0]
+    if not positive.size or positive.max() < _WIDE * positive.min():
+        return
+    if axis == "seconds":
+        log_axis(ax, "x")
+        return
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    # From 0 on: linear up to the first power of ten.
+    first = 10.0 ** math.floor(math.log10(positive.min()))
+    ax.set_xscale("symlog", linthresh=first, linscale=0.3)
+    powers = np.arange(math.log10(first), math.log10(positive.max()) + 1e-9)
+    ax.xaxis.set_major_locator(FixedLocator([0, *10.0**powers]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    text = FuncFormatter(lambda value, _: power_of_ten(value) if value else "0")
+    ax.xaxis.set_major_formatter(text)
+    ax.set_xlim(0, positive.max() * 1.1)

@@ -1,0 +1,212 @@
+"""The report ``transitions``: how many pools each solver needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import benchbase
+from benchbase_reports.curves import save
+from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
+from benchbase_reports.rebuild import component, solver_specs
+from benchbase_reports.summary import RECOVERED, problem_columns
+from benchbase_reports.tables import fitting_tables
+from benchbase_reports.transition_figure import draw
+from benchbase_reports.transition_panels import (
+    DETAILS,
+    READING,
+    Panel,
+    main_grid,
+    make_panels,
+    own_grid,
+)
+from benchbase_reports.transitions import transitions
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+
+class Transitions(benchbase.Report):
+    """How many pools each solver needs: K50 and K95, with intervals, and what it costs there.
+
+    K50 and K95 are the numbers of pools at which half and 95 % of the signals are recovered, by a
+    logistic fit over the grid of K with Firth's penalty and clustered by trial; nothing is read
+    off it outside the grid. Beside them stand the direct bracket of K95, K95/n, seconds and frame
+    applications a signal at the least K of the grid from K95 on, the share of signals that fit
+    their measurements and are wrong, and what theory predicts, where the solver knows.
+
+    Written as ``transitions.csv`` (all columns in full precision, a row a problem and solver),
+    ``transitions.md``, ``transitions.tex`` (needs the LaTeX package booktabs), and as a figure,
+    ``transitions.svg`` and ``transitions.png``: a panel for each data set and recipe of frames,
+    a row a solver, a colour a pooling. K95 by solver and pooling is printed. Problems with one
+    number of pools are left out; where there are no others, nothing is written or printed.
+
+    Parameters
+    ----------
+    recovered : float, optional
+        The squared cosine above which a signal is recovered.
+
+    Raises
+    ------
+    ParameterError
+        If `recovered` is not between 0 and 1.
+    """
+
+    name = "transitions"
+    recovered: float = RECOVERED
+
+    def __post_init__(self) -> None:
+        if not 0 < self.recovered < 1:
+            problem = f"must be between 0 and 1, not {self.recovered}"
+            raise benchbase.ParameterError("recovered", problem)
+
+    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+        """Write the five files, or nothing where there is no grid of K.
+
+        Parameters
+        ----------
+        results : benchbase.Results
+            Those of one suite.
+        folder : pathlib.Path
+            An existing folder.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files. The same results give the same bytes.
+        """
+        table = self._table(results)
+        if table is None:
+            return []
+        suite, panels = results.suites[-1], make_panels(table)
+        reading = READING.format(recovered=self.recovered)
+        texts = {
+            "transitions.csv": table.to_csv(index=False, lineterminator="\n"),
+            "transitions.md": markdown(suite["title"], panels, reading),
+            "transitions.tex": latex(suite["title"], suite["suite"], panels, reading),
+        }
+        figure = save(folder, self.name, lambda: draw(panels, suite["title"]))
+        return write_texts(folder, texts) + figure
+
+    def show(self, results: benchbase.Results, console: Console) -> None:
+        """Print K95 by solver and pooling, with seconds and frame applications below."""
+        table = self._table(results)
+        if table is not None:
+            print_panels(make_panels(table), READING.format(recovered=self.recovered), console)
+
+    def _table(self, results: benchbase.Results) -> pd.DataFrame | None:
+        """Return the transitions of problems with two K, with theory, or None without any."""
+        table = transitions(results.frame(), self.recovered)
+        table = table.assign(grid=(table["largest"] > table["least"]).fillna(value=False))
+        problems = table.groupby(problem_columns(table), dropna=False, sort=False)
+        table = table[problems["grid"].transform("any")].drop(columns="grid")
+        if table.empty:
+            return None
+        return table.assign(theory=theories(table, results.suites))
+
+
+def theories(table: pd.DataFrame, suites: list[dict[str, Any]]) -> list[float]:
+    """Return for each row what theory predicts for K/n, by `benchbase.Solver.transition`.
+
+    NaN where there is none, or solver or pooling cannot be built from what is stored.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `transitions`.
+    suites : list of dict
+        As from `benchbase.Results.suites`.
+    """
+    specs = solver_specs(suites)
+    found = []
+    for _, row in table.iterrows():
+        spec, size = specs.get((row["experiment"], row["label"])), row["pool_size"]
+        value = None
+        if spec is not None and size == size and row["signals"]:
+            try:
+                solver, pooling = benchbase.build("solver", spec), component(row, "pooling")
+            except benchbase.BenchbaseError:  # of a plugin that is not here
+                solver = None
+            if solver is not None:
+                value = solver.transition(pooling, int(size))
+        found.append(math.nan if value is None else float(value))
+    return found
+
+
+def markdown(title: str, panels: Sequence[Panel], reading: str) -> str:
+    """Write panels as a Markdown document."""
+    parts = [f"# {as_markdown(title)}: how many pools", as_markdown(f"{reading}. {DETAILS}.")]
+    for panel in panels:
+        heads, rows = main_grid(panel, costs=False)
+        parts += [f"## {as_markdown(panel.title)}", _markdown_table(["K95", *heads[1:]], rows)]
+        parts.append("\n".join(f"- {as_markdown(note)}." for note in panel.notes()))
+        for pooling in panel.poolings:
+            parts.append(f"### {as_markdown(pooling)}")
+            parts.append(_markdown_table(*own_grid(panel, pooling)))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
+    table = _frame(heads, rows, as_markdown)
+    align = ["left", *("right" for _ in heads[1:])]
+    return table.to_markdown(index=False, colalign=align, disable_numparse=True)
+
+
+def _frame(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], escape: Callable[[str], str]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    escaped = [[escape(text) for text in row] for row in rows]
+    return pd.DataFrame(escaped, columns=[escape(head) for head in heads])
+
+
+def latex(title: str, suite: str, panels: Sequence[Panel], reading: str) -> str:
+    """Write panels as LaTeX tables with captions and labels ``tab:SUITE-transitions-1``, ..."""
+    parts, number = [r"% needs \usepackage{booktabs}"], 0
+    for panel in panels:
+        heads, rows = main_grid(panel, costs=False)
+        said = [f"{title}: {panel.title}: K95", reading, *panel.notes()]
+        tables = [(["Solver", *heads[1:]], rows, said)]
+        for pooling in panel.poolings:
+            told = [f"{title}: {panel.title} · {pooling}", DETAILS]
+            tables.append((*own_grid(panel, pooling), told))
+        for table_heads, table_rows, sentences in tables:
+            number += 1
+            text = (
+                _frame(table_heads, table_rows, as_latex)
+                .style.hide(axis="index")
+                .to_latex(
+                    column_format="l" + "r" * (len(table_heads) - 1),
+                    hrules=True,
+                    position="htbp",
+                    position_float="centering",
+                    caption=". ".join(map(as_latex, sentences)) + ".",
+                    label=f"tab:{identifier(suite)}-transitions-{number}",
+                )
+            )
+            parts.append(text)
+    return "\n".join(parts)
+
+
+def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> None:
+    """Print K95 by solver and pooling in the width of a console; no column is cut."""
+    from rich.text import Text
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style))
+
+    say("\nHow many pools: K95 [95 % interval], and seconds; frame applications", "bold")
+    for panel in panels:
+        say(f"\n{panel.title}")
+        heads, rows = main_grid(panel, costs=True)
+        cells = [[Text(text) for text in row] for row in rows]
+        for table in fitting_tables(heads, cells, console.width):
+            console.print(table)
+        for note in panel.notes():
+            say(f"{note}.", "dim")
+    costs = "below, means a signal at the least K of the grid from K95 on"
+    say(f"\n{reading}; {costs}.", "dim")

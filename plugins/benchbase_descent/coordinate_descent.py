@@ -1,0 +1,126 @@
+"""Coordinate descent: one entry of the signal at a time, exactly."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from benchbase import Array, Problem
+from benchbase_descent.descent import Batch, Descent, Method
+from benchbase_descent.line_search import least_loss
+from benchbase_descent.pieces import pieces
+from benchbase_descent.pools import Pools, formula_of
+
+
+class CoordinateDescent(Descent):
+    """Minimise a loss of the measurements in one entry of the signal at a time, exactly.
+
+    Zeng and So, "Coordinate descent algorithms for phase retrieval", Signal Processing 169 (2020):
+    for p = 2, without rectification, Σ_k (‖F_k x‖² − b_k²)² is a quartic in each entry of x, whose
+    least value is at a root of a cubic. Here for other poolings too. With half rectification the
+    loss is a quartic on each interval between the places at which a coefficient passes its
+    threshold. For p = 1, infinity and maxout the loss is Σ_k (P(F_k x) − b_k)², quadratic on each
+    interval between the kinks of P. The least value over all intervals is found by sorting the
+    places and running sums over them.
+
+    The loss never rises. With kinks, where it has them (p = 1, infinity, maxout), it can be least
+    in every coordinate and yet not in between, and a signal stays there.
+
+    Parameters
+    ----------
+    order : {"cyclic", "random", "greedy"}, optional
+        Of the entries: one after the other; drawn anew for each signal at each step; the one in
+        which the loss has its largest derivative, for p = 2, where it has one everywhere.
+    n_iter : int, optional
+        The largest number of sweeps, each of N steps; the residual is looked at every 5 sweeps.
+    tol : float, optional
+        The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
+    init : Solver, optional
+        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
+        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+
+    Raises
+    ------
+    ParameterError
+        If `n_iter` is negative, or `tol` negative or not finite.
+    """
+
+    name = "coordinate_descent"
+    check: ClassVar[int] = 5
+    order: Literal["cyclic", "random", "greedy"] = "cyclic"
+    n_iter: int = 300
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say why not, in particular poolings that are no polynomials along a line."""
+        reason = super().unsupported(problem)
+        if reason is not None:
+            return reason
+        formula = formula_of(problem)
+        if formula is None:
+            return f"{self.name} knows lp poolings and maxout along a line, and this is neither"
+        if self.order == "greedy" and formula.p != 2:
+            return "the greedy order needs derivatives, and only with p = 2 has the loss no kinks"
+        return None
+
+    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+        """Prepare the coefficients of the unit vectors."""
+        columns = np.ascontiguousarray(pools.vectors().transpose(2, 1, 0))
+        return lambda batch: Coordinates(pools, batch, columns, self.order)
+
+
+class Coordinates(Method):
+    """The state of coordinate descent.
+
+    Parameters
+    ----------
+    pools : Pools
+        The problem.
+    batch : Batch
+        The signals.
+    columns : ndarray, shape (N, L, K)
+        The coefficients of the unit vectors.
+    order : {"cyclic", "random", "greedy"}
+        In which entries are visited.
+    """
+
+    def __init__(self, pools: Pools, batch: Batch, columns: Array, order: str) -> None:
+        super().__init__(pools, batch)
+        self._columns, self._order = columns, order
+        self.streams = batch.run.generators if order == "random" else []
+
+    def advance(self, first: int, steps: int) -> Array:
+        """Make some sweeps; return which signals have moved, bool (S,)."""
+        del first
+        pools, batch, formula = self.pools, self.batch, self.pools.formula
+        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
+        before, x = batch.x, batch.x.copy()
+        rows = np.arange(len(x))
+        target = batch.b**2 if formula.p == 2 else batch.b
+        alpha = 0.0 if pools.homogeneous else formula.alpha / batch.unit[:, None, None]
+        for _ in range(steps):
+            c = pools.analyse(x)  # anew, lest rounding adds up
+            for entry in self._entries():
+                i = self._steepest(c) if entry is None else entry
+                g = self._columns[i]
+                t = least_loss(pieces(formula, c - alpha, g), target)
+                x[rows, i] += t
+                c = c + t[:, None, None] * g
+        batch.x = x
+        return self.is_moving(before)
+
+    def _entries(self) -> list[Array | None]:
+        """Return the entries (S,) of the next sweep, None where they are yet to be chosen."""
+        S, n = self.batch.x.shape
+        if self._order == "greedy":
+            return [None] * n
+        if self._order == "cyclic":
+            return [np.full(S, i) for i in range(n)]
+        return list(np.stack([each.integers(n, size=n) for each in self.streams], axis=1))
+
+    def _steepest(self, c: Array) -> Array:
+        """Return the entries (S,) in which the loss has its largest derivatives."""
+        pools, batch = self.pools, self.batch
+        value, d = pools.directions(c, batch.unit)
+        force = (value**2 - batch.b**2) * value
+        entry: Array = np.abs(pools.adjoint(d * force[:, None, :])).argmax(axis=1)
+        return entry

@@ -1,0 +1,208 @@
+"""Kaczmarz's method: one pool at a time."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from benchbase import Array, Problem
+from benchbase_descent.descent import Batch, Descent, Method
+from benchbase_descent.pools import LEAST, Formula, Pools, formula_of
+
+FEW = 6  # members of a pool up to which the inverses for all subsets of them are kept
+CUTOFF = 1e-12  # eigenvalue of a pool's Gram matrix, relative, that is rounding
+
+
+class Kaczmarz(Descent):
+    """Project on the measurements of one pool after the other.
+
+    Kaczmarz (1937) for equations whose right-hand side has lost its signs: the coefficients of a
+    pool are taken to have the direction that they have at x and the value b_k, and x moves to the
+    nearest point where they do ::
+
+        x ← x + F_k⁺ (y_k − F_k x),   y_k = b_k · F_k x / ‖F_k x‖_p
+
+    Wei, "Solving systems of phaseless equations via Kaczmarz methods: a proof of concept study",
+    Inverse Problems 31 (2015); Jeong and Güntürk, "Convergence of the randomized Kaczmarz method
+    for phase retrieval" (2017); Tan and Vershynin, "Phase retrieval via randomized Kaczmarz:
+    theoretical guarantees", Information and Inference 8 (2019), all for pools of one. With more
+    it is the block method. Where half rectification cuts coefficients off, the others alone are
+    projected on; in a pool with b_k = 0 those that are positive go to zero. With maxout, the
+    largest coefficient and all above b_k go to b_k.
+
+    Parameters
+    ----------
+    order : {"shuffled", "random", "cyclic"}, optional
+        "shuffled": all pools in each sweep, in an order of the signal's own. "random": K pools
+        drawn anew with probabilities as the squared lengths of their vectors, as Tan and Vershynin
+        do. "cyclic": in their order, the same for all signals.
+    n_iter : int, optional
+        The largest number of sweeps, each of K steps; the residual is looked at every 5 sweeps.
+    tol : float, optional
+        The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
+    init : Solver, optional
+        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
+        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+
+    Raises
+    ------
+    ParameterError
+        If `n_iter` is negative, or `tol` negative or not finite.
+    """
+
+    name = "kaczmarz"
+    check: ClassVar[int] = 5
+    order: Literal["shuffled", "random", "cyclic"] = "shuffled"
+    n_iter: int = 1000
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Say why not, in particular poolings of which one pool cannot be had alone."""
+        reason = super().unsupported(problem)
+        if reason is None and formula_of(problem) is None:
+            return f"{self.name} knows the pools of lp poolings and maxout, and this is neither"
+        return reason
+
+    def numbers(self, problem: Problem) -> int:
+        """Return how many numbers a step works on for each signal."""
+        return problem.frame.pool_size * problem.frame.n
+
+    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+        """Prepare each pool's inverse Gram matrix."""
+        inverses = Inverses(pools)
+        return lambda batch: Sweeps(pools, batch, inverses, self.order)
+
+
+class Inverses:
+    """The pools' vectors, and the inverses of the Gram matrices of some of a pool's vectors.
+
+    Parameters
+    ----------
+    pools : Pools
+        The problem.
+    """
+
+    def __init__(self, pools: Pools) -> None:
+        self.vectors = pools.vectors()
+        L = self.vectors.shape[1]
+        self._gram = self.vectors @ self.vectors.transpose(0, 2, 1)
+        self._table = None
+        if pools.formula is not None and pools.formula.member == "size":
+            self._table = _inverse(self._gram)[:, None]
+        elif L <= FEW:
+            masks = np.array(list(product((False, True), repeat=L)))[:, ::-1]
+            self._table = _inverse(self._gram[:, None], masks[None])
+        self._powers = 2 ** np.arange(L)
+
+    def __call__(self, pool: Array, known: Array | None) -> Array:
+        """Return the pseudo-inverses (S, L, L) for pools (S,) and masks of members (S, L)."""
+        if self._table is None:
+            return _inverse(self._gram[pool], known)
+        which = 0 if known is None else known @ self._powers
+        found: Array = self._table[pool, which]
+        return found
+
+
+class Sweeps(Method):
+    """The state of Kaczmarz's method.
+
+    Parameters
+    ----------
+    pools : Pools
+        The problem.
+    batch : Batch
+        The signals.
+    inverses : Inverses
+        The pools' vectors and inverses.
+    order : {"shuffled", "random", "cyclic"}
+        In which pools are visited.
+    """
+
+    def __init__(self, pools: Pools, batch: Batch, inverses: Inverses, order: str) -> None:
+        super().__init__(pools, batch)
+        self._inverses, self._order = inverses, order
+        weight = np.sum(inverses.vectors**2, axis=(1, 2))
+        total = weight.sum()
+        self._bounds = np.cumsum(weight / total) if total > 0 else np.ones(len(weight))
+        self.streams = [] if order == "cyclic" else batch.run.generators
+
+    def advance(self, first: int, steps: int) -> Array:
+        """Make some sweeps; return which signals have moved, bool (S,)."""
+        del first
+        formula, batch = self.pools.formula, self.batch
+        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
+        before, x = batch.x, batch.x.copy()
+        rows = np.arange(len(x))
+        scaled = not self.pools.homogeneous
+        for pool in self._pools(steps):
+            f = self._inverses.vectors[pool]
+            alpha = formula.alpha.T[pool] / batch.unit[:, None] if scaled else 0.0
+            c = np.einsum("sln,sn->sl", f, x)
+            gap, known = change(formula, c, batch.b[rows, pool], alpha)
+            weight = np.einsum("slm,sm->sl", self._inverses(pool, known), gap)
+            x += np.einsum("sl,sln->sn", weight, f)
+        batch.x = x
+        return self.is_moving(before)
+
+    def _pools(self, sweeps: int) -> Array:
+        """Return the pools of the next sweeps, (steps, S)."""
+        S, K = self.batch.b.shape
+        if self._order == "cyclic":
+            return np.repeat(np.tile(np.arange(K), sweeps)[:, None], S, axis=1)
+        drawn = np.stack([each.random((sweeps, K)) for each in self.streams])
+        if self._order == "shuffled":
+            chosen = drawn.argsort(axis=2)
+        else:
+            chosen = np.minimum(np.searchsorted(self._bounds, drawn, side="right"), K - 1)
+        return np.ascontiguousarray(chosen.reshape(S, -1).T)
+
+
+def change(
+    formula: Formula, c: Array, b: Array, alpha: Array | float = 0.0
+) -> tuple[Array, Array | None]:
+    """Return how a pool's coefficients change for it to have its value, along its direction.
+
+    What the pooling's `rescale` and `known` say, of one pool for each signal, but that in a
+    rectified pool with b = 0 nothing is said of negative coefficients: held fixed while the
+    positive ones move, they can grow from one sweep to the next without end.
+
+    Parameters
+    ----------
+    formula : Formula
+        What the pooling computes.
+    c : ndarray, shape (S, L)
+        The coefficients.
+    b : ndarray, shape (S,)
+        The values.
+    alpha : ndarray, shape (S, L), or float
+        The thresholds.
+
+    Returns
+    -------
+    change : ndarray, shape (S, L)
+    known : ndarray of bool, shape (S, L), or None
+        The coefficients about which b says something; None where that is all.
+    """
+    if formula.member == "signed":
+        first = np.arange(c.shape[1]) == c.argmax(axis=1)[:, None]
+        gap = b[:, None] - c
+        known = first | (gap < 0)
+        return np.where(known, gap, 0), known
+    c = c - alpha
+    if formula.member == "positive":
+        c = np.maximum(c, 0)
+    size = np.linalg.norm(c, formula.p, axis=1)
+    none = size <= LEAST
+    if formula.member == "positive":
+        factor = np.where(none, 0, b / np.where(none, 1, size) - 1)
+        return c * factor[:, None], c > 0
+    factor = np.where(none, b * len(c.T) ** (-1 / formula.p), b / np.where(none, 1, size) - 1)
+    return np.where(none[:, None], 1, c) * factor[:, None], None
+
+
+def _inverse(gram: Array, known: Array | None = None) -> Array:
+    """Return the pseudo-inverses of (…, L, L), of the members that masks (…, L) mark."""
+    if known is not None:
+        gram = gram * (known[..., :, None] & known[..., None, :])
+    found: Array = np.linalg.pinv(gram, rcond=CUTOFF, hermitian=True)
+    return found

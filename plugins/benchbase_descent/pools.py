@@ -1,0 +1,241 @@
+"""Values of pools, and the directions in which they grow."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from benchbase import Array, Problem
+
+SEED = 5_141_592  # one that no frame is drawn with, whose vectors would be the signals
+PROBES = 8  # sets of coefficients on which a pooling is compared with a formula
+SMALL = 512  # dimension up to which the length of the vectors is taken from all unit vectors
+DRAWS = 64  # signals from which it is taken above that: to 1 %, or better
+STEP = 6e-6  # of a difference quotient, relative: the cube root of the rounding error
+LEAST = 1e-150  # norms whose squares are numbers are above it
+
+
+class Formula(NamedTuple):
+    """P(c) = ‖m(c − α)‖_p with m the absolute value, the positive part, or (p = inf) the identity.
+
+    The last is the signed maximum.
+    """
+
+    p: float
+    member: Literal["size", "positive", "signed"]
+    alpha: Array  # (L, K)
+
+
+class Pools:
+    """A problem's frame and pooling in units in which vectors and measurements have size 1.
+
+    Vectors are divided by the root mean square of their lengths and the measurements of each
+    signal by a unit; signals are then multiplied by the one and divided by the other.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its frame is real.
+
+    Attributes
+    ----------
+    n, n_pools, pool_size : int
+        N, K and L.
+    length : float
+        The root mean square of the lengths of the frame's vectors, in high dimensions from the
+        coefficients of a few random signals of a fixed seed; 1 where all vectors are zero.
+    formula : Formula or None
+        What the pooling computes, where it is an lp norm or the signed maximum.
+    homogeneous : bool
+        Whether P(t c) = t P(c) for t > 0, so that units do not matter.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        frame = problem.frame
+        self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
+        self.length = _length(problem)
+        self.formula = formula_of(problem)
+        if self.formula is None:
+            self.homogeneous = _is_homogeneous(problem)
+        else:
+            self.homogeneous = not self.formula.alpha.any()
+
+    def units(self, b: Array) -> Array:
+        """Return what the measurements b (S, K) are divided by: their root mean square, (S,).
+
+        That of the thresholds, where it is larger; 1 where all is zero.
+        """
+        unit = root_mean_square(b)
+        if self.formula is not None:
+            unit = np.maximum(unit, root_mean_square(self.formula.alpha.reshape(1, -1)))
+        return np.where(unit > 0, unit, 1)
+
+    def vectors(self) -> Array:
+        """Return the frame's vectors in these units, (K, L, N)."""
+        return np.asarray(self.problem.frame.dense(), dtype=np.float64) / self.length
+
+    def analyse(self, x: Array) -> Array:
+        """Return F x: (S, N) to (S, L, K)."""
+        return self.problem.frame.analyse(x / self.length)
+
+    def adjoint(self, c: Array) -> Array:
+        """Return Fᵀ c: (S, L, K) to (S, N)."""
+        gradient: Array = self.problem.frame.adjoint(c) / self.length
+        return gradient
+
+    def values(self, c: Array, unit: Array) -> Array:
+        """Return P(c), (S, K), for coefficients c (S, L, K) and units (S,)."""
+        if self.homogeneous:
+            return self.problem.pooling(c)
+        pooled: Array = self.problem.pooling(c * unit[:, None, None]) / unit[:, None]
+        return pooled
+
+    def rescaled(self, c: Array, b: Array, unit: Array) -> tuple[Array, Array | None]:
+        """Return the pooling's `rescale` and `known` of c (S, L, K) and b (S, K)."""
+        pooling = self.problem.pooling
+        if self.homogeneous:
+            return pooling.rescale(c, b), pooling.known(c, b)
+        c, b = c * unit[:, None, None], b * unit[:, None]
+        return pooling.rescale(c, b) / unit[:, None, None], pooling.known(c, b)
+
+    def directions(
+        self, c: Array, unit: Array, smoothing: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Return values of pools and their gradients with respect to coefficients.
+
+        At a kink it is the gradient on one side of it or, for a value that is least there, zero:
+        pools that are cut off, and those that are zero, have the direction zero. Poolings without
+        a formula have difference quotients, which are never smooth.
+
+        Parameters
+        ----------
+        c : ndarray, shape (S, L, K)
+            Coefficients.
+        unit : ndarray, shape (S,)
+            What measurements were divided by.
+        smoothing : ndarray, shape (S,), optional
+            ε > 0: kinks are rounded off within about ε. A maximum, and |t| and the positive part
+            of t are maxima of two, becomes ε log Σ exp(·/ε); the Euclidean norm of a pool becomes
+            √(‖c_k‖² + L ε²). All are larger than what they replace.
+
+        Returns
+        -------
+        values : ndarray, shape (S, K)
+        directions : ndarray, shape (S, L, K)
+        """
+        if self.formula is None:
+            return self._quotients(c, unit)
+        p, member, alpha = self.formula
+        if not self.homogeneous:
+            c = c - alpha / unit[:, None, None]
+        if smoothing is not None:
+            return _smooth(c, p, member, smoothing[:, None, None])
+        if member == "positive":
+            c = np.maximum(c, 0)
+        if p == 2:
+            size = np.sqrt(np.einsum("slk,slk->sk", c, c))
+            return size, c / np.maximum(size, LEAST)[:, None, :]
+        if p == 1:
+            return np.abs(c).sum(axis=1), np.sign(c)
+        size = c if member == "signed" else np.abs(c)
+        if self.pool_size == 2:  # the usual size: many times as fast as argmax
+            first = (size[:, 1:] > size[:, :1]).astype(np.intp)
+        else:
+            first = size.argmax(axis=1, keepdims=True)
+        chosen = first == np.arange(self.pool_size)[:, None]
+        d = chosen.astype(c.dtype)
+        if member != "signed":
+            d *= np.sign(c)
+        return size.max(axis=1), d
+
+    def _quotients(self, c: Array, unit: Array) -> tuple[Array, Array]:
+        step = STEP * np.maximum(root_mean_square(c.reshape(len(c), -1)), LEAST)
+        d = np.empty_like(c)
+        for j in range(self.pool_size):
+            ahead, behind = c.copy(), c.copy()
+            ahead[:, j] += step[:, None]
+            behind[:, j] -= step[:, None]
+            rise = self.values(ahead, unit) - self.values(behind, unit)
+            d[:, j] = rise / (ahead[:, j] - behind[:, j])
+        return self.values(c, unit), d
+
+
+def norms(rows: Array) -> Array:
+    """Return the Euclidean norm of each row, in one pass."""
+    size: Array = np.sqrt(np.einsum("sk,sk->s", rows, rows))
+    return size
+
+
+def root_mean_square(rows: Array) -> Array:
+    """Return the root mean square of each row, of numbers of any size."""
+    largest = np.abs(rows).max(axis=1, initial=0.0)
+    part = rows / np.where(largest > 0, largest, 1)[:, None]
+    size: Array = largest * np.sqrt(np.mean(part**2, axis=1))
+    return size
+
+
+def _normal(*shape: int) -> Array:
+    return np.random.default_rng(SEED).standard_normal(shape)
+
+
+def _length(problem: Problem) -> float:
+    n = problem.frame.n
+    if n <= SMALL:
+        size = root_mean_square(problem.frame.analyse(np.eye(n)).reshape(1, -1))[0] * n**0.5
+    else:
+        size = root_mean_square(problem.frame.analyse(_normal(DRAWS, n)).reshape(1, -1))[0]
+    return float(size) if size > 0 else 1.0
+
+
+def _smooth(c: Array, p: float, member: str, eps: Array) -> tuple[Array, Array]:
+    """Return smooth values and their gradients; ε is (S, 1, 1)."""
+    if p == np.inf:
+        lines = {"size": [c, -c], "positive": [c, np.zeros_like(c[:, :1])], "signed": [c]}[member]
+        u = np.concatenate(lines, axis=1)
+        top = u.max(axis=1, keepdims=True)
+        weight = np.exp((u - top) / eps)
+        total = weight.sum(axis=1, keepdims=True)
+        weight /= total
+        d = weight[:, : c.shape[1]]
+        if member == "size":
+            d = d - weight[:, c.shape[1] :]
+        return (top + eps * np.log(total))[:, 0], d
+    if p == 2 and member == "size":
+        size = np.sqrt(np.einsum("slk,slk->sk", c, c) + c.shape[1] * eps[:, 0] ** 2)
+        return size, c / size[:, None, :]
+    t = np.abs(c)
+    if member == "size":
+        less = np.exp(-2 * t / eps)
+        m, slope = t + eps * np.log1p(less), np.sign(c) * (1 - less) / (1 + less)
+    else:
+        less = np.exp(-t / eps)
+        m, slope = np.maximum(c, 0) + eps * np.log1p(less), np.where(c > 0, 1, less) / (1 + less)
+    if p == 1:
+        return m.sum(axis=1), slope
+    size = np.sqrt(np.einsum("slk,slk->sk", m, m))
+    return size, m * slope / np.maximum(size, LEAST)[:, None, :]
+
+
+def formula_of(problem: Problem) -> Formula | None:
+    """Return the formula that agrees with the pooling, if there is one: it may be anything."""
+    pooling, K, L = problem.pooling, problem.frame.n_pools, problem.frame.pool_size
+    given = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
+    alpha = np.zeros((L, K))
+    if given.size in (1, K * L):
+        alpha += given.reshape(-1, L).T if given.size == K * L and given.ndim else given
+    if pooling.p in (1, 2, np.inf):
+        formula = Formula(pooling.p, "positive" if pooling.rectified else "size", alpha)
+    else:
+        formula = Formula(np.inf, "signed", alpha)
+    c = _normal(PROBES, L, K)
+    part = {"size": np.abs(c), "positive": np.maximum(c, 0), "signed": c}[formula.member]
+    value = part.max(axis=1) if formula.p == np.inf else np.linalg.norm(part, formula.p, axis=1)
+    return formula if np.allclose(problem.pooling(c + alpha), value, rtol=1e-9) else None
+
+
+def _is_homogeneous(problem: Problem) -> bool:
+    c = _normal(PROBES, problem.frame.pool_size, problem.frame.n_pools)
+    return all(
+        np.allclose(problem.pooling(size * c), size * problem.pooling(c), rtol=1e-9, atol=0)
+        for size in (1e-6, 1e6)
+    )

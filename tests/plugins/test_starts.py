@@ -1,7 +1,7 @@
 """Spectral and linear starts."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ from benchbase import Array, DenseFrame, Pooling, Problem, Solver, squared_cosin
 from benchbase.conformance import check_solver
 from benchbase_starts.linear import LinearStart
 from benchbase_starts.moments import ConditionalMoments
-from benchbase_starts.spectral import SpectralStart
+from benchbase_starts.spectral import SpectralStart, Weights
 
+ALL = get_args(Weights)
+WEIGHTS = pytest.mark.parametrize("weights", ALL)
 VALUES = np.array([0.05, 0.3, 0.8, 1.3, 2.0, 2.9])
 
 
@@ -139,21 +141,86 @@ def test_a_pool_may_have_units_of_its_own(pooling: Pooling) -> None:
     assert (1 - squared_cosine(again, x) < 1e-9).all()
 
 
-@pytest.mark.parametrize("weights", ["plain", "optimal"])
-def test_the_spectral_start_is_the_leading_eigenvector(weights: Any) -> None:
-    vectors = np.random.default_rng(0).standard_normal((15, 2, 6))
+def literal(weights: str, b: Array) -> Array:
+    """T(b) of the papers, of one signal, in units of the root mean square of b."""
+    K = len(b)
+    largest = sorted(range(K), key=lambda k: -b[k])
+    weight = np.zeros(K)
+    for place, k in enumerate(largest):
+        if weights == "optimal":  # of p = 2: E[z²|b] is b² over the mean of b²
+            weight[k] = max(1 - 1 / b[k] ** 2, -3)
+        elif weights == "plain" or (weights == "truncated" and b[k] ** 2 <= 9):
+            weight[k] = b[k] ** 2
+        elif weights == "amplitude" and 1 < b[k] < 5:
+            weight[k] = b[k]
+        elif weights == "weighted" and place < int(3 * K / 13):
+            weight[k] = b[k] ** 0.5
+        elif weights == "orthogonality-promoting" and place < int(np.ceil(K / 6)):
+            weight[k] = 1
+        elif weights == "null" and place >= K // 2:
+            weight[k] = -1
+    return weight
+
+
+@WEIGHTS
+@pytest.mark.parametrize("pool_size", [1, 2])
+def test_the_spectral_start_is_the_leading_eigenvector(weights: Any, pool_size: int) -> None:
+    vectors = np.random.default_rng(0).standard_normal((25, pool_size, 6))
     vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
     problem = Problem(DenseFrame(vectors), lp(2))
     x = np.random.default_rng(1).standard_normal((5, 6))
     b = problem.measure(x)
+    b[0, 3] *= 20  # what truncation cuts off
     found = benchbase.solve(SpectralStart(weights=weights), problem, b).x
-    # The mean of b² is L = 2 times the variance of coefficients, E[z²|b] = b²/2.
-    squares = b**2 / np.mean(b**2, axis=1, keepdims=True)
-    weight = squares if weights == "plain" else np.maximum(1 - 1 / squares, -3)
-    for each, w in zip(found, weight, strict=True):
-        matrix = np.einsum("k,kli,klj->ij", w, vectors, vectors)
-        value = each @ matrix @ each / (each @ each)
-        assert_allclose(value, np.linalg.eigvalsh(matrix)[-1], atol=1e-3)
+    for each, values in zip(found, b / np.sqrt(np.mean(b**2, axis=1, keepdims=True)), strict=True):
+        matrix = np.einsum("k,kli,klj->ij", literal(weights, values), vectors, vectors)
+        leading = np.linalg.eigh(matrix)[1][:, -1]
+        assert squared_cosine(each, leading) > 1 - 1e-4
+
+
+@pytest.mark.parametrize("p", [1, 2, np.inf])
+@pytest.mark.parametrize("pool_size", [1, 2, 4])
+def test_all_weights_know_something(p: float, pool_size: int) -> None:
+    problem, x, b = pose(10, 60, lp(p), pool_size=pool_size, size=50)
+    for weights in ALL:
+        found = benchbase.solve(SpectralStart(weights=weights), problem, b).x
+        assert squared_cosine(found, x).mean() > 0.5, weights  # a direction at random has .1
+
+
+@WEIGHTS
+def test_weights_do_not_depend_on_units_and_pools_without_vectors(weights: Any) -> None:
+    problem, _, b = pose(6, 14, lp(2))
+    x = benchbase.solve(SpectralStart(weights=weights), problem, b).x
+    units = np.random.default_rng(3).uniform(0.1, 9, 14)
+    vectors = problem.frame.dense() * units[:, None, None]
+    more = Problem(DenseFrame(np.concatenate((np.zeros((9, 2, 6)), vectors))), lp(2))
+    given = np.concatenate((np.zeros((len(b), 9)), b * units), axis=1) * 1e7
+    again = benchbase.solve(SpectralStart(weights=weights), more, given).x
+    assert (1 - squared_cosine(again, x) < 1e-9).all()
+
+
+def test_vectors_of_a_tight_frame_make_null_and_the_larger_half_one() -> None:
+    angles = np.pi * np.arange(8) / 8
+    vectors = np.stack((np.cos(angles), np.sin(angles)), axis=1)[:, None]
+    problem = Problem(DenseFrame(vectors), lp(2))
+    x = np.random.default_rng(0).standard_normal((10, 2))
+    b = problem.measure(x)
+    found = benchbase.solve(SpectralStart(weights="null"), problem, b).x
+    for each, values in zip(found, b, strict=True):
+        larger = vectors[np.argsort(values)[4:], 0]
+        assert squared_cosine(each, np.linalg.eigh(larger.T @ larger)[1][:, -1]) > 1 - 1e-9
+
+
+@WEIGHTS
+def test_few_pools(weights: Any) -> None:
+    for n_pools in (1, 2, 3):
+        problem, _, b = pose(4, n_pools, lp(2), size=3)
+        b[0] = 0
+        found = benchbase.solve(SpectralStart(weights=weights), problem, b).x
+        assert np.isfinite(found).all()
+        assert_array_equal(found[0], 0)
+        if weights != "null":  # which of one pool or two sees what is orthogonal to it
+            assert found[1:].any(axis=1).all()
 
 
 def test_the_linear_start_of_pools_of_one() -> None:
@@ -246,7 +313,7 @@ def test_thresholds_are_not_supported() -> None:
     assert benchbase.solve(LinearStart(), zeros, np.ones(8)).x.any()
 
 
-@pytest.mark.parametrize("weights", ["plain", "optimal"])
+@WEIGHTS
 def test_spectral_keeps_the_rules_of_solvers(weights: Any) -> None:
     check_solver(SpectralStart(weights=weights))
 

@@ -1,0 +1,12 @@
+"""Message passing: ``gamp``, and the state evolution that predicts it."""
+
+from collections.abc import Callable
+
+import benchbase
+from benchbase_gamp.gamp import Gamp
+
+
+@benchbase.hookimpl
+def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
+    """Supply the solver of this package."""
+    register(Gamp)

@@ -1,0 +1,63 @@
+"""The linear half of an iteration: coefficients of a frame, of normal signals."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchbase import Array
+
+
+class Message(NamedTuple):
+    """What one half of an iteration tells the other: means (S, M) and a variance (S, 1)."""
+
+    mean: Array
+    variance: Array
+
+
+class Linear:
+    """Coefficients z = A x of a standard normal signal x, A a matrix (M, N).
+
+    Given z + noise of variance v, the posterior of z is normal, with A's singular values s and
+    left singular vectors U: mean U diag(s²/(s² + v)) Uᵀ(z + noise). Singular values that are
+    rounding count as zero.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (M, N)
+        A, neither size zero.
+    """
+
+    def __init__(self, matrix: Array) -> None:
+        left, values, right = np.linalg.svd(matrix, full_matrices=False)
+        seen = values > max(matrix.shape) * np.finfo(np.float64).eps * values[0]
+        self._left = np.ascontiguousarray(left[:, seen])
+        self._left_t = np.ascontiguousarray(self._left.T)
+        self._squares = values[seen] ** 2
+        self._right = right[seen]
+        self._inverse = right[seen] / values[seen, None]
+        self._unseen = len(matrix) - int(seen.sum())
+
+    def __call__(self, given: Message) -> tuple[Message, Array]:
+        """Return what the posterior adds to a message, and the posterior mean as Uᵀ z (S, R).
+
+        The posterior is the product of the message and of what it adds (extrinsic, in the words of
+        turbo codes), both taken for normal with one variance for all coefficients.
+        """
+        r, v = given
+        gain = self._squares / (self._squares + v)
+        inner = gain * (r @ self._left)
+        z = inner @ self._left_t
+        # 1 − (posterior variance) / v, as a sum of what is not negative.
+        rest = (np.sum(v / (self._squares + v), axis=1, keepdims=True) + self._unseen) / r.shape[1]
+        ratio = (1 - rest) / rest
+        return Message(z + (z - r) * ratio, v * ratio), inner
+
+    def signal(self, inner: Array) -> Array:
+        """Return the posterior mean of x (S, N), from that of z as given by a call."""
+        x: Array = inner @ self._inverse
+        return x
+
+    def hidden(self, x: Array) -> Array:
+        """Return the part of signals (S, N) that A does not see."""
+        hidden: Array = x - (x @ self._right.T) @ self._right
+        return hidden

@@ -1,0 +1,76 @@
+"""The units of messages: pools of vectors of length 1, signals of variance 1."""
+
+import numpy as np
+
+from benchbase import Array, Problem
+from benchbase_gamp.outputs import Output, thresholds
+
+DRAWS = 100  # standard normal signals: with K pools each, the scale is known to 1 % or better
+GRID = np.geomspace(1e-3, 1e5, 161)  # of scales, in units of the largest threshold
+
+
+class Scale:
+    """Lengths of the vectors in each pool, and the size of signals by their measurements.
+
+    Signals are taken for normal ones with independent components of one standard deviation σ. It
+    is found from the root mean square of measurements in units of the lengths: from its ratio to
+    that of standard normal signals, or, with thresholds, from a table over σ. Pools of vectors
+    that are all zero say nothing and are left out: of K pools J remain.
+
+    Parameters
+    ----------
+    problem : Problem
+        Frame and pooling; the frame is real and forms its vectors.
+    output : Output
+        Measures coefficients.
+
+    Attributes
+    ----------
+    pools : ndarray, shape (J,)
+        Which pools remain.
+    lengths : ndarray, shape (J,)
+        The root mean square length of the vectors of each.
+    vectors : ndarray, shape (J, L, N)
+        The vectors in units of that.
+    thresholds : ndarray, shape (L, J)
+        α in units of that.
+    """
+
+    def __init__(self, problem: Problem, output: Output) -> None:
+        frame = problem.frame
+        vectors = np.asarray(frame.dense(), dtype=np.float64)
+        lengths = root_mean_square(vectors.reshape(frame.n_pools, -1)) * frame.n**0.5
+        self.pools = np.flatnonzero(lengths)
+        self.lengths = lengths[self.pools]
+        self.vectors = vectors[self.pools] / self.lengths[:, None, None]
+        alpha = thresholds(problem.pooling, frame.n_pools, frame.pool_size)
+        self.thresholds = alpha[:, self.pools] / self.lengths
+        self._tabulate(output)
+
+    def _tabulate(self, output: Output) -> None:
+        """Measure standard normal signals of several sizes."""
+        x = np.random.default_rng(0).standard_normal((DRAWS, self.vectors.shape[2]))
+        c = np.einsum("kln,sn->slk", self.vectors, x)
+        largest = np.abs(self.thresholds).max(initial=0.0)
+        unit, grid = (largest, GRID) if largest > 0 else (1.0, np.ones(1))
+        measured = (output.value(sigma * c - self.thresholds / unit) for sigma in grid)
+        self._size = unit * np.array([root_mean_square(values.ravel()) for values in measured])
+        self._sigma = unit * grid
+
+    def sigma(self, b: Array) -> Array:
+        """Return σ of each signal, positive, from b (S, J) in units of the lengths."""
+        size, last = root_mean_square(b), max(self._size[-1], np.finfo(np.float64).tiny)
+        between = np.interp(size, self._size, self._sigma)
+        beyond = size / last * self._sigma[-1]  # thresholds no longer matter
+        found: Array = np.where((size > last) | (len(self._size) == 1), beyond, between)
+        return np.where(found > 0, found, 1.0)
+
+
+def root_mean_square(rows: Array) -> Array:
+    """Return the root mean square along the last axis, of numbers whose squares may be none."""
+    if not rows.shape[-1]:
+        return np.zeros(rows.shape[:-1])
+    largest = np.abs(rows).max(axis=-1, keepdims=True)
+    largest = np.where((largest > 0) & np.isfinite(largest), largest, 1)
+    size: Array = largest[..., 0] * np.sqrt(np.mean((rows / largest) ** 2, axis=-1))
+    return size

@@ -1,0 +1,113 @@
+"""State evolution against what is known, and against message passing itself."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+import benchbase
+from benchbase import DenseFrame, Pooling, Problem
+from benchbase_gamp.linear import Message
+from benchbase_gamp.model import Model
+from benchbase_gamp.state_evolution import ratios, state_evolution, threshold
+
+PS = (1.0, 2.0, np.inf)
+
+
+def lp(p: float, *, rectified: bool = False, **more: Any) -> Pooling:
+    spec = {"name": "lp", "p": p, "rectified": rectified, **more}
+    pooling: Pooling = benchbase.build("pooling", spec)
+    return pooling
+
+
+def test_phase_retrieval() -> None:
+    """Barbier et al. (2019): an estimate begins to grow at 1/2, and is perfect from 1.13 on."""
+    pooling = lp(2.0)
+    assert_allclose(ratios(pooling, 1, np.array([0.999])), 0.5, atol=0.005)
+    assert_allclose(threshold(pooling, 1), 1.128, atol=0.004)
+    assert_allclose(ratios(pooling, 1, np.array([1e-8])), 1, atol=1e-3)
+    assert state_evolution(pooling, 1, 1.2)[-1] < 1e-8
+    assert state_evolution(pooling, 1, 1.08, n_iter=300)[-1] > 0.01
+    assert state_evolution(pooling, 1, 0.45, start=0.8, n_iter=300)[-1] > 0.95
+
+
+def test_phase_retrieval_by_an_integral() -> None:
+    grid = np.linspace(-7, 7, 701)
+    weight = norm.pdf(grid) / norm.pdf(grid).sum()
+    for v in (0.05, 0.3, 0.7):
+        p = (1 - v) ** 0.5 * grid[:, None]
+        z = p + v**0.5 * grid
+        variance = weight @ (z**2 / np.cosh(z * p / v) ** 2) @ weight
+        expected = (1 - v) / (1 - variance / v)
+        assert_allclose(ratios(lp(2.0), 1, np.array([v])), expected, rtol=0.005)
+
+
+@pytest.mark.parametrize("p", PS)
+@pytest.mark.parametrize(("pool_size", "expected"), [(1, 2.0), (2, 4 / 3)])
+def test_half_rectified_pools_must_be_active_as_often_as_there_are_dimensions(
+    p: float, pool_size: int, expected: float
+) -> None:
+    assert_allclose(threshold(lp(p, rectified=True), pool_size), expected, rtol=0.003)
+
+
+def test_thresholds_of_pairs() -> None:
+    one, two, largest = (threshold(lp(p), 2) for p in PS)
+    assert_allclose(one, largest, rtol=0.003)  # one law, turned
+    assert 1 < two < 1.03 < largest < 1.07 < threshold(lp(2.0), 1)
+    assert_allclose(threshold(lp(2.0), 6), 1, atol=1e-3)
+    assert 1 <= threshold(benchbase.build("pooling", {"name": "maxout"}), 2) < 1.02
+
+
+def test_a_shift_of_half_rectified_coefficients() -> None:
+    low, none, high = (
+        threshold(lp(np.inf, rectified=True, threshold=a), 2) for a in (-0.5, 0.0, 0.5)
+    )
+    assert low < none < high
+    assert_allclose(high, 1 / (1 - norm.cdf(0.5) ** 2), rtol=0.005)
+
+
+def test_a_better_start_needs_no_more() -> None:
+    pooling = lp(2.0)
+    found = [threshold(pooling, 1, start) for start in (1.0, 0.5, 0.1, 0.01)]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < 1.06
+
+
+def test_the_recursion_falls_where_the_ratio_is_above_the_curve() -> None:
+    pooling, variances = lp(np.inf), np.array([0.8, 0.4, 0.1])
+    for v, ratio in zip(variances, ratios(pooling, 2, variances), strict=True):
+        above, below = (state_evolution(pooling, 2, f * ratio, v, 1)[1] for f in (1.05, 0.95))
+        assert above < v < below
+
+
+@pytest.mark.parametrize(
+    ("pooling", "ratio"),
+    [(lp(1.0), 1.1), (lp(2.0), 1.1), (lp(np.inf), 1.4), (lp(2.0, rectified=True), 1.2)],
+)
+@pytest.mark.parametrize("v", [0.7, 0.2])
+def test_it_predicts_an_iteration(pooling: Pooling, ratio: float, v: float) -> None:
+    n, size = 300, 40
+    rng = np.random.default_rng(0)
+    frame = DenseFrame(rng.standard_normal((round(ratio * n), 2, n)))
+    model = Model(Problem(frame, pooling))
+    known, error = (1 - v) ** 0.5 * rng.standard_normal((size, n)), v**0.5
+    x = known + error * rng.standard_normal((size, n))
+    measured, sigma = model.measured(pooling(frame.analyse(x)))
+    assert_allclose(sigma, 1, atol=0.1)
+    before = Message(model.analyse(known), np.full((size, 1), v))
+    after, _ = model.linear(model.pools(before, measured))
+    square = np.mean((after.mean - model.analyse(x)) ** 2)
+    assert_allclose(square, after.variance.mean(), rtol=0.05)
+    assert_allclose(square, state_evolution(pooling, 2, ratio, v, 1)[1], rtol=0.07)
+
+
+def test_what_is_not_supported() -> None:
+    with pytest.raises(benchbase.ParameterError, match="one threshold"):
+        threshold(lp(2.0, rectified=True, threshold=(0.0, 1.0)), 2)
+    with pytest.raises(benchbase.ParameterError, match="at most two"):
+        ratios(lp(1.0), 3, np.array([0.5]))
+    for start in (0.0, 1.5, np.nan):
+        with pytest.raises(benchbase.ParameterError, match="start"):
+            threshold(lp(2.0), 2, start)

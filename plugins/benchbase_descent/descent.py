@@ -171,7 +171,7 @@ class Descent(benchbase.Solver):
         n_iter, converged = np.full(len(found), self.n_iter), np.zeros(len(found), dtype=bool)
         rows = np.arange(len(found))  # the signals that have not left
         size = norms(batch.b)
-        limit = self.tol * np.where(size > 0, size, 1)
+        limit = self.tol * np.where(size > 0, size, 1 / batch.unit)
         moving = np.isfinite(batch.x).all(axis=1)
         for i in [*range(0, self.n_iter, self.check), self.n_iter]:
             found[rows] = batch.x * scale[rows]

@@ -5,8 +5,8 @@ import numpy as np
 from benchbase import Array
 from benchbase_descent.pieces import Pieces
 
-# Relative to the loss of zero: what a minimum elsewhere must be better by than the one at hand.
-# What sums along the intervals leave to rounding is less.
+# What a minimum elsewhere must be better by than the one at hand, relative to the largest sum along
+# the intervals. What these leave to rounding is less.
 GAIN = 1e-12
 ROUNDING = 1e-14  # leading coefficient, relative to the largest, of an interval that is flat
 
@@ -44,7 +44,7 @@ def least_loss(pieces: Pieces, target: Array) -> Array:
     loss = q[-1]
     for each in q[-2::-1]:
         loss = loss * t + each
-    gain = GAIN * np.sum(target**2, axis=1)
+    gain = GAIN * q[0].max(axis=1)
     here = (slice(None), np.arange(S), home)
     near = _nearest(t[here].T, loss[here].T, inside[here].T, gain)
     t, loss, inside = (np.moveaxis(each, 1, 0).reshape(S, -1) for each in (t, loss, inside))

@@ -14,7 +14,8 @@ high-dimensional generalized linear models", PNAS 116 (2019). V falls where ρ i
 
     ρ(V) = (1 − V) / (L · (1 − E[v(V)]/V))
 
-so that the least ratio with which V falls from a start to zero is the largest ρ(V) below it.
+so that the least ratio with which V falls from a start to zero is the largest ρ(V) below it. The
+iterations of `benchbase_gamp.gamp.Gamp` do more at once, but stand still at the same V.
 """
 
 import numpy as np

@@ -78,7 +78,7 @@ lines = given(
 
 
 @lines
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_pieces_are_the_values_of_pools(seed: int, pooling: Any, pool_size: int, kind: str) -> None:
     problem, c, g, _ = line(seed, pooling, pool_size, kind)
     formula = Pools(problem).formula
@@ -121,7 +121,7 @@ def test_nothing_on_the_line_has_less_loss(
         assert (best <= losses(found + shift) + 1e-11).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(-4, 4), min_size=3, max_size=3), st.floats(0.1, 10), st.floats(-1, 1))
 def test_cubics_have_their_roots(roots: list[int], lead: float, shift: float) -> None:
     wanted = np.sort(np.array(roots) + shift)
@@ -133,7 +133,7 @@ def test_cubics_have_their_roots(roots: list[int], lead: float, shift: float) ->
             assert np.abs(found - root - shift).min() < 1e-4
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_cubics_of_any_size_have_their_real_roots(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -184,17 +184,29 @@ def test_steps_that_fail_leave_no_trace() -> None:
     assert failed > 100
 
 
-def test_directions_that_no_pool_sees_make_no_matrix_singular() -> None:
+def test_directions_that_no_pool_sees_make_no_matrix_singular(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     vectors = np.random.default_rng(5).standard_normal((12, 2, 6))
     vectors[:, :, 3] = 0
     vectors[:, :, 4] = vectors[:, :, 0]
     problem = Problem(DenseFrame(vectors), benchbase.build("pooling", NORMS[1]))
-    x, b = signals(problem, 200)
-    start = x + 1e-5 * np.random.default_rng(6).standard_normal(x.shape)
-    solver = LevenbergMarquardt(tol=0.0, n_iter=60, init=starting_at(start))
-    found = benchbase.solve(solver, problem, b).x
-    assert problem.residual(found, b).max() < 1e-14
-    assert_allclose(found[:, 3], start[:, 3], atol=1e-9)
+    x, b = signals(problem, 20)
+    conditions = []
+    solve = np.linalg.solve
+
+    def watched(matrices: Array, right: Array) -> Array:
+        conditions.append(np.linalg.cond(matrices).max())
+        return solve(matrices, right)
+
+    monkeypatch.setattr(np.linalg, "solve", watched)
+    for distance in (1e-5, 1e-15):
+        start = x + distance * np.random.default_rng(6).standard_normal(x.shape)
+        solver = LevenbergMarquardt(tol=0.0, n_iter=60, init=starting_at(start))
+        found = benchbase.solve(solver, problem, b).x
+        assert problem.residual(found, b).max() < 1e-14
+        assert_allclose(found[:, 3], start[:, 3], atol=1e-9)
+    assert max(conditions) < 1e13
 
 
 def test_with_noise_smoothing_leaves_no_bias() -> None:

@@ -1,14 +1,17 @@
 """Generalised approximate message passing, for batches of signals."""
 
+from functools import cache
+
 import numpy as np
 
 import benchbase
-from benchbase import Array, Inverse, Problem, Recovery, Run
+from benchbase import Array, Inverse, Pooling, Problem, Recovery, Run
 from benchbase_gamp.batch import Batch
 from benchbase_gamp.linear import Message
 from benchbase_gamp.model import Model
 from benchbase_gamp.outputs import output_of
 from benchbase_gamp.scale import root_mean_square
+from benchbase_gamp.state_evolution import threshold
 
 CHECK = 10  # iterations between two looks at the residual
 BLOCK = 50_000  # coefficients in a block of signals, whose arrays then stay in a cache
@@ -116,6 +119,14 @@ class Gamp(benchbase.Solver):
             return "gamp needs the vectors of a frame that never forms them"
         return super().unsupported(problem)
 
+    def transition(self, pooling: Pooling, pool_size: int) -> float | None:
+        """Return what state evolution predicts; None with thresholds, whose unit is the frame's."""
+        if np.any(getattr(pooling, "threshold", 0.0)) or isinstance(
+            output_of(pooling, 1, pool_size), str
+        ):
+            return None
+        return _threshold(pooling, pool_size)
+
     def prepare(self, problem: Problem) -> Inverse:
         """Prepare the initialiser, and decompose the frame."""
         start = None if self.init is None else self.init.prepare(problem)
@@ -190,6 +201,9 @@ class Gamp(benchbase.Solver):
             before, x = x, model.linear.signal(inner) + batch.hidden
             moving = root_mean_square(x - before) > STALLED * root_mean_square(x)
         return best, n_iter, converged
+
+
+_threshold = cache(threshold)  # half a second each, and reports ask for many rows
 
 
 def _residual(measured: Array, b: Array) -> Array:

@@ -9,6 +9,7 @@ from scipy.stats import norm
 
 import benchbase
 from benchbase import DenseFrame, Pooling, Problem
+from benchbase_gamp.gamp import Gamp
 from benchbase_gamp.linear import Message
 from benchbase_gamp.model import Model
 from benchbase_gamp.state_evolution import ratios, state_evolution, threshold
@@ -118,3 +119,10 @@ def test_what_is_not_supported() -> None:
     for start in (0.0, 1.5, np.nan):
         with pytest.raises(benchbase.ParameterError, match="start"):
             threshold(lp(2.0), 2, start)
+
+
+def test_solvers_tell_reports_the_threshold() -> None:
+    assert_allclose(Gamp().transition(lp(np.inf, rectified=True), 2), 4 / 3, rtol=0.003)
+    assert Gamp().transition(lp(1.0), 3) is None
+    shifted = benchbase.build("pooling", {"name": "lp", "rectified": True, "threshold": 0.2})
+    assert Gamp().transition(shifted, 2) is None

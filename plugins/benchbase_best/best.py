@@ -45,6 +45,9 @@ class Best(benchbase.Solver):
         For fewer dimensions than `many`.
     even, signed : Solver, optional
         For more, where the sign is lost, and where it is kept.
+    noisy : Solver, optional
+        In the place of `few` where measurements have noise: no signal is ever solved, so that all
+        runs are made for each.
     many : int, optional
         The dimension from which on `even` and `signed` are used.
     """
@@ -53,12 +56,13 @@ class Best(benchbase.Solver):
     few: benchbase.Solver = _solver(search(300, 500))
     even: benchbase.Solver = _solver(passing("spectral"))
     signed: benchbase.Solver = _solver(passing("linear"))
+    noisy: benchbase.Solver = _solver(search(30, 500))
     many: int = 80
 
     def chosen(self, problem: Problem) -> benchbase.Solver:
         """Return the solver that is used on a problem."""
         if problem.frame.n < self.many:
-            return self.few
+            return self.few if problem.noise_std == 0 else self.noisy
         return self.even if problem.pooling.even else self.signed
 
     def unsupported(self, problem: Problem) -> str | None:

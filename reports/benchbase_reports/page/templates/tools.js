@@ -76,8 +76,8 @@ function pools(value, row) {
   return significant(value);
 }
 function between(low, high, write) {
-  if (!known(low) && !known(high)) return "";
-  return low === high ? "" : `[${write(low)}, ${write(high)}]`;
+  if ((!known(low) && !known(high)) || low === high) return "";
+  return `[${write(low)}, ${write(high)}]`.replace(" %,", ","); // one unit for both
 }
 
 // A marker of each solver, drawn around 0, 0.

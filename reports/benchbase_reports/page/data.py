@@ -19,7 +19,7 @@ from benchbase_reports.summary import RECOVERED, problem_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchbase_reports.leaderboard.board import Board
+    from benchbase_reports.leaderboard import Board
 
 SHARES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "area",

@@ -213,4 +213,4 @@ def telling(scored: pd.DataFrame) -> int | None:
     if means.empty:
         return None
     spread = means.groupby("n_pools").std(ddof=0).round(9)
-    return int(spread.idxmax())
+    return int(spread.index[int(spread.to_numpy().argmax())])

@@ -72,7 +72,7 @@ function count(value) {
 function pools(value, row) {
   if (!known(value)) return "–";
   if (value === Infinity) return `>${row.n_largest ?? "grid"}`;
-  if (value === -Infinity) return `≤${row.n_least ?? "grid"}`;
+  if (value <= 0 || value < row.n_least) return `≤${row.n_least ?? "grid"}`; // nothing is read off outside the grid
   return significant(value);
 }
 function between(low, high, write) {

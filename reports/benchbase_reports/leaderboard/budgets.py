@@ -31,13 +31,11 @@ def budget_grid(cells: Cells) -> Array:
 
 def first_budgets(cells: Cells, grid: Array) -> Array:
     """Count the signals of each block that are recovered from each budget on: (B, len(grid))."""
-    found = np.zeros((len(cells.starts), len(grid)))
+    shape = (len(cells.starts), len(grid))
     rows = np.flatnonzero(cells.won & np.isfinite(cells.cost))
     owner = np.searchsorted(cells.starts, rows, side="right") - 1
     place = owner * len(grid) + np.searchsorted(grid, cells.cost[rows])
-    if len(grid):
-        found = np.bincount(place, minlength=found.size).reshape(found.shape)
-    return found
+    return np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def budget_curves(problem: Problem, grid: Array, first: Array, name: str) -> pd.DataFrame:
@@ -58,9 +56,9 @@ def budget_curves(problem: Problem, grid: Array, first: Array, name: str) -> pd.
 
     counted = np.isfinite(costs(problem)["frame_applications"])
     n_solvers, _, n_pools = problem.shape
-    wins = np.zeros((n_solvers, n_pools, len(grid)))
-    np.add.at(wins, (problem.solver, problem.column), first[problem.blocks])
-    wins = np.moveaxis(np.cumsum(wins[counted], axis=2), 2, 1).reshape(-1, n_pools)
+    each = np.zeros((n_solvers, n_pools, len(grid)))
+    np.add.at(each, (problem.solver, problem.column), first[problem.blocks])
+    wins = np.moveaxis(np.cumsum(each[counted], axis=2), 2, 1).reshape(-1, n_pools)
     sizes = problem.sums("ran").sum(axis=1)[counted].repeat(len(grid), axis=0)
     fits = fit_many(problem.pools, wins[:, None], sizes[:, None], trials=False)
     labels = np.array(problem.labels, object)[counted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +50,7 @@ def row_numbers(problem: Problem, *, counted: bool) -> dict[str, Any]:
     fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
     pooled = wins.sum(axis=1), sizes.sum(axis=1)
     k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])
-    ends = np.stack(
-        [
-            np.where(there, problem.pools, np.inf).min(axis=1),
-            np.where(there, problem.pools, -np.inf).max(axis=1),
-        ],
-        axis=1,
-    )
+    ends = _ends(problem.pools, there)
     spent = costs(problem)
     ranked = known & (np.isfinite(spent["frame_applications"]) | ~np.bool_(counted))
     ranks = _ranks(problem, fits, k95[0], area, _parts(share, weights), ends, ranked)
@@ -115,13 +110,47 @@ def _ranks(
     else:
         replicates = int(min(_REPLICATES, max(199, _COMPARISONS / n**2)))
         moves = multipliers(problem.shape[1], replicates)
-        beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
-        drawn = resampled(beta, fits, ends, LEVELS["K95"])
-        drawn = np.where(np.isnan(drawn), k95, drawn)[:, ranked]  # all or none recovered
+        drawn = _resamples(moves, fits, k95, ends)[:, ranked]
         low, high = rank_intervals(rank(*_keys(drawn, (area + moves @ parts.T)[:, ranked])), ranks)
     for whole, own in zip(found, (ranks, low, high), strict=True):
         whole[ranked] = own
     return found  # type: ignore[return-value] # three
+
+
+def _resamples(moves: Array, fits: Fits, k95: Array, ends: Array) -> Array:
+    """Return K95 in resamples, (R, S)."""
+    beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
+    drawn = resampled(beta, fits, ends, LEVELS["K95"])
+    return np.where(np.isnan(drawn), k95, drawn)  # all or none recovered, whichever are drawn
+
+
+def k95_difference(problem: Problem, a: str, b: str) -> dict[str, float]:
+    """Return K95 of two solvers, with the 95 % interval of their difference over paired resamples.
+
+    Where one is outside the grid the difference is infinite, or NaN where both are beyond it.
+    """
+    sizes, wins = problem.sums("ran"), problem.sums("won")
+    fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
+    pooled = wins.sum(axis=1), sizes.sum(axis=1)
+    k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])[0]
+    places = [problem.labels.index(label) for label in (a, b)]
+    moves = multipliers(problem.shape[1], _REPLICATES)
+    drawn = _resamples(moves, fits, k95, _ends(problem.pools, pooled[1] > 0))[:, places]
+    found = dict(zip(("a", "b"), k95[places].tolist(), strict=True))
+    with np.errstate(invalid="ignore"):
+        found["difference"] = found["a"] - found["b"]
+        gaps = np.sort(drawn[:, 0] - drawn[:, 1])  # NaN last
+    gaps = gaps[~np.isnan(gaps)]
+    for name, share in (("low", 0.025), ("high", 0.975)):
+        # Not between two resamples: one of them may be infinite.
+        found[name] = float(gaps[round(share * (len(gaps) - 1))]) if len(gaps) else math.nan
+    return found
+
+
+def _ends(pools: Array, there: Array) -> Array:
+    """Return the least and the largest K of each solver, (S, 2)."""
+    least, largest = np.where(there, pools, np.inf), np.where(there, pools, -np.inf)
+    return np.stack([least.min(axis=1), largest.max(axis=1)], axis=1)
 
 
 def _keys(k95: Array, area: Array) -> tuple[Array, Array]:

@@ -213,7 +213,7 @@ def plain(values: Array, name: str) -> Any:
     """
     known = np.isfinite(values)
     if name in COSTS:
-        size = np.where(known & (values != 0), np.abs(values), 1.0)
+        size = np.where(known & (np.abs(values) > 1e-100), np.abs(values), 1.0)
         scale = np.power(10.0, 3 - np.floor(np.log10(np.where(known, size, 1.0))))
         rounded: Array = np.round(np.where(known, values, 0.0) * scale) / scale
     else:

@@ -7,10 +7,9 @@ import hashlib
 import json
 from dataclasses import fields
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import benchbase
 
 if TYPE_CHECKING:
     import jinja2
@@ -44,7 +43,7 @@ def render(data: PageData) -> str:
     heads = [{name: each[name] for name in ("title", "setting", "tab")} for each in problems]
     return _template().render(
         data=data,
-        version=benchbase.__version__,
+        version=version("benchbase"),
         style=style,
         style_digest=digest(style),
         script=script,

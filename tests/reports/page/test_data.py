@@ -89,11 +89,11 @@ def test_markup_in_titles_is_escaped(made_up: Any, data_of: Any) -> None:
     [
         ("benchbase run quick", "benchbase run quick --solver 'a b'"),
         (
-            "benchbase run quick --points 3 --results /home/me/r --jobs=2 --json --solver kNN",
+            "benchbase run quick --points 3 --results /data/me/r --jobs=2 --json --solver kNN",
             "benchbase run quick --points 3 --solver 'a b'",
         ),
         (
-            "benchbase run /home/me/s.toml --plugin=/home/me/p.py --plugin /home/me/q.py",
+            "benchbase run /data/me/s.toml --plugin=/data/me/p.py --plugin /data/me/q.py",
             "benchbase run s.toml --plugin=p.py --plugin q.py --solver 'a b'",
         ),
         (

@@ -174,6 +174,21 @@ class Results:
         table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
         return table.astype(whole)
 
+    def environments(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return (cell, environment) of each environment that a cell's outcomes were made in.
+
+        As in `benchbase.provenance.circumstances`: versions, digests of the code, processor.
+        """
+        marks = ", ".join("?" * len(self.runs))
+        with Store(self.folder) as store:
+            known = store.environments()
+            found = store.query(
+                "SELECT DISTINCT key, environment FROM latest WHERE key IN "  # noqa: S608 # question marks only
+                f"(SELECT key FROM run_cell WHERE run IN ({marks})) ORDER BY key, environment",
+                *self.runs,
+            )
+        return [(key, known[number]) for key, number in found]
+
     @property
     def suites(self) -> list[dict[str, Any]]:
         """The runs that are looked at: id, suite, title, resolved, command, started, finished."""

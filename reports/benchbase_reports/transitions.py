@@ -157,7 +157,7 @@ def fit(pools: Array, successes: Array, sizes: Array) -> Curve:
     x = np.stack([np.ones(len(pools)), (pools - centre) / scale], axis=1)
     total, wins = sizes.sum(axis=0), successes.sum(axis=0)
     beta = _maximise(x, wins, total)
-    probability = _expit(x @ beta)
+    probability = expit(x @ beta)
     information = _information(x, probability, total)
     covariance = np.linalg.inv(information)
     # A trial's part in the penalty is its share of the signals: the scores add up to zero.
@@ -166,10 +166,10 @@ def fit(pools: Array, successes: Array, sizes: Array) -> Curve:
     present = sizes.any(axis=1)
     trials = int(present.sum())
     if trials < 2:
-        return Curve(centre, scale, beta, covariance, covariance, _quantile(0))
+        return Curve(centre, scale, beta, covariance, covariance, float(student(math.inf)))
     spread = scores[present].T @ scores[present] * trials / (trials - 1)
     robust = covariance @ spread @ covariance
-    return Curve(centre, scale, beta, covariance, robust, _quantile(trials - 1))
+    return Curve(centre, scale, beta, covariance, robust, float(student(trials - 1)))
 
 
 def _maximise(x: Array, wins: Array, total: Array) -> Array:
@@ -178,11 +178,11 @@ def _maximise(x: Array, wins: Array, total: Array) -> Array:
     def value(beta: Array) -> float:
         eta = x @ beta
         likelihood = wins @ eta - total @ np.logaddexp(0, eta)
-        return float(likelihood + np.linalg.slogdet(_information(x, _expit(eta), total))[1] / 2)
+        return float(likelihood + np.linalg.slogdet(_information(x, expit(eta), total))[1] / 2)
 
     beta, best = np.zeros(2), value(np.zeros(2))
     for _ in range(_STEPS):
-        probability = _expit(x @ beta)
+        probability = expit(x @ beta)
         information = _information(x, probability, total)
         leverage = _leverage(x, probability, total, information)
         score = (wins - total * probability + leverage * (0.5 - probability)) @ x
@@ -196,7 +196,8 @@ def _maximise(x: Array, wins: Array, total: Array) -> Array:
     return beta
 
 
-def _expit(eta: Array) -> Array:
+def expit(eta: Array) -> Array:
+    """Return 1 / (1 + exp(−eta)), kept off 0 and 1."""
     probability: Array = 0.5 * (1 + np.tanh(eta / 2))
     return np.clip(probability, 1e-15, 1 - 1e-15)  # the information stays regular
 
@@ -213,11 +214,17 @@ def _leverage(x: Array, probability: Array, total: Array, information: Array) ->
     return leverage
 
 
-def _quantile(freedom: int) -> float:
-    from scipy.special import ndtri, stdtrit  # not scipy.stats, which takes a second to import
+def student(freedom: Array | float) -> Array:
+    """Return the standard errors that a 95 % interval reaches to either side.
 
-    upper = (1 + CONFIDENCE) / 2
-    return float(stdtrit(freedom, upper) if freedom else ndtri(upper))
+    Parameters
+    ----------
+    freedom : ndarray or float
+        Degrees of freedom of Student's t; infinite for the normal distribution.
+    """
+    from scipy.special import stdtrit  # not scipy.stats, which takes a second to import
+
+    return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def bracket(pools: Array, shares: Array, level: float) -> tuple[float, float]:

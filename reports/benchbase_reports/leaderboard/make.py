@@ -1,0 +1,163 @@
+"""From results to a `Board`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase_reports.leaderboard.board import TABLE, Board
+from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
+from benchbase_reports.leaderboard.counts import Cells, Problem, problems, read_cells
+from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers
+from benchbase_reports.names import pooling_name, setting_name, varying_parameters
+from benchbase_reports.summary import RECOVERED, problem_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_COUNTED = "not ranked: its frame applications are not counted, so no budget can be held"
+_WHOLE = (
+    *("rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals"),
+    *("failed", "unsupported", "pending"),
+)
+
+
+def make_board(
+    results: benchbase.Results, *, budget: float = math.inf, recovered: float = RECOVERED
+) -> Board:
+    """Rank the solvers of a suite on each of its problems.
+
+    Solvers are ranked by K95, the number of pools at which 95 % of the signals are recovered within
+    the budget; those with the same K95, at the ends of the grid, by the area under the recovery
+    curve. Their rank intervals come from a bootstrap of paired differences, clustered by trial.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        Those of one suite. Where several runs hold the same trial of a problem and solver, the
+        latest counts.
+    budget : float, optional
+        Frame applications a signal; one that took more counts as not recovered. Means, medians,
+        seconds and frame applications are as run, whatever the budget.
+    recovered : float, optional
+        The squared cosine above which a signal is recovered.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If the budget is not positive.
+    """
+    import pandas as pd
+
+    if not budget > 0:
+        raise benchbase.BenchbaseError(f"a budget is a positive number, not {budget:g}")
+    suite = results.suites[-1]
+    cells = read_cells(results.frame(), recovered)
+    environments = _environments(results)
+    grid = budget_grid(cells)
+    heads = _heads(cells)
+    tables, recovery, budgets = [], [], []
+    for head, problem in zip(heads, problems(cells), strict=True):
+        columns = row_numbers(cells, problem, budget)
+        columns |= _row_texts(cells, problem, environments)
+        if math.isfinite(budget):
+            _exclude(columns)
+        table = pd.DataFrame(head | columns)
+        tables.append(table.sort_values("rank", kind="stable", na_position="last"))
+        name = head["problem"]
+        recovery.append(curves(cells, problem, budget, name))
+        budgets.append(budget_curves(cells, problem, grid, name))
+    names = [*problem_columns(cells.blocks), *TABLE]
+    table = _join(tables, names)[names].astype(dict.fromkeys(_WHOLE, "Int64"))
+    return Board(
+        suite=suite["suite"],
+        title=suite["title"],
+        command=suite.get("command", ""),
+        budget=float(budget),
+        table=table,
+        curves=_join(recovery, [*CURVES]),
+        budgets=_join(budgets, ["problem", "label", "budget", "K95"]),
+    )
+
+
+def _join(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _heads(cells: Cells) -> list[dict[str, Any]]:
+    """Return the columns that are the same for all solvers of each problem."""
+    keys = problem_columns(cells.blocks)
+    first = cells.blocks.drop_duplicates("problem")[keys]
+    varying = varying_parameters(first)
+    heads = []
+    for _, row in first.iterrows():
+        tab = pooling_name(row)
+        heads.append({**row, "problem": f"{setting_name(row, varying)} · {tab}", "tab": tab})
+    return heads
+
+
+def _row_texts(cells: Cells, problem: Problem, environments: dict[str, str]) -> dict[str, Any]:
+    """Return what is not a number in a problem's rows, and what is counted by block."""
+    import pandas as pd
+
+    blocks = cells.blocks.iloc[problem.blocks]
+    label, _ = pd.factorize(blocks["label"])
+    texts: list[list[dict[str, None]]] = [[{}, {}] for _ in problem.labels]
+    for row, block, key in zip(label, problem.blocks, blocks["cell"], strict=True):
+        for told, text in zip(
+            texts[row], (cells.messages[block], environments.get(key, "")), strict=True
+        ):
+            if text:
+                told[text] = None
+    return {
+        "label": problem.labels,
+        "solver": blocks.drop_duplicates("label")["solver"].tolist(),
+        "unsupported": np.bincount(label, cells.unsupported[problem.blocks]).astype(int),
+        "pending": np.bincount(label, cells.pending[problem.blocks]).astype(int),
+        "message": ["; ".join(told) for told, _ in texts],
+        "environment": ["; ".join(told) for _, told in texts],
+        "one_frame": problem.one_frame,
+    }
+
+
+def _exclude(columns: dict[str, Any]) -> None:
+    """Say of solvers whose applications are not counted that no budget ranks them."""
+    for row, cost in enumerate(columns["frame_applications"]):
+        if columns["signals"][row] and math.isnan(cost):
+            told = [NOT_COUNTED, columns["message"][row]]
+            columns["message"][row] = "; ".join(filter(None, told))
+            for name in ("K95", "K95_low", "K95_high", "success", "success_low", "success_high"):
+                columns[name][row] = math.nan
+            columns["area"][row] = math.nan
+
+
+def _environments(results: benchbase.Results) -> dict[str, str]:
+    """Return the environment of each cell as a short text."""
+    found: dict[str, list[str]] = {}
+    for cell, facts in results.environments():
+        text = environment_text(facts)
+        known = found.setdefault(cell, [])
+        if text not in known:
+            known.append(text)
+    return {cell: "; ".join(texts) for cell, texts in found.items()}
+
+
+def environment_text(facts: dict[str, Any]) -> str:
+    """Name an environment: "benchbase 0.1.0, Python 3.11.7, NumPy 2.4.6, ..., Linux x86_64".
+
+    Parameters
+    ----------
+    facts : dict
+        As from `benchbase.Results.environments`.
+    """
+    versions = facts.get("versions", {})
+    named = {"benchbase": "benchbase", "numpy": "NumPy", "scipy": "SciPy"}
+    parts = [f"{named[name]} {versions[name]}" for name in named if name in versions]
+    parts.insert(1, f"Python {facts.get('python', '?')}")
+    parts += [*facts.get("blas", ())[:1], facts.get("processor", ""), facts.get("system", "")]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""Statistics of results: intervals, transitions, comparisons, ranks, profiles, fronts."""

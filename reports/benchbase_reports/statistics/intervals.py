@@ -1,0 +1,138 @@
+"""Means, medians and success rates with 95 % intervals, clustered by trial.
+
+The signals of a trial share a frame, so they are no independent sample: trials are. Values of
+clusters are on the last axis, with NaN where a cluster has none, and functions broadcast over the
+others, so that a leaderboard of thousands of cells is one call. `benchbase_reports.statistics` has
+the same for data frames.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from benchbase import Array
+from benchbase_reports.transitions import student
+
+
+class Interval(NamedTuple):
+    """Estimates with the ends of their 95 % intervals, arrays of one shape."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def mean_interval(clusters: Array) -> Interval:
+    """Return means over clusters with Student's t intervals.
+
+    With m the mean of the C clusters' values and s their standard deviation (C − 1), the interval
+    is m ± t(C − 1) · s / √C (Student, Biometrika 1908; clusters: Kish, *Survey Sampling*, 1965).
+
+    Parameters
+    ----------
+    clusters : ndarray, shape (..., C)
+        The mean of each cluster; NaN where it has none.
+
+    Returns
+    -------
+    Interval
+        Of shape (...); NaN without a cluster. One cluster has a mean and no interval (NaN). Equal
+        values have an interval of no length.
+    """
+    value, error, count = _moments(clusters)
+    half = np.where(count > 1, student(np.maximum(count - 1, 1)) * error, np.nan)
+    return Interval(value, value - half, value + half)
+
+
+def share_interval(clusters: Array, sizes: Array) -> Interval:
+    """Return shares of successes with Wilson's intervals, clustered.
+
+    Wilson's score interval (JASA 1927) for p of n has the centre (p + z²/2n) / (1 + z²/n) and
+    reaches z √(p(1 − p)/n + z²/4n²) / (1 + z²/n) to either side, z = 1.96. If every cluster is one
+    signal, n is their number. Else n is the effective sample size of Korn and Graubard (Survey
+    Methodology 1998), n* = p(1 − p) / (s²/C) · (z / t(C − 1))² with s the standard deviation of the
+    clusters' shares, and at most the number of signals; where p is 0 or 1, that number. It is
+    the interval that Dean and Pagano (J. Survey Stat. Methodol. 2015) found to hold its level.
+
+    Parameters
+    ----------
+    clusters : ndarray, shape (..., C)
+        The share of each cluster; NaN where it has none. The estimate is their mean.
+    sizes : ndarray, shape (..., C)
+        The signals of each cluster.
+
+    Returns
+    -------
+    Interval
+        Of shape (...), within [0, 1]; NaN without a signal.
+    """
+    value, error, count = _moments(clusters)
+    signals = np.where(np.isnan(clusters), 0, sizes).sum(axis=-1).astype(float)
+    z = float(student(np.inf))
+    narrowing = (z / student(np.maximum(count - 1, 1))) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = value * (1 - value) / error**2 * narrowing
+        inside = (value > 0) & (value < 1) & (count > 1) & (count < signals)
+        n = np.where(inside, np.minimum(effective, signals), signals)
+        centre = (value + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z * np.sqrt(value * (1 - value) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    # Rounding must not push an end that is 0 or 1 beyond it, nor the estimate out.
+    low = np.clip(centre - half, 0, value)
+    return Interval(value, low, np.clip(centre + half, value, 1))
+
+
+def median_interval(values: Array, cluster: Array) -> tuple[float, float, float]:
+    """Return the median of signals with its interval, clustered.
+
+    Woodruff's interval ("Confidence intervals for medians", JASA 1952): the share of values below
+    the median has the interval ½ ± t(C − 1) · s / √C, with s² = Σ z_c² / (C − 1) / (n/C)² of the
+    clusters' totals z_c = Σ (1[x ≤ m] − ½), and its ends are turned into values by the quantiles.
+    If each cluster is one signal that is the usual interval by order statistics.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        A value a signal, without NaN.
+    cluster : ndarray, shape (n,)
+        The cluster of each.
+
+    Returns
+    -------
+    median, low, high : float
+        NaN without a value; no interval (NaN) with one cluster.
+    """
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    median = float(np.median(values))
+    names, index = np.unique(cluster, return_inverse=True)
+    count = len(names)
+    if count < 2:
+        return median, np.nan, np.nan
+    # A value at the median counts half on either side, so that ties do not tilt the share.
+    side = (values < median) * 1.0 + (values == median) * 0.5 - 0.5
+    if count == len(values):
+        variance = 0.25 / count
+    else:
+        totals = np.bincount(index, side) / (len(values) / count)
+        variance = float(totals @ totals) / (count - 1) / count
+    half = float(student(count - 1)) * np.sqrt(variance)
+    ends = np.clip([0.5 - half, 0.5 + half], 0, 1)
+    low, high = np.quantile(values, ends)
+    return median, float(low), float(high)
+
+
+def _moments(clusters: Array) -> tuple[Array, Array, Array]:
+    """Return mean, standard error and number of clusters; exact for equal values."""
+    there = ~np.isnan(clusters)
+    count = there.sum(axis=-1)
+    filled = np.where(there, clusters, 0.0)
+    # Distances from one of them: equal values have a deviation of 0, not of rounding.
+    first = np.take_along_axis(filled, there.argmax(axis=-1)[..., None], axis=-1)
+    away = np.where(there, filled - first, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift = away.sum(axis=-1) / count
+        spread = np.where(there, (away - shift[..., None]) ** 2, 0.0).sum(axis=-1)
+        error = np.sqrt(spread / np.maximum(count - 1, 1) / count)
+    return first[..., 0] + shift, error, count

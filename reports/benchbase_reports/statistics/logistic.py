@@ -1,0 +1,292 @@
+"""Many phase transitions at once: the fits of `benchbase_reports.transitions`, without a loop.
+
+The same curve, penalty and rules as there (Firth, Biometrika 1993), for a batch of solvers on a
+shared grid of K. Besides, each fit knows what every trial (or signal) contributes to it, so that a
+resample costs a product instead of another fit: the one-step, or score, bootstrap of Kline and
+Santos ("A score based approach to wild bootstrap inference", J. Econometric Methods 2012).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from benchbase import Array
+from benchbase_reports.transitions import expit, logit, student
+
+_STEPS = 100  # Newton's; 5 to 10 are common
+_HALVINGS = 40
+_LARGEST_STEP = 5.0  # of a coefficient, with K in standard deviations
+_ROUNDING = 1e-12  # of a likelihood
+_SMALL = 1e-9  # a step of Newton's that ends the search
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fitted curves of a batch: logit of the success probability = a + c·(K − centre) / scale.
+
+    Attributes
+    ----------
+    centre, scale : ndarray, shape (B,)
+        Mean and standard deviation of each one's K.
+    beta : ndarray, shape (B, 2)
+        a and c; NaN where nothing can be fitted: fewer than two K, or all or none recovered.
+    influence : ndarray, shape (B, C, 2)
+        What each cluster contributes to beta: the covariance times its score. Adds up to 0.
+    model, robust : ndarray, shape (B, 2, 2)
+        Covariances of beta: the inverse of Fisher's information, and the sandwich over clusters.
+    quantile : ndarray, shape (B,)
+        Standard errors that an interval reaches to either side.
+    """
+
+    centre: Array
+    scale: Array
+    beta: Array
+    influence: Array
+    model: Array
+    robust: Array
+    quantile: Array
+
+    def reach(self, gradient: Array) -> Array:
+        """Return half the length of the intervals of quantities with gradients (B, ..., 2)."""
+        variances = [
+            np.einsum("b...i,bij,b...j->b...", gradient, each, gradient)
+            for each in (self.model, self.robust)
+        ]
+        quantile = self.quantile.reshape(-1, *(1 for _ in gradient.shape[2:]))
+        half: Array = quantile * np.sqrt(np.maximum(*variances))
+        return half
+
+
+def fit_many(pools: Array, successes: Array, sizes: Array, *, trials: bool = True) -> Fits:
+    """Fit a logistic curve to each of a batch of solvers.
+
+    Parameters
+    ----------
+    pools : ndarray, shape (G,)
+        The grid of K.
+    successes, sizes : ndarray, shape (B, C, G)
+        Signals that were recovered, and signals, of each cluster at each K; size 0 where a solver
+        has none.
+    trials : bool, optional
+        Whether clusters are trials. Else they are the signals of one trial, and covariances are the
+        model's.
+    """
+    total, wins = sizes.sum(axis=1), successes.sum(axis=1)
+    there = total > 0
+    count = np.maximum(there.sum(axis=1), 1)
+    centre = there @ pools / count
+    scale = np.sqrt((there * (pools - centre[:, None]) ** 2).sum(axis=1) / count)
+    fitted = (there.sum(axis=1) > 1) & (wins.sum(axis=1) > 0) & (wins < total).any(axis=1)
+    scale = np.where(scale > 0, scale, 1.0)
+    z = (pools - centre[:, None]) / scale[:, None]
+
+    beta = np.full((len(total), 2), np.nan)
+    influence = np.zeros((*sizes.shape[:2], 2))
+    model = np.full((len(total), 2, 2), np.nan)
+    if fitted.any():
+        z, wins, total = z[fitted], wins[fitted], total[fitted]
+        beta[fitted] = _maximise(z, wins, total)
+        state = _State.at(beta[fitted], z, wins, total)
+        influence[fitted] = _influence(state, z, beta[fitted], successes[fitted], sizes[fitted])
+        model[fitted] = state.solve(np.broadcast_to(np.eye(2), (len(z), 2, 2)))
+    count = sizes.any(axis=2).sum(axis=1)
+    if not trials:
+        return Fits(centre, scale, beta, influence, model, model, np.full(len(beta), student(inf)))
+    more = np.maximum(count - 1, 1)
+    robust = np.einsum("bci,bcj->bij", influence, influence) * (count / more)[:, None, None]
+    quantile = np.where(count > 1, student(more), student(inf))
+    return Fits(centre, scale, beta, influence, model, robust, quantile)
+
+
+@dataclass
+class _State:
+    """The penalised likelihood at a beta, and what Newton's method needs there."""
+
+    value: Array  # (B,)
+    information: tuple[Array, Array, Array]  # entries 11, 12, 22, each (B,)
+    residual: Array  # successes expected of each K, and what the penalty adds, (B, G)
+
+    @classmethod
+    def at(cls, beta: Array, z: Array, wins: Array, total: Array) -> _State:
+        eta = beta[:, :1] + beta[:, 1:] * z
+        p = expit(eta)
+        w = total * p * (1 - p)
+        wz = w * z
+        i11, i12, i22 = w.sum(axis=1), wz.sum(axis=1), (wz * z).sum(axis=1)
+        determinant = i11 * i22 - i12**2
+        likelihood = (wins * eta - total * np.logaddexp(0, eta)).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = likelihood + 0.5 * np.log(determinant)
+            own = i22[:, None] - 2 * i12[:, None] * z + i11[:, None] * z**2
+            leverage = w * own / determinant[:, None]
+        residual = wins - total * p + leverage * (0.5 - p)
+        return cls(np.where(np.isnan(value), -np.inf, value), (i11, i12, i22), residual)
+
+    def solve(self, score: Array) -> Array:
+        """Return the inverse information times scores: (B, ..., 2)."""
+        shape = (-1, *(1 for _ in score.shape[2:]))
+        i11, i12, i22 = (entry.reshape(shape) for entry in self.information)
+        determinant = i11 * i22 - i12**2
+        first, second = score[..., 0], score[..., 1]
+        found = i22 * first - i12 * second, i11 * second - i12 * first
+        return np.stack([part / determinant for part in found], axis=-1)
+
+
+def _maximise(z: Array, wins: Array, total: Array) -> Array:
+    """Return the beta of the largest penalised likelihood: Newton's method with step halving."""
+    beta = np.zeros((len(z), 2))
+    left = np.arange(len(z))  # those that have not converged
+    state = _State.at(beta, z, wins, total)
+    for _ in range(_STEPS):
+        mine = z[left], wins[left], total[left]
+        score = np.stack([state.residual.sum(axis=1), (state.residual * mine[0]).sum(axis=1)], -1)
+        step = state.solve(score)
+        largest = np.abs(step).max(axis=1)
+        step *= np.minimum(1.0, _LARGEST_STEP / np.maximum(largest, 1e-300))[:, None]
+        worst = state.value - _ROUNDING * np.abs(state.value)
+        state = _State.at(beta[left] + step, *mine)
+        for _ in range(_HALVINGS):
+            worse = state.value < worst
+            if not worse.any():
+                break
+            step[worse] /= 2
+            state = _State.at(beta[left] + step, *mine)
+        beta[left] += step
+        moving = np.abs(step).max(axis=1) > _SMALL
+        if not moving.any():
+            break
+        left = left[moving]
+        state = _State(
+            state.value[moving],
+            tuple(entry[moving] for entry in state.information),
+            state.residual[moving],
+        )
+    return beta
+
+
+def _influence(state: _State, z: Array, beta: Array, successes: Array, sizes: Array) -> Array:
+    """Return the covariance times the score of each cluster, (B, C, 2)."""
+    total = sizes.sum(axis=1)
+    p = expit(beta[:, :1] + beta[:, 1:] * z)
+    penalty = state.residual - (successes.sum(axis=1) - total * p)
+    # A cluster's part in the penalty is its share of the signals: the scores add up to zero.
+    each = penalty / np.maximum(total, 1) - p
+    residual = successes + sizes * each[:, None, :]
+    score = np.stack([residual.sum(axis=2), np.einsum("bcg,bg->bc", residual, z)], axis=-1)
+    return state.solve(score)
+
+
+def find_levels(
+    fits: Fits, pools: Array, wins: Array, total: Array, level: float
+) -> tuple[Array, Array, Array]:
+    """Return the K at which each of a batch passes a level, by the rules of `transitions`.
+
+    Parameters
+    ----------
+    fits : Fits
+        Of these successes.
+    pools : ndarray, shape (G,)
+        The grid of K, ascending.
+    wins, total : ndarray, shape (B, G)
+        Signals that were recovered, and signals, of all clusters.
+    level : float
+        The share of signals.
+
+    Returns
+    -------
+    value, low, high : ndarray, shape (B,)
+        As in `benchbase_reports.transitions.Crossing`; NaN without a signal.
+    """
+    there = total > 0
+    share = wins / np.maximum(total, 1)
+    least = np.where(there, pools, inf).min(axis=1)
+    largest = np.where(there, pools, -inf).max(axis=1)
+    never = ((share < level) | ~there).all(axis=1)
+    always = ((share >= level) | ~there).all(axis=1)
+    below, above = _significant(fits, np.where(there, pools, np.nan), logit(level))
+    value, low, high = _place(fits, logit(level))
+    flat = np.isnan(value)  # does not rise
+    low, high = np.where(flat, 0.0, low), np.where(flat, inf, high)
+    over = never | (value > largest)
+    under = ~over & (always & flat | (value < least))
+    steep = ~over & ~under & (((share > 0) & (share < 1) & there).sum(axis=1) <= 1)
+    last, first = _bracket(pools, np.where(there, share, np.nan), level)
+    low = np.where(over, np.where(below == largest, largest, np.minimum(low, largest)), low)
+    high = np.where(under, np.where(above == least, least, np.maximum(high, least)), high)
+    low, high = np.where(under, 0.0, low), np.where(over, inf, high)
+    value = np.where(over, inf, np.where(under, least, value))
+    low, high = (
+        np.where(steep, np.minimum(low, last), low),
+        np.where(steep, np.maximum(high, first), high),
+    )
+    unknown = flat & ~(never | always)
+    low = np.where((low >= least) | unknown, low, below)
+    high = np.where((high <= largest) | unknown, high, above)
+    # Without a curve: a single K, or all or none recovered at every K.
+    none = np.isnan(fits.beta[:, 0])
+    sure = np.isin(np.where(there, share, np.nan)[np.arange(len(share)), there.argmax(1)], (0, 1))
+    value = np.where(none, np.where(always, least, inf), value)
+    low = np.where(none, np.where(always | ~sure, 0.0, largest), low)
+    high = np.where(none, np.where(always & sure, least, inf), high)
+    nothing = ~there.any(axis=1)
+    return tuple(np.where(nothing, np.nan, each) for each in (value, low, high))  # type: ignore[return-value] # three
+
+
+def _place(fits: Fits, wanted: float) -> tuple[Array, Array, Array]:
+    """Return where curves pass a logit with the interval; NaN where one does not rise."""
+    a, c = fits.beta[:, 0], np.where(fits.beta[:, 1] > 0, fits.beta[:, 1], np.nan)
+    place = (wanted - a) / c
+    half = fits.scale * fits.reach(np.stack([-1 / c, -place / c], axis=-1))
+    value = fits.centre + fits.scale * place
+    return value, value - half, value + half
+
+
+def _significant(fits: Fits, pools: Array, wanted: float) -> tuple[Array, Array]:
+    """Return the outermost K, of (B, G), at which curves are surely below and above a logit."""
+    z = (pools - fits.centre[:, None]) / fits.scale[:, None]
+    eta = fits.beta[:, :1] + fits.beta[:, 1:] * z
+    half = fits.reach(np.stack([np.ones_like(z), z], axis=-1))
+    below = np.where(eta + half < wanted, pools, 0.0).max(axis=1)
+    above = np.where(eta - half > wanted, pools, inf).min(axis=1)
+    return below, above
+
+
+def _bracket(pools: Array, share: Array, level: float) -> tuple[Array, Array]:
+    """Return the largest K with a share below a level, and the least from which on none is."""
+    last = np.where(share < level, pools, 0.0).max(axis=1)
+    after = ~np.isnan(share) & (pools > last[:, None])
+    return last, np.where(after, pools, inf).min(axis=1)
+
+
+def resampled(beta: Array, fits: Fits, ends: Array, level: float) -> Array:
+    """Return the K at which resampled curves pass a level.
+
+    Parameters
+    ----------
+    beta : ndarray, shape (R, B, 2)
+        Coefficients of R resamples.
+    fits : Fits
+        What they are resamples of.
+    ends : ndarray, shape (B, 2)
+        The least and the largest K of each one's grid.
+    level : float
+        The share of signals.
+
+    Returns
+    -------
+    ndarray, shape (R, B)
+        Infinite above the largest K; the least K at and below that; NaN where nothing was fitted. A
+        curve that does not rise is at the least K where it is above the level on all of the grid,
+        and at infinity otherwise.
+    """
+    a, c = beta[..., 0], beta[..., 1]
+    least, largest = ends[:, 0], ends[:, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        place = fits.centre + fits.scale * (logit(level) - a) / c
+    rising = np.where(place > largest, inf, np.maximum(place, least))
+    over = a + c * (largest - fits.centre) / fits.scale >= logit(level)
+    found: Array = np.where(c > 0, rising, np.where(over, least, inf))
+    return np.where(np.isnan(a), np.nan, found)

@@ -1,0 +1,266 @@
+"""What a page shows, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase import Array
+from benchbase_reports.citations import bibliography, bibliography_of_spec
+from benchbase_reports.page.invocation import row_command
+from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
+from benchbase_reports.rebuild import component, solver_specs
+from benchbase_reports.summary import RECOVERED, problem_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchbase_reports.leaderboard.board import Board
+
+SHARES = (
+    "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "area",
+)  # fmt: skip # a short list
+"""Columns of shares, which a page holds to four decimals."""
+
+COSTS = ("seconds", "init_seconds", "frame_applications", "K95", "K95_low", "K95_high")
+"""Columns of costs, which a page holds to four significant digits."""
+
+WHOLE = (
+    "rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals", "failed",
+    "unsupported",
+)  # fmt: skip # as above
+TEXTS = ("message", "environment")
+CURVES = (
+    "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "seconds",
+    "frame_applications",
+)  # fmt: skip # as above
+
+
+@dataclass(frozen=True)
+class PageData:
+    """All that a page shows, as plain data: it can be written as JSON.
+
+    Attributes
+    ----------
+    suite, title : str
+        Of the suite.
+    command : str
+        The command that made the results, as recorded, less what changes no number.
+    budget : float or None
+        Frame applications a signal that solvers had; None as run.
+    notes : list of str
+        What readers should know, a sentence each, without its full stop.
+    solvers : list of dict
+        ``label``, ``spec``, ``command`` and ``cites`` (keys of `bibliography`).
+    problems : list of dict
+        ``title``, ``setting``, ``tab``, ``rows`` (a list a column, ``solver`` being numbers of
+        `solvers`), ``curves`` (``k``, ``solver``, and for each measure a list of points a
+        solver), ``budgets`` (``solver``, ``budget``, ``K95``) and ``pictures``, numbers of
+        `pictures` (None without any).
+    pictures : list of str
+        PNG files as ``data:`` addresses.
+    bibliography : dict of str to str
+        BibTeX entries by their keys.
+    cites : list of str
+        Keys of what all rows rest on: this software, data sets, frames, poolings.
+    recovered : float
+        The squared cosine above which a signal counts as recovered.
+    links : list of (str, str)
+        Text and address of other files beside the page, relative.
+    """
+
+    suite: str
+    title: str
+    command: str
+    budget: float | None
+    notes: list[str]
+    solvers: list[dict[str, Any]]
+    problems: list[dict[str, Any]]
+    pictures: list[str]
+    bibliography: dict[str, str]
+    cites: list[str]
+    recovered: float = RECOVERED
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGEST) -> PageData:
+    """Gather what a page shows.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        Those of one suite.
+    board : Board
+        From `benchbase_reports.leaderboard.make_board`, of the same results.
+    largest : int, optional
+        Characters that all pictures may take; 0 for none. Signals of problems whose data set is
+        not here, or has no pictures, are not drawn; nothing is downloaded.
+    """
+    table, labels = board.table, list(dict.fromkeys(board.table["label"]))
+    numbers = {label: number for number, label in enumerate(labels)}
+    columns = problem_columns(table)
+    parts = [part for _, part in table.groupby("problem", sort=False)]
+    ranked = {
+        identity(part.iloc[0], columns): list(part.sort_values("rank", kind="stable")["label"])
+        for part in parts
+    }
+    drawn = album(results, ranked, largest) if largest else Album()
+    entries, cites = _shared_citations(parts)
+    own = solver_specs(results.suites)
+    specs = {label: spec for (_, label), spec in own.items() if label in numbers}
+    largest_rows = table.groupby("label", sort=False)[["trials", "signals"]].max()
+    solvers = []
+    for label, trials, signals in largest_rows.itertuples(name=None):
+        cited = bibliography_of_spec("solver", specs[label]) if label in specs else {}
+        entries |= cited
+        trials = max(int(trials), 1)
+        points = max(int(signals) // trials, 1)
+        solvers.append(
+            {
+                "label": label,
+                "spec": spec_text(specs[label]) if label in specs else "",
+                "command": row_command(board.command, board.suite, label, points, trials),
+                "cites": list(cited),
+            }
+        )
+    curves = dict(iter(board.curves.groupby("problem", sort=False)))
+    budgets = dict(iter(board.budgets.groupby("problem", sort=False)))
+    problems = []
+    for part in parts:
+        first, title = part.iloc[0], str(part["problem"].iloc[0])
+        tab = str(first["tab"])
+        problems.append(
+            {
+                "title": title,
+                "setting": title.removesuffix(f" · {tab}"),
+                "tab": tab,
+                "rows": _rows(part, numbers),
+                "curves": _curves(curves.get(title), numbers),
+                "budgets": _budgets(budgets.get(title), numbers),
+                "pictures": _pictures(drawn, identity(first, columns), numbers),
+            }
+        )
+    return PageData(
+        suite=board.suite,
+        title=board.title,
+        command=board.command,
+        budget=float(board.budget) if np.isfinite(board.budget) else None,
+        notes=[*_notes(table), *drawn.notes],
+        solvers=solvers,
+        problems=problems,
+        pictures=drawn.pictures,
+        bibliography=entries,
+        cites=cites,
+    )
+
+
+def _notes(table: pd.DataFrame) -> list[str]:
+    alone = table["one_frame"].fillna(value=False).astype(bool)
+    if not alone.any():
+        return []
+    which = "All rows" if alone.all() else f"{int(alone.sum())} of {len(alone)} rows"
+    return [f"{which} come from a single trial: their intervals hold for this frame only"]
+
+
+def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], list[str]]:
+    """Return the entries of benchbase, data sets, frames and poolings, and their keys."""
+    entries = bibliography(None)
+    for part in parts:
+        for kind in ("dataset", "frame", "pooling"):
+            row = part.iloc[0]
+            try:
+                entries |= bibliography(component(row, kind))
+            except benchbase.BenchbaseError:  # of a plugin that is not here, or without its K
+                entries |= bibliography_of_spec(kind, {"name": row[kind]})
+    return entries, list(entries)
+
+
+def spec_text(value: Any) -> str:
+    """Write a spec the way suites do: ``{ name = "knn", q = 10 }``, what is unset left out."""
+    if isinstance(value, dict):
+        own = [f"{key} = {spec_text(item)}" for key, item in value.items() if item is not None]
+        return f"{{ {', '.join(own)} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(spec_text, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _rows(part: pd.DataFrame, numbers: dict[str, int]) -> dict[str, list[Any]]:
+    rows: dict[str, list[Any]] = {"solver": [numbers[label] for label in part["label"]]}
+    for name in (*WHOLE, *SHARES, *COSTS):
+        rows[name] = plain(part[name].to_numpy(dtype=float, na_value=np.nan), name)
+    for name in TEXTS:
+        rows[name] = part[name].fillna("").astype(str).tolist()
+    rows["one_frame"] = part["one_frame"].fillna(value=False).astype(bool).tolist()
+    return rows
+
+
+def plain(values: Array, name: str) -> Any:
+    """Return numbers as a page holds them: lists without NaN (None) and infinities ("inf").
+
+    Parameters
+    ----------
+    values : ndarray
+        Floats.
+    name : str
+        Their column: shares are rounded to four decimals, costs to four significant digits.
+    """
+    known = np.isfinite(values)
+    if name in COSTS:
+        size = np.where(known & (values != 0), np.abs(values), 1.0)
+        scale = 10.0 ** (3 - np.floor(np.log10(np.where(known, size, 1.0))))
+        rounded = np.round(np.where(known, values, 0.0) * scale) / scale
+    else:
+        rounded = np.round(np.where(known, values, 0.0), 4)
+    kept = rounded.astype(object)
+    whole = known & (rounded == np.floor(rounded)) & (np.abs(rounded) < 1e15)
+    kept[whole] = rounded[whole].astype(np.int64)  # written without ".0"
+    kept[np.isnan(values)] = None
+    kept[values == np.inf] = "inf"
+    kept[values == -np.inf] = "-inf"
+    return kept.tolist()
+
+
+def _curves(part: pd.DataFrame | None, numbers: dict[str, int]) -> dict[str, Any]:
+    """Return the measures of a problem, a list of points a solver, None where there is none."""
+    if part is not None:
+        part = part.dropna(subset=["n_pools"])
+    if part is None or part.empty:
+        return {"k": [], "solver": [], **{name: [] for name in CURVES}}
+    pools = np.unique(part["n_pools"].to_numpy(dtype=float))
+    solvers = list(dict.fromkeys(part["label"]))
+    places = {label: place for place, label in enumerate(solvers)}
+    at = (
+        part["label"].map(places).to_numpy(dtype=int),
+        np.searchsorted(pools, part["n_pools"].to_numpy(dtype=float)),
+    )
+    found: dict[str, Any] = {"k": plain(pools, ""), "solver": [numbers[each] for each in solvers]}
+    for name in CURVES:
+        values = np.full((len(solvers), len(pools)), np.nan)
+        values[at] = part[name].to_numpy(dtype=float, na_value=np.nan)
+        found[name] = plain(values, name)
+    return found
+
+
+def _budgets(part: pd.DataFrame | None, numbers: dict[str, int]) -> dict[str, list[Any]]:
+    names = ("budget", "K95")
+    if part is None:
+        return {"solver": [], **{name: [] for name in names}}
+    columns = {name: part[name].to_numpy(dtype=float, na_value=np.nan) for name in names}
+    return {"solver": [numbers[label] for label in part["label"]]} | {
+        name: plain(values, "K95") for name, values in columns.items()
+    }
+
+
+def _pictures(drawn: Album, name: Problem, numbers: dict[str, int]) -> dict[str, Any] | None:
+    page = drawn.pages.get(name)
+    if page is None:
+        return None
+    solvers = [{"solver": numbers[label], "choices": c} for label, c in page["solvers"].items()]
+    return {"n_pools": page["n_pools"], "signals": page["signals"], "solvers": solvers}

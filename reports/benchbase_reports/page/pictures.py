@@ -1,0 +1,216 @@
+"""Pictures of recovered signals beside the originals: the best, the median and the worst."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase import Array
+from benchbase_reports.rebuild import component, offline
+from benchbase_reports.summary import latest, problem_columns, with_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST = 900_000
+"""Characters that all pictures of a page may take: a page is to stay under 2 MB."""
+
+Problem = tuple[Any, ...]
+"""The values of `problem_columns` that name a problem, None where missing."""
+
+
+@dataclass
+class Album:
+    """Pictures as data addresses, each once, and where they belong.
+
+    Attributes
+    ----------
+    pictures : list of str
+        PNG files as ``data:`` addresses.
+    pages : dict
+        By problem: ``n_pools``, ``signals`` (how many were to choose from), and ``solvers``, a
+        dict by label of three choices, each with its ``name``, ``score``, the number of the
+        ``original`` in `pictures`, and that of the ``estimate``, None where there is none.
+    notes : list of str
+        What could not be drawn, and why.
+    """
+
+    pictures: list[str] = field(default_factory=list)
+    pages: dict[Problem, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def add(self, picture: Array) -> int:
+        """Add a picture, (H, W) with black 0 and white 1, and return its number."""
+        address = png(picture)
+        if address not in self._numbers:
+            self._numbers[address] = len(self.pictures)
+            self.pictures.append(address)
+        return self._numbers[address]
+
+    @property
+    def size(self) -> int:
+        """The characters of all pictures."""
+        return sum(map(len, self.pictures))
+
+
+def identity(row: pd.Series[Any], columns: Sequence[str]) -> Problem:
+    """Return what names a row's problem, so that rows of two tables can be matched."""
+    import pandas as pd
+
+    values = (row.get(name) for name in columns)
+    return tuple(None if pd.isna(value) else value for value in values)
+
+
+def png(picture: Array) -> str:
+    """Write a picture, (H, W) with black 0 and white 1, as a PNG file in a ``data:`` address."""
+    from PIL import Image
+
+    grey = np.round(np.clip(np.nan_to_num(picture), 0.0, 1.0) * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def album(
+    results: benchbase.Results,
+    ranked: Mapping[Problem, Sequence[str]],
+    largest: int = LARGEST,
+) -> Album:
+    """Draw signals of every problem whose data set has pictures.
+
+    At the number of pools of the grid at which the solvers' means differ most (the standard
+    deviation over solvers; the least such K of several), each solver's signal of the highest, the
+    median (the lower of two) and the lowest squared cosine, over all trials.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        Those of one suite.
+    ranked : mapping
+        Labels by problem, best first: where not all fit, those of the lowest ranks are left out.
+    largest : int, optional
+        Characters that all pictures may take.
+    """
+    frame = results.frame()
+    columns = problem_columns(frame)
+    made, queues = Album(), []
+    with offline():
+        for _, rows in frame.groupby(columns, dropna=False, sort=False):
+            name = identity(rows.iloc[0], columns)
+            labels = ranked.get(name, ())
+            queue = _problem(results, rows, name, labels, made) if labels else None
+            if queue is not None:
+                queues.append(queue)
+        dropped = 0
+        while queues:  # a solver a problem in turn, so that none takes the room of another
+            for queue in [*queues]:
+                if made.size > largest:
+                    dropped += sum(1 for _ in queue.labels)
+                    queues.remove(queue)
+                elif not queue.draw():
+                    queues.remove(queue)
+    if dropped:
+        made.notes.append(f"Pictures of {dropped} lower ranks are left out, to keep the page small")
+    return made
+
+
+def _problem(
+    results: benchbase.Results,
+    rows: pd.DataFrame,
+    name: Problem,
+    labels: Sequence[str],
+    made: Album,
+) -> _Queue | None:
+    """Return what draws a problem's pictures, or None where its signals are no pictures."""
+    first = rows.iloc[0]
+    try:
+        dataset = component(first, "dataset")
+        drawn = dataset.picture(np.zeros((1, int(first["n"])), dtype=np.float32))
+        even = component(first, "pooling").even
+    except benchbase.BenchbaseError as error:
+        note = f"No pictures of {first['dataset']}: {error}"
+        made.notes += [note] if note not in made.notes else []
+        return None
+    scored = with_scores(latest(rows, ["label", "n_pools"])).dropna(subset=["score"])
+    if drawn is None or scored.empty:
+        return None
+    k = telling(scored)
+    scored = scored[scored["n_pools"] == k] if k is not None else scored
+    page = {"n_pools": k, "signals": 0, "solvers": {}}
+    parts = {str(label): part for label, part in scored.groupby("label", sort=False)}
+    page["signals"] = max(map(len, parts.values()))
+    made.pages[name] = page
+    wanted = iter([label for label in labels if label in parts])
+    return _Queue(results, dataset, even, parts, wanted, page, made)
+
+
+@dataclass
+class _Queue:
+    """What is still to draw of one problem, best rank first."""
+
+    results: benchbase.Results
+    dataset: benchbase.Dataset
+    even: bool
+    parts: Mapping[str, pd.DataFrame]
+    labels: Iterator[str]
+    page: dict[str, Any]
+    made: Album
+
+    def draw(self) -> bool:
+        """Draw the next solver's pictures; False where there is none."""
+        label = next(self.labels, None)
+        if label is not None:
+            self.page["solvers"][label] = [
+                self._choice(name, row) for name, row in choices(self.parts[label])
+            ]
+        return label is not None
+
+    def _choice(self, name: str, row: pd.Series[Any]) -> dict[str, Any]:
+        number = int(row["signal"])
+        x = self.results.signals(row["cell"])[number]
+        found = self.results.estimates(row["cell"])[number]
+        if self.even and float(found @ x) < 0:
+            found = -found  # the sign is lost in the measurements: the nearer one is shown
+        pictures = np.asarray(self.dataset.picture(np.stack([x, found])))
+        return {
+            "name": name,
+            "score": float(row["score"]),
+            "original": self.made.add(pictures[0]),
+            "estimate": self.made.add(pictures[1]) if np.isfinite(found).all() else None,
+        }
+
+
+def choices(rows: pd.DataFrame) -> list[tuple[str, pd.Series[Any]]]:
+    """Return a solver's best, median and worst row by score, fewer where there are fewer signals.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        With ``score``, ``trial`` and ``signal``, which decide between equals.
+    """
+    order = rows.sort_values(["score", "trial", "signal"], ascending=[False, True, True])
+    places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
+    names = ["best", "median", "worst"] if len(order) > 2 else ["best", "worst"][: len(order)]
+    return [(name, order.iloc[places[name]]) for name in names]
+
+
+def telling(scored: pd.DataFrame) -> int | None:
+    """Return the number of pools at which solvers differ most, or None where there is none.
+
+    Parameters
+    ----------
+    scored : pandas.DataFrame
+        Rows of one problem with ``n_pools``, ``label`` and ``score``.
+    """
+    means = scored.dropna(subset=["n_pools"]).groupby(["n_pools", "label"])["score"].mean()
+    if means.empty:
+        return None
+    spread = means.groupby("n_pools").std(ddof=0).round(9)
+    return int(spread.idxmax())

@@ -1,0 +1,82 @@
+// What is behind a solver's name, and what concerns the page as a whole.
+function copyable(text, name) {
+  const block = el("pre", { tabindex: 0, "aria-label": name }, el("code", {}, text));
+  const box = el("div", { class: "copyable" }, block);
+  addCopy(box);
+  return box;
+}
+function addCopy(box) {
+  const button = el("button", { type: "button", class: "quiet" }, "Copy"), block = box.querySelector("pre");
+  button.setAttribute("aria-label", `Copy: ${block.getAttribute("aria-label")}`);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(block.textContent);
+      button.textContent = "Copied";
+    } catch { // no permission: select the text, for the reader's own copy command
+      getSelection().selectAllChildren(block);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 1600);
+  });
+  box.append(button);
+}
+function bibtex(keys) { return keys.map((key) => data.bibliography[key]).join("\n\n"); }
+
+function facts(row) {
+  const list = [
+    ["Rank", applies(row) ? String(row.rank) : "not applicable", applies(row) && known(row.rank_low) ? `between ${row.rank_low} and ${row.rank_high}` : ""],
+    ["K₉₅", pools(row.K95, row), between(row.K95_low, row.K95_high, (v) => pools(v, row))],
+    ["Recovered", percent(row.success), between(row.success_low, row.success_high, percent)],
+    ["Mean squared cosine", share(row.mean), between(row.mean_low, row.mean_high, (v) => share(v))],
+    ["Area under curve", share(row.area), ""],
+    ["Time a signal", time(row.seconds), known(row.init_seconds) ? `start ${time(row.init_seconds)}` : ""],
+    ["Frame applications", count(row.frame_applications), known(row.frame_applications) ? "a signal" : "not counted"],
+    ["Signals", String(row.signals ?? "–"), known(row.trials) ? `${row.trials} ${row.trials === 1 ? "trial: this frame only" : "trials"}` : ""],
+    ["Failed", String(row.failed ?? 0), row.unsupported ? `${row.unsupported} not applicable` : ""],
+  ];
+  return el("dl", { class: "facts" }, ...list.map(([name, value, more]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, more) : null))));
+}
+function openDetails(solver) {
+  const row = problem().of.get(solver), entry = data.solvers[solver], drawn = trios(solver);
+  const part = (title, ...nodes) => [el("h3", {}, title), ...nodes];
+  $("details-title").textContent = entry.label;
+  $("details-body").replaceChildren(
+    el("p", { class: "small" }, problem().title), facts(row),
+    ...(row.message ? part("Remark", el("p", {}, row.message)) : []),
+    ...(drawn ? part(known(problem().pictures.n_pools) ? `Recovered signals at K = ${problem().pictures.n_pools}` : "Recovered signals", drawn) : []),
+    ...part("Compute it again", copyable(entry.command, "Command")),
+    ...(entry.spec ? part("Parameters", copyable(entry.spec, "Parameters")) : []),
+    ...part("Environment", el("p", {}, row.environment || "not recorded")),
+    ...part("Cite", copyable(bibtex([...new Set([...entry.cites, ...data.cites])]), "BibTeX")));
+  $("details").showModal();
+  $("details").scrollTop = 0;
+}
+
+// Light, dark, or as the system says; remembered where the browser allows it.
+const THEMES = ["system", "light", "dark"];
+function applyTheme(theme) {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  $("theme").textContent = `Colours: ${theme}`;
+  $("theme").dataset.now = theme;
+}
+function storedTheme() {
+  try { return THEMES.find((each) => each === localStorage.getItem("benchbase-theme")) ?? "system"; } catch { return "system"; }
+}
+function nextTheme() {
+  const theme = THEMES[(THEMES.indexOf($("theme").dataset.now) + 1) % THEMES.length];
+  applyTheme(theme);
+  try { localStorage.setItem("benchbase-theme", theme); } catch { /* not remembered */ }
+}
+function drawAgain() {
+  document.querySelectorAll("#again .copyable").forEach(addCopy);
+  const lazily = (id, fill) => $(id).addEventListener("toggle", () => { if ($(id).open) fill(); });
+  lazily("commands", () => $("command-list").replaceChildren(...data.solvers.flatMap((each) =>
+    [el("dt", {}, each.label), el("dd", {}, el("code", {}, each.command))])));
+  lazily("environments", () => {
+    const all = new Set(data.problems.flatMap((_, i) => problem(i).table.map((row) => row.environment)).filter(Boolean));
+    $("environment-list").replaceChildren(...[...all].map((each) => el("li", {}, each)));
+  });
+  $("bibliography").textContent = bibtex(Object.keys(data.bibliography));
+}

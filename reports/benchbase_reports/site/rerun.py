@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def run_again(
     """Run the bundle's solvers on its suite with another seed, and compare mean scores.
 
     For each solver and problem (each number of pools), the mean squared cosine over all signals,
-    what was not recovered as 0, may differ by what `tolerance` says.
+    what was not recovered as 0, may differ by 3 standard errors (`tolerance`); so may the mean
+    over all problems of an experiment.
 
     Parameters
     ----------
@@ -63,11 +65,20 @@ def run_again(
         refused = any(chunk.status == "unsupported" for chunk in cell.chunks)
         claimed[key].append(None if refused else np.nan_to_num(scores[0]))
         places.setdefault(key, name_of(bundle.manifest, cell).rpartition(", trial ")[0])
+    effects = {
+        place: design_effect([trials for key, trials in again.items() if key[:2] == place])
+        for place in {key[:2] for key in claimed}
+    }
     told = []
     for key, theirs in claimed.items():
-        fault = compare(theirs, again[key])
+        fault = compare(theirs, again[key], effects[key[:2]])
         if fault is not None:
             told.append(f"{places[key]}: {fault}")
+    for place, effect in effects.items():
+        pairs = [(each, again[key]) for key, each in claimed.items() if key[:2] == place]
+        fault = compare_all(pairs, effect)
+        if fault is not None:
+            told.append(f"{place[1]}, all problems: {fault}")
     return told
 
 
@@ -82,49 +93,94 @@ def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:
     return scores
 
 
-def compare(claimed: list[Array | None], again: list[Array | None]) -> str | None:
-    """Compare the trials of one problem with those of another seed; say what is wrong, or None."""
-    theirs, ours = ([trial for trial in each if trial is not None] for each in (claimed, again))
-    if not theirs or not ours:
-        same = not theirs and not ours
-        return None if same else "it is unsupported in the bundle or when run again, not in both"
-    gap = float(np.mean(np.concatenate(theirs)) - np.mean(np.concatenate(ours)))
-    limit = tolerance(theirs, ours)
-    if abs(gap) <= limit:
-        return None
-    return (
-        f"run again, the mean squared cosine is {np.mean(np.concatenate(ours)):.4f} and not "
-        f"{np.mean(np.concatenate(theirs)):.4f}: they may differ by {limit:.4f} (3 standard errors)"
-    )
+Trials = Sequence[Array | None]
+"""The squared cosines of each trial of a problem; None where the solver does not apply."""
 
 
-def tolerance(one: list[Array], other: list[Array]) -> float:
-    """Return 3 standard errors of the difference of two means, wider where trials are few.
-
-    The standard error is √(s₁²/T₁ + s₂²/T₂) over the means of T trials each, which share a frame,
-    times the quantile of Student's t that is as rare as 3 standard deviations of a normal (0.27 %),
-    with the degrees of freedom of Welch and Satterthwaite; or that over all signals times 3, where
-    it is larger or there is a single trial. At least `TOLERANCE`.
+def compare(claimed: Trials, again: Trials, effect: float = 1.0) -> str | None:
+    """Compare the trials of one problem with those of another seed; say what is wrong, or None.
 
     Parameters
     ----------
-    one, other : list of ndarray
-        The scores of each trial.
+    claimed, again : sequence of ndarray or None
+        The squared cosines of each trial, None where it is unsupported.
+    effect : float, optional
+        What `design_effect` says of the solver.
+    """
+    if _is_refused(claimed) or _is_refused(again):
+        same = _is_refused(claimed) and _is_refused(again)
+        return None if same else "it is unsupported in the bundle or when run again, not in both"
+    return _verdict([(_joined(claimed), _joined(again))], effect)
+
+
+def compare_all(pairs: Sequence[tuple[Trials, Trials]], effect: float = 1.0) -> str | None:
+    """Compare the mean over all problems, which many small differences add up to."""
+    ran = [pair for pair in pairs if not (_is_refused(pair[0]) or _is_refused(pair[1]))]
+    joined = [(_joined(claimed), _joined(again)) for claimed, again in ran]
+    return _verdict(joined, effect) if joined else None
+
+
+def _is_refused(trials: Trials) -> bool:
+    return all(trial is None for trial in trials)
+
+
+def _joined(trials: Trials) -> Array:
+    return np.concatenate([trial for trial in trials if trial is not None])
+
+
+def _verdict(pairs: Sequence[tuple[Array, Array]], effect: float) -> str | None:
+    """Say how far apart the means over problems are, if that is too far."""
+    claimed, again = (float(np.mean([each[i].mean() for each in pairs])) for i in (0, 1))
+    limit = tolerance(pairs, effect)
+    if abs(claimed - again) <= limit:
+        return None
+    return (
+        f"run again, the mean squared cosine is {again:.4f} and not {claimed:.4f}: "
+        f"they may differ by {limit:.4f} (3 standard errors)"
+    )
+
+
+def design_effect(problems: Sequence[Trials]) -> float:
+    """Return how much more means over trials vary than if all signals were independent.
+
+    The signals of a trial share a frame. Over the problems of a solver, each with trials of n
+    signals: the sum of n times the variance of the trials' means, over the sum of the variances of
+    all signals; at least 1, and 1 where there is a single trial. A few trials say little of the
+    variance between frames at one number of pools, and enough over all of them.
+
+    Parameters
+    ----------
+    problems : sequence of sequence of ndarray or None
+        The trials of each problem, as the acceptor has run them: what a bundle says could be made
+        up to be wide.
 
     References
     ----------
-    B. L. Welch, "The generalization of 'Student's' problem when several different population
-    variances are involved", Biometrika 34 (1947) 28-35.
+    L. Kish, "Survey Sampling", Wiley, 1965, section 8.2.
     """
-    from scipy.stats import norm, t
+    between = within = 0.0
+    for each in problems:
+        trials = [trial for trial in each if trial is not None]
+        if len(trials) > 1:
+            means = np.array([trial.mean() for trial in trials])
+            between += len(trials[0]) * float(means.var(ddof=1))
+            within += float(np.concatenate(trials).var(ddof=1))
+    return max(1.0, between / within) if within > 0 else 1.0
 
-    signals = [np.concatenate(each) for each in (one, other)]
-    limit = 3 * float(np.sqrt(sum(s.var(ddof=1) / len(s) if len(s) > 1 else 0.25 for s in signals)))
-    means = [np.array([trial.mean() for trial in each]) for each in (one, other)]
-    if min(map(len, means)) > 1:
-        parts = [m.var(ddof=1) / len(m) for m in means]
-        total = sum(parts)
-        if total > 0:
-            freedom = total**2 / sum(p**2 / (len(m) - 1) for p, m in zip(parts, means, strict=True))
-            limit = max(limit, float(t.isf(norm.sf(3), freedom) * np.sqrt(total)))
-    return max(limit, TOLERANCE)
+
+def tolerance(pairs: Sequence[tuple[Array, Array]], effect: float = 1.0) -> float:
+    """Return 3 standard errors of the difference of two means over problems.
+
+    At least `TOLERANCE`. The standard error is √(d Σ (s₁²/n₁ + s₂²/n₂)) / G over G problems, with
+    the variances s² of n signals each and the design effect d.
+
+    Parameters
+    ----------
+    pairs : sequence of (ndarray, ndarray)
+        The scores of all signals of each problem, once and again.
+    effect : float, optional
+        The design effect d.
+    """
+    parts = [each for pair in pairs for each in pair]
+    square = sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.25 for e in parts)
+    return max(3 * float(np.sqrt(effect * square)) / len(pairs), TOLERANCE)

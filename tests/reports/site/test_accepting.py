@@ -198,11 +198,15 @@ def test_html_in_names_is_shown_as_text(forged: Forged, site: Path) -> None:
 
 
 def text_of(page: Path) -> str:
-    found: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = found.append  # type: ignore[method-assign] # collects the text only
+    class Text(HTMLParser):
+        found = ""
+
+        def handle_data(self, data: str) -> None:
+            self.found += data
+
+    parser = Text()
     parser.feed(page.read_text(encoding="utf-8"))
-    return "".join(found)
+    return parser.found
 
 
 def test_the_index_is_as_its_schema_says(honest: Path, site: Path) -> None:

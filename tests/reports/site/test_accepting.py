@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import threading
@@ -238,6 +239,27 @@ def test_the_data_are_those_of_all_bundles(ran: Path, honest: Path, site: Path) 
         rows.set_index(key)["squared_cosine"].sort_index(),
         whole.set_index(key)["squared_cosine"].sort_index(),
     )
+
+
+def test_the_leaderboard_says_what_is_known_of_each_row(honest: Path, site: Path) -> None:
+    accept(honest, site)
+    table = pd.read_csv(site / "suites" / "small" / "leaderboard.csv")
+    levels = table.set_index("label")["level"].to_dict()
+    verified = dict.fromkeys(("knn", "mean", "phasecut"), "scores verified")
+    assert levels == {"altmin": "claimed"} | verified
+    assert len(table) == 4 * 2  # with half rectification, and without
+    bundles = {b["sha256"]: b["labels"] for b in index(site)["bundles"]}
+    assert all(row["label"] in bundles[row["bundle"]] for _, row in table.iterrows())
+    page = (site / "suites" / "small" / "index.html").read_text(encoding="utf-8")
+    assert "scores verified; " in page
+    assert "Seconds and frame applications are as claimed" in page
+
+
+def test_no_page_asks_for_an_outside_address(honest: Path, site: Path) -> None:
+    accept(honest, site)
+    loaded = r"""(?:src|href|action|poster)\s*=\s*["']?(?:https?:|//)|url\(\s*["']?(?:https?:|//)"""
+    for page in site.rglob("*.html"):
+        assert re.findall(loaded, page.read_text(encoding="utf-8")) == []
 
 
 def test_what_lies_in_the_folder_besides_stays(honest: Path, site: Path) -> None:

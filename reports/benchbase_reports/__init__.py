@@ -1,18 +1,22 @@
 """Reports: tables, curves and transitions of any suite; the paper's figure 1 and claims."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import click
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import benchbase
 from benchbase_reports.claims import Claims
 from benchbase_reports.curves import Curves
 from benchbase_reports.figure1 import Figure1
-from benchbase_reports.site.commands import accept_command, publish_command, submit_command
+from benchbase_reports.leaderboard.report import Leaderboard
 from benchbase_reports.sweep_report import Sweeps
 from benchbase_reports.tables import ComparativeTable
 from benchbase_reports.trace_report import Traces
 from benchbase_reports.transition_report import Transitions
+
+if TYPE_CHECKING:
+    import click
 
 
 @benchbase.hookimpl
@@ -25,10 +29,14 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
     register(Transitions)
     register(Sweeps)
     register(Traces)
+    register(Leaderboard)
 
 
 @benchbase.hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Supply all commands of this package."""
-    for command in (publish_command, submit_command, accept_command):
+    """Supply the commands of this package."""
+    from benchbase_reports.commands import COMMANDS
+    from benchbase_reports.site.commands import SITE_COMMANDS
+
+    for command in (*COMMANDS, *SITE_COMMANDS):
         cli.add_command(command)

@@ -29,25 +29,43 @@ def budget_grid(cells: Cells) -> Array:
     return np.array(steps[first : last + 1])
 
 
-def budget_curves(cells: Cells, problem: Problem, grid: Array, name: str) -> pd.DataFrame:
-    """Return K95 against the budget, of solvers whose applications are counted."""
+def first_budgets(cells: Cells, grid: Array) -> Array:
+    """Count the signals of each block that are recovered from each budget on: (B, len(grid))."""
+    shape = (len(cells.starts), len(grid))
+    rows = np.flatnonzero(cells.won & np.isfinite(cells.cost))
+    owner = np.searchsorted(cells.starts, rows, side="right") - 1
+    place = owner * len(grid) + np.searchsorted(grid, cells.cost[rows])
+    return np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def budget_curves(problem: Problem, grid: Array, first: Array, name: str) -> pd.DataFrame:
+    """Return K95 against the budget, of solvers whose applications are counted.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose solvers.
+    grid : ndarray, shape (D,)
+        The budgets, ascending.
+    first : ndarray, shape (B, D)
+        From `first_budgets`.
+    name : str
+        The problem's.
+    """
     import pandas as pd
 
-    counted = np.isfinite(costs(cells, problem)["frame_applications"])
-    labels = [label for label, known in zip(problem.labels, counted, strict=True) if known]
-    sizes = problem.sums(cells.ran).sum(axis=1)[counted]
-    found = []
-    # A signal counts from the first budget on that it holds.
-    first = np.searchsorted(grid, cells.cost)
-    wins = np.zeros(sizes.shape)
-    for index in range(len(grid)):
-        wins = wins + problem.sums(cells.won & (first == index)).sum(axis=1)[counted]
-        fits = fit_many(problem.pools, wins[:, None], sizes[:, None], trials=False)
-        found.append(find_levels(fits, problem.pools, wins, sizes, LEVELS["K95"])[0])
+    counted = np.isfinite(costs(problem)["frame_applications"])
+    n_solvers, _, n_pools = problem.shape
+    each = np.zeros((n_solvers, n_pools, len(grid)))
+    np.add.at(each, (problem.solver, problem.column), first[problem.blocks])
+    wins = np.moveaxis(np.cumsum(each[counted], axis=2), 2, 1).reshape(-1, n_pools)
+    sizes = problem.sums("ran").sum(axis=1)[counted].repeat(len(grid), axis=0)
+    fits = fit_many(problem.pools, wins[:, None], sizes[:, None], trials=False)
+    labels = np.array(problem.labels, object)[counted]
     columns = {
         "problem": name,
-        "label": np.repeat(np.array(labels, object), len(grid)),
+        "label": labels.repeat(len(grid)),
         "budget": np.tile(grid, len(labels)),
-        "K95": np.array(found).T.ravel() if found else np.zeros(0),
+        "K95": find_levels(fits, problem.pools, wins, sizes, LEVELS["K95"])[0],
     }
     return pd.DataFrame(columns)

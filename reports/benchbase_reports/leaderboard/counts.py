@@ -6,8 +6,10 @@ tell problems apart are looked at once a block, so that millions of rows take se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +19,6 @@ from benchbase_reports.summary import RECOVERED, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_LOST = ("failed", "timeout", "crashed")
 
 
 @dataclass(frozen=True)
@@ -30,45 +30,50 @@ class Cells:
     blocks : pandas.DataFrame, B rows
         `problem_columns`, label, solver, seed, trial, n_pools and cell of each block, with
         ``problem`` and ``draw``, the numbers of its problem and of its (seed, trial).
-    owner : ndarray, shape (R,)
-        The block of each row.
+    starts, sizes : ndarray, shape (B,)
+        The first row of each block, and how many there are.
     signal : ndarray, shape (R,)
         The signal's number within its trial.
-    ran, lost, won : ndarray of bool, shape (R,)
-        Has an outcome; has one without a finite estimate; is recovered.
     score : ndarray, shape (R,)
-        Squared cosine, 0 where lost.
-    seconds, init_seconds, cost : ndarray, shape (R,)
-        Of a signal; cost in frame applications, NaN where they are not counted.
+        Squared cosine, 0 where lost; NaN where there is no outcome.
+    cost : ndarray, shape (R,)
+        Frame applications of a signal, NaN where they are not counted.
+    won : ndarray of bool, shape (R,)
+        Whether it is recovered, whatever it took.
+    weights, totals : dict of ndarray, shapes (R,) and (B,)
+        What is added up, by signal and by block: "ran" (has an outcome), "lost" (has one without a
+        finite estimate), "won" (is recovered within the budget), "score", and "seconds",
+        "init_seconds" and "cost", 0 where not known, with "seconds known" and so on.
     unsupported, pending : ndarray, shape (B,)
         Signals of each block.
-    messages : list of str
-        Of each block, why signals failed or are unsupported.
+    messages : dict
+        Of blocks, why signals failed or are unsupported.
     """
 
     blocks: pd.DataFrame
-    owner: Array
+    starts: Array
+    sizes: Array
     signal: Array
-    ran: Array
-    lost: Array
-    won: Array
     score: Array
-    seconds: Array
-    init_seconds: Array
     cost: Array
+    won: Array
+    weights: dict[str, Array]
+    totals: dict[str, Array]
     unsupported: Array
     pending: Array
-    messages: list[str]
+    messages: dict[int, str]
 
-    def __len__(self) -> int:
-        return len(self.blocks)
+    def rows(self, blocks: Array) -> Array:
+        """Return the rows of blocks, one block after the other."""
+        sizes = self.sizes[blocks]
+        before = np.cumsum(sizes) - sizes
+        rows: Array = np.repeat(self.starts[blocks] - before, sizes) + np.arange(sizes.sum())
+        return rows
 
-    def total(self, weights: Array) -> Array:
-        """Return the sum over the rows of each block of weights, shape (R,)."""
-        return np.bincount(self.owner, weights, len(self))
 
-
-def read_cells(frame: pd.DataFrame, recovered: float = RECOVERED) -> Cells:
+def read_cells(
+    frame: pd.DataFrame, *, recovered: float = RECOVERED, budget: float = math.inf
+) -> Cells:
     """Read results.
 
     Parameters
@@ -78,6 +83,8 @@ def read_cells(frame: pd.DataFrame, recovered: float = RECOVERED) -> Cells:
         number of pools and solver, the latest run counts.
     recovered : float, optional
         The squared cosine above which a signal is recovered.
+    budget : float, optional
+        Frame applications above which a signal is not.
     """
     starts = _starts(frame)
     sizes = np.diff(np.append(starts, len(frame)))
@@ -90,10 +97,9 @@ def read_cells(frame: pd.DataFrame, recovered: float = RECOVERED) -> Cells:
     newest = blocks["run"] == blocks.groupby(group, dropna=False)["run"].transform("max")
     if not newest.all():
         kept = newest.to_numpy(bool)
-        rows = np.repeat(kept, sizes)
-        frame, blocks, sizes = frame[rows], blocks[kept].reset_index(drop=True), sizes[kept]
-    owner = np.repeat(np.arange(len(blocks)), sizes)
-    return _read(frame, blocks, owner, recovered)
+        frame, blocks, sizes = frame[np.repeat(kept, sizes)], blocks[kept], sizes[kept]
+        starts, blocks = np.cumsum(sizes) - sizes, blocks.reset_index(drop=True)
+    return _read(frame, blocks, starts, sizes, recovered, budget)
 
 
 def _starts(frame: pd.DataFrame) -> Array:
@@ -108,37 +114,62 @@ def _starts(frame: pd.DataFrame) -> Array:
     return np.flatnonzero(new)
 
 
-def _read(frame: pd.DataFrame, blocks: pd.DataFrame, owner: Array, recovered: float) -> Cells:
+def _read(
+    frame: pd.DataFrame,
+    blocks: pd.DataFrame,
+    starts: Array,
+    sizes: Array,
+    recovered: float,
+    budget: float,
+) -> Cells:
     status = frame["status"]
     done, unsupported, pending = (
         (status == name).to_numpy(bool) for name in ("done", "unsupported", "pending")
     )
+    owner = np.repeat(np.arange(len(blocks)), sizes)
     cosine = frame["squared_cosine"].to_numpy(float)
     ran, found = ~(unsupported | pending), done & np.isfinite(cosine)
-    score = np.where(found, cosine, 0.0)
+    won = found & (cosine > recovered)
+    cost = signal_costs(frame, owner)
     init = frame["init_seconds"].to_numpy(float)
-    told = np.flatnonzero(unsupported | (ran & ~found))
-    messages = [""] * len(blocks)
-    said: dict[int, dict[str, None]] = {}
-    for row, message in zip(told, frame["message"].iloc[told], strict=True):
-        said.setdefault(int(owner[row]), {})[message] = None
-    for block, each in said.items():
-        messages[block] = "; ".join(filter(None, each))
+    weights = {
+        "ran": ran,
+        "lost": ran & ~found,
+        "won": won if math.isinf(budget) else won & (cost <= budget),
+        "score": np.where(found, cosine, 0.0),
+    }
+    seconds = init + frame["solve_seconds"].to_numpy(float)
+    for name, values in (("seconds", seconds), ("init_seconds", init), ("cost", cost)):
+        known = ran & np.isfinite(values)
+        weights |= {name: np.where(known, values, 0.0), f"{name} known": known}
+
+    def total(values: Array) -> Array:
+        exact = np.int64 if values.dtype == bool else np.float64
+        return np.add.reduceat(values, starts, dtype=exact) if len(starts) else np.zeros(0)
+
     return Cells(
         blocks=blocks,
-        owner=owner,
+        starts=starts,
+        sizes=sizes,
         signal=frame["signal"].to_numpy(np.int64),
-        ran=ran,
-        lost=ran & ~found,
-        won=found & (score > recovered),
-        score=score,
-        seconds=init + frame["solve_seconds"].to_numpy(float),
-        init_seconds=init,
-        cost=signal_costs(frame, owner),
-        unsupported=np.bincount(owner, unsupported, len(blocks)).astype(int),
-        pending=np.bincount(owner, pending, len(blocks)).astype(int),
-        messages=messages,
+        score=np.where(ran, weights["score"], np.nan),
+        cost=cost,
+        won=won,
+        weights=weights,
+        totals={name: total(values) for name, values in weights.items()},
+        unsupported=total(unsupported).astype(int),
+        pending=total(pending).astype(int),
+        messages=_messages(frame["message"], owner, unsupported | weights["lost"]),
     )
+
+
+def _messages(messages: pd.Series[str], owner: Array, told: Array) -> dict[int, str]:
+    """Return what is told of the blocks that have something to tell."""
+    said: dict[int, dict[str, None]] = {}
+    for block, message in zip(owner[told], messages[told], strict=True):
+        if message:
+            said.setdefault(int(block), {})[message] = None
+    return {block: "; ".join(each) for block, each in said.items()}
 
 
 def signal_costs(frame: pd.DataFrame, owner: Array) -> Array:
@@ -181,61 +212,85 @@ class Problem:
 
     Attributes
     ----------
-    rows, blocks : ndarray of int
-        Of the `Cells`.
+    cells : Cells
+        What they are counts of.
+    blocks : ndarray, shape (B,)
+        Its blocks, solver by solver.
     labels : list of str
         The S solvers, in order of appearance.
     pools : ndarray, shape (G,)
         The grid of K; a single NaN where the frame has no number of pools.
-    solver, cluster, column : ndarray, shape of `rows`
-        The places of each row in the arrays that follow.
-    trials, signals : bool
-        Whether clusters are trials; else they are the signals of the one trial that there is.
-    shape : tuple of int
-        (S, C, G).
+    solver, column : ndarray, shape (B,)
+        The places of blocks among `labels` and `pools`.
+    cluster : ndarray
+        The places of clusters: of each block where those are trials; of each row where they are
+        the signals of the one trial that there is.
+    n_clusters : int
+        Their number C.
+    one_frame : bool
+        Whether clusters are signals.
     """
 
+    cells: Cells
     blocks: Array
-    rows: Array
     labels: list[str]
     pools: Array
-    place: Array
-    shape: tuple[int, int, int]
+    solver: Array
+    column: Array
+    cluster: Array
+    n_clusters: int
     one_frame: bool
 
-    def sums(self, weights: Array) -> Array:
-        """Add weights of all rows up by solver, cluster and K: (S, C, G)."""
-        size = int(np.prod(self.shape))
-        return np.bincount(self.place, weights[self.rows], size).reshape(self.shape)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """S, C and G."""
+        return len(self.labels), self.n_clusters, len(self.pools)
+
+    @cached_property
+    def rows(self) -> Array:
+        """The problem's rows, solver by solver."""
+        return self.cells.rows(self.blocks)
+
+    def by_row(self, places: Array) -> Array:
+        """Repeat what is told of each block for all of its rows."""
+        return np.repeat(places, self.cells.sizes[self.blocks])
+
+    def sums(self, name: str) -> Array:
+        """Add weights of the cells up by solver, cluster and K: (S, C, G)."""
+        solver, column, cells = self.solver, self.column, self.cells
+        if self.one_frame:
+            solver, column = self.by_row(solver), self.by_row(column)
+            values = cells.weights[name][self.rows]
+        else:
+            values = cells.totals[name][self.blocks]
+        n_solvers, n_clusters, n_pools = self.shape
+        place = (solver * n_clusters + self.cluster) * n_pools + column
+        found = np.bincount(place, values, n_solvers * n_clusters * n_pools)
+        return found.reshape(self.shape)
 
 
 def problems(cells: Cells) -> Iterator[Problem]:
     """Yield the counts of each problem, in order of appearance."""
     number = cells.blocks["problem"].to_numpy()
-    order = np.argsort(number[cells.owner], kind="stable")
-    ends = np.searchsorted(number[cells.owner][order], np.arange(number.max(initial=-1) + 2))
-    for index in range(len(ends) - 1):
-        rows = order[ends[index] : ends[index + 1]]
-        yield _problem(cells, np.flatnonzero(number == index), rows)
+    order = np.argsort(number, kind="stable")
+    last = int(number.max(initial=-1)) + 1
+    for blocks in np.split(order, np.searchsorted(number[order], np.arange(1, last))):
+        if blocks.size:
+            yield _problem(cells, blocks)
 
 
-def _problem(cells: Cells, mine: Array, rows: Array) -> Problem:
+def _problem(cells: Cells, blocks: Array) -> Problem:
     import pandas as pd
 
-    blocks = cells.blocks.iloc[mine]
-    solver, labels = pd.factorize(blocks["label"])
-    pools, column = np.unique(
-        blocks["n_pools"].to_numpy(float, na_value=np.nan), return_inverse=True
-    )
-    draws, draw = np.unique(blocks["draw"], return_inverse=True)
-    one = len(draws) == 1
-    within = np.full(len(cells), -1)
-    within[mine] = np.arange(len(mine))
-    block = within[cells.owner[rows]]
+    solver, labels = pd.factorize(cells.blocks["label"].iloc[blocks])
+    order = np.argsort(solver, kind="stable")
+    solver, blocks = solver[order], blocks[order]
+    mine = cells.blocks.iloc[blocks]
+    pools, column = np.unique(mine["n_pools"].to_numpy(float, na_value=np.nan), return_inverse=True)
+    draws, cluster = np.unique(mine["draw"], return_inverse=True)
+    count, one = len(draws), len(draws) == 1
     if one:
-        clusters, cluster = np.unique(cells.signal[rows], return_inverse=True)
-    else:
-        clusters, cluster = draws, draw[block]
-    shape = (len(labels), len(clusters), len(pools))
-    place = (solver[block] * shape[1] + cluster) * shape[2] + column[block]
-    return Problem(mine, rows, [str(label) for label in labels], pools, place, shape, one)
+        signals, cluster = np.unique(cells.signal[cells.rows(blocks)], return_inverse=True)
+        count = len(signals)
+    names = [str(label) for label in labels]
+    return Problem(cells, blocks, names, pools, solver, column, cluster, count, one)

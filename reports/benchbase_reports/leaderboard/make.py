@@ -9,7 +9,7 @@ import numpy as np
 
 import benchbase
 from benchbase_reports.leaderboard.board import TABLE, Board
-from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
+from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid, first_budgets
 from benchbase_reports.leaderboard.counts import Cells, Problem, problems, read_cells
 from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers
 from benchbase_reports.names import pooling_name, setting_name, varying_parameters
@@ -55,21 +55,21 @@ def make_board(
     if not budget > 0:
         raise benchbase.BenchbaseError(f"a budget is a positive number, not {budget:g}")
     suite = results.suites[-1]
-    cells = read_cells(results.frame(), recovered)
+    cells = read_cells(results.frame(), recovered=recovered, budget=budget)
     environments = _environments(results)
     grid = budget_grid(cells)
-    heads = _heads(cells)
+    first, heads = first_budgets(cells, grid), _heads(cells)
     tables, recovery, budgets = [], [], []
     for head, problem in zip(heads, problems(cells), strict=True):
-        columns = row_numbers(cells, problem, budget)
-        columns |= _row_texts(cells, problem, environments)
+        columns = row_numbers(problem, counted=math.isfinite(budget))
+        columns |= _row_texts(problem, environments)
         if math.isfinite(budget):
             _exclude(columns)
         table = pd.DataFrame(head | columns)
         tables.append(table.sort_values("rank", kind="stable", na_position="last"))
         name = head["problem"]
-        recovery.append(curves(cells, problem, budget, name))
-        budgets.append(budget_curves(cells, problem, grid, name))
+        recovery.append(curves(problem, name))
+        budgets.append(budget_curves(problem, grid, first, name))
     names = [*problem_columns(cells.blocks), *TABLE]
     table = _join(tables, names)[names].astype(dict.fromkeys(_WHOLE, "Int64"))
     return Board(
@@ -101,26 +101,29 @@ def _heads(cells: Cells) -> list[dict[str, Any]]:
     return heads
 
 
-def _row_texts(cells: Cells, problem: Problem, environments: dict[str, str]) -> dict[str, Any]:
+def _row_texts(problem: Problem, environments: dict[str, str]) -> dict[str, Any]:
     """Return what is not a number in a problem's rows, and what is counted by block."""
-    import pandas as pd
-
-    blocks = cells.blocks.iloc[problem.blocks]
-    label, _ = pd.factorize(blocks["label"])
-    texts: list[list[dict[str, None]]] = [[{}, {}] for _ in problem.labels]
-    for row, block, key in zip(label, problem.blocks, blocks["cell"], strict=True):
-        for told, text in zip(
-            texts[row], (cells.messages[block], environments.get(key, "")), strict=True
-        ):
-            if text:
-                told[text] = None
-    return {
+    cells, blocks = problem.cells, problem.blocks
+    told = cells.blocks.iloc[blocks].assign(
+        row=problem.solver,
+        text=cells.blocks["cell"].iloc[blocks].map(environments).fillna(""),
+    )
+    own: list[dict[str, None]] = [{} for _ in problem.labels]
+    for block in sorted(cells.messages.keys() & set(blocks.tolist())):
+        row = int(problem.solver[np.flatnonzero(blocks == block)[0]])
+        own[row][cells.messages[block]] = None
+    made: list[list[str]] = [[] for _ in problem.labels]
+    for row, text in told[["row", "text"]].drop_duplicates().itertuples(index=False):
+        made[row] += [text] if text else []
+    counts = {
+        name: np.bincount(problem.solver, weights[blocks]).astype(int)
+        for name, weights in (("unsupported", cells.unsupported), ("pending", cells.pending))
+    }
+    return counts | {
         "label": problem.labels,
-        "solver": blocks.drop_duplicates("label")["solver"].tolist(),
-        "unsupported": np.bincount(label, cells.unsupported[problem.blocks]).astype(int),
-        "pending": np.bincount(label, cells.pending[problem.blocks]).astype(int),
-        "message": ["; ".join(told) for told, _ in texts],
-        "environment": ["; ".join(told) for _, told in texts],
+        "solver": told.drop_duplicates("row")["solver"].tolist(),
+        "message": ["; ".join(messages) for messages in own],
+        "environment": ["; ".join(texts) for texts in made],
         "one_frame": problem.one_frame,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.leaderboard.counts import Cells, Problem
+from benchbase_reports.leaderboard.counts import Problem
 from benchbase_reports.statistics.areas import area_weights
 from benchbase_reports.statistics.bootstrap import multipliers
 from benchbase_reports.statistics.intervals import (
@@ -29,14 +29,15 @@ CURVES = (
     *("problem", "label", "n_pools", "success", "success_low", "success_high"),
     *("mean", "mean_low", "mean_high", "seconds", "frame_applications"),
 )
+_COSTS = {"seconds": "seconds", "init_seconds": "init_seconds", "frame_applications": "cost"}
 _REPLICATES = 999
 _COMPARISONS = 3e8  # of ranks, that a problem may take; with many solvers there are fewer resamples
 
 
-def row_numbers(cells: Cells, problem: Problem, budget: float) -> dict[str, Any]:
+def row_numbers(problem: Problem, *, counted: bool) -> dict[str, Any]:
     """Return the numbers of a problem's rows: rank, K95, success, mean, area, costs."""
-    sizes, wins = problem.sums(cells.ran), problem.sums(_within(cells, budget))
-    scores = problem.sums(cells.score * cells.ran)
+    sizes, wins = problem.sums("ran"), problem.sums("won")
+    scores = problem.sums("score")
     with np.errstate(invalid="ignore"):
         by_cluster = sizes.sum(axis=2)
         success = share_interval(wins.sum(axis=2) / by_cluster, by_cluster)
@@ -49,15 +50,9 @@ def row_numbers(cells: Cells, problem: Problem, budget: float) -> dict[str, Any]
     fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
     pooled = wins.sum(axis=1), sizes.sum(axis=1)
     k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])
-    ends = np.stack(
-        [
-            np.where(there, problem.pools, np.inf).min(axis=1),
-            np.where(there, problem.pools, -np.inf).max(axis=1),
-        ],
-        axis=1,
-    )
-    spent = costs(cells, problem)
-    ranked = known if math.isinf(budget) else known & np.isfinite(spent["frame_applications"])
+    ends = _ends(problem.pools, there)
+    spent = costs(problem)
+    ranked = known & (np.isfinite(spent["frame_applications"]) | ~np.bool_(counted))
     ranks = _ranks(problem, fits, k95[0], area, _parts(share, weights), ends, ranked)
     nothing = ~known
     numbers = {
@@ -65,14 +60,14 @@ def row_numbers(cells: Cells, problem: Problem, budget: float) -> dict[str, Any]
         **dict(zip(("K95", "K95_low", "K95_high"), k95, strict=True)),
         **dict(zip(("success", "success_low", "success_high"), success, strict=True)),
         **dict(zip(("mean", "mean_low", "mean_high"), mean, strict=True)),
-        **_medians(cells, problem),
+        **dict(zip(("median", "median_low", "median_high"), _medians(problem), strict=True)),
         "area": area,
         **spent,
         "n_least": np.where(nothing, np.nan, ends[:, 0]),
         "n_largest": np.where(nothing, np.nan, ends[:, 1]),
-        "trials": _trials(cells, problem),
+        "trials": _trials(problem),
         "signals": sizes.sum(axis=(1, 2)).astype(int),
-        "failed": problem.sums(cells.lost).sum(axis=(1, 2)).astype(int),
+        "failed": problem.sums("lost").sum(axis=(1, 2)).astype(int),
     }
     for name in ("seconds", "frame_applications"):
         column = "pareto_" + name.removeprefix("frame_")
@@ -83,11 +78,6 @@ def row_numbers(cells: Cells, problem: Problem, budget: float) -> dict[str, Any]
 def _of_cosines(interval: Interval) -> Interval:
     """Cut what no mean of squared cosines can be off an interval."""
     return Interval(interval.value, np.maximum(interval.low, 0), np.minimum(interval.high, 1))
-
-
-def _within(cells: Cells, budget: float) -> Array:
-    """Return which signals are recovered within a budget."""
-    return cells.won if math.isinf(budget) else cells.won & (cells.cost <= budget)
 
 
 def _mean(share: Array) -> Array:
@@ -120,13 +110,47 @@ def _ranks(
     else:
         replicates = int(min(_REPLICATES, max(199, _COMPARISONS / n**2)))
         moves = multipliers(problem.shape[1], replicates)
-        beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
-        drawn = resampled(beta, fits, ends, LEVELS["K95"])
-        drawn = np.where(np.isnan(drawn), k95, drawn)[:, ranked]  # all or none recovered
+        drawn = _resamples(moves, fits, k95, ends)[:, ranked]
         low, high = rank_intervals(rank(*_keys(drawn, (area + moves @ parts.T)[:, ranked])), ranks)
     for whole, own in zip(found, (ranks, low, high), strict=True):
         whole[ranked] = own
     return found  # type: ignore[return-value] # three
+
+
+def _resamples(moves: Array, fits: Fits, k95: Array, ends: Array) -> Array:
+    """Return K95 in resamples, (R, S)."""
+    beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
+    drawn = resampled(beta, fits, ends, LEVELS["K95"])
+    return np.where(np.isnan(drawn), k95, drawn)  # all or none recovered, whichever are drawn
+
+
+def k95_difference(problem: Problem, a: str, b: str) -> dict[str, float]:
+    """Return K95 of two solvers, with the 95 % interval of their difference over paired resamples.
+
+    Where one is outside the grid the difference is infinite, or NaN where both are beyond it.
+    """
+    sizes, wins = problem.sums("ran"), problem.sums("won")
+    fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
+    pooled = wins.sum(axis=1), sizes.sum(axis=1)
+    k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])[0]
+    places = [problem.labels.index(label) for label in (a, b)]
+    moves = multipliers(problem.shape[1], _REPLICATES)
+    drawn = _resamples(moves, fits, k95, _ends(problem.pools, pooled[1] > 0))[:, places]
+    found = dict(zip(("a", "b"), k95[places].tolist(), strict=True))
+    with np.errstate(invalid="ignore"):
+        found["difference"] = found["a"] - found["b"]
+        gaps = np.sort(drawn[:, 0] - drawn[:, 1])  # NaN last
+    gaps = gaps[~np.isnan(gaps)]
+    for name, share in (("low", 0.025), ("high", 0.975)):
+        # Not between two resamples: one of them may be infinite.
+        found[name] = float(gaps[round(share * (len(gaps) - 1))]) if len(gaps) else math.nan
+    return found
+
+
+def _ends(pools: Array, there: Array) -> Array:
+    """Return the least and the largest K of each solver, (S, 2)."""
+    least, largest = np.where(there, pools, np.inf), np.where(there, pools, -np.inf)
+    return np.stack([least.min(axis=1), largest.max(axis=1)], axis=1)
 
 
 def _keys(k95: Array, area: Array) -> tuple[Array, Array]:
@@ -134,56 +158,44 @@ def _keys(k95: Array, area: Array) -> tuple[Array, Array]:
     return np.where(np.isnan(k95), np.inf, k95).round(6), -area.round(9)
 
 
-def costs(cells: Cells, problem: Problem) -> dict[str, Array]:
-    """Return mean seconds and frame applications of each solver; NaN where not known."""
-    found = {}
-    for name, values in (
-        ("seconds", cells.seconds),
-        ("init_seconds", cells.init_seconds),
-        ("frame_applications", cells.cost),
-    ):
-        found[name] = _average(problem, values, cells.ran).reshape(-1)
-    return found
+def costs(problem: Problem) -> dict[str, Array]:
+    """Return mean seconds and frame applications of each solver, (S,); NaN where not known."""
+    return {column: _average(problem, name, (1, 2)) for column, name in _COSTS.items()}
 
 
-def _average(problem: Problem, values: Array, ran: Array, axis: tuple[int, ...] = (1, 2)) -> Array:
-    known = np.isfinite(values) & ran
-    count = problem.sums(known).sum(axis=axis)
+def _average(problem: Problem, name: str, axis: tuple[int, ...]) -> Array:
+    count = problem.sums(f"{name} known").sum(axis=axis)
     with np.errstate(invalid="ignore"):
-        mean: Array = problem.sums(np.where(known, values, 0.0)).sum(axis=axis) / count
+        mean: Array = problem.sums(name).sum(axis=axis) / count
     return mean
 
 
-def _medians(cells: Cells, problem: Problem) -> dict[str, Array]:
-    _, n_clusters, n_pools = problem.shape
-    rows, place = problem.rows, problem.place
-    ran = cells.ran[rows]
-    solver, cluster = (place // (n_clusters * n_pools))[ran], (place // n_pools % n_clusters)[ran]
-    score = cells.score[rows][ran]
-    order = np.argsort(solver, kind="stable")
-    cuts = np.searchsorted(solver[order], np.arange(1, problem.shape[0]))
-    found = [
-        median_interval(values, own)
-        for values, own in zip(
-            np.split(score[order], cuts), np.split(cluster[order], cuts), strict=True
-        )
-    ]
-    names = ("median", "median_low", "median_high")
-    return dict(zip(names, np.array(found).T, strict=True))
+def _medians(problem: Problem) -> Interval:
+    """Return the median squared cosine of each solver."""
+    solver = problem.by_row(problem.solver)
+    cluster = problem.cluster if problem.one_frame else problem.by_row(problem.cluster)
+    score = problem.cells.score[problem.rows]
+    sizes = np.bincount(solver, minlength=len(problem.labels))
+    place = np.arange(len(solver)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    values = np.full((len(sizes), sizes.max(initial=1)), np.nan)
+    values[solver, place] = score
+    owners = np.zeros(values.shape, int)
+    owners[solver, place] = cluster
+    return median_interval(values, owners)
 
 
-def _trials(cells: Cells, problem: Problem) -> Array:
-    ran = problem.sums(cells.ran).sum(axis=2) > 0
+def _trials(problem: Problem) -> Array:
+    ran = problem.sums("ran").sum(axis=2) > 0
     found: Array = ran.sum(axis=1)
     return np.minimum(found, 1) if problem.one_frame else found
 
 
-def curves(cells: Cells, problem: Problem, budget: float, name: str) -> pd.DataFrame:
+def curves(problem: Problem, name: str) -> pd.DataFrame:
     """Return the recovery curves of a problem, of the K that have an outcome."""
     import pandas as pd
 
-    sizes, wins = problem.sums(cells.ran), problem.sums(_within(cells, budget))
-    scores = problem.sums(cells.score * cells.ran)
+    sizes, wins = problem.sums("ran"), problem.sums("won")
+    scores = problem.sums("score")
     with np.errstate(invalid="ignore"):
         share, mean = np.moveaxis(wins / sizes, 1, 2), np.moveaxis(scores / sizes, 1, 2)
     n_solvers, _, n_pools = problem.shape
@@ -196,6 +208,6 @@ def curves(cells: Cells, problem: Problem, budget: float, name: str) -> pd.DataF
     for kind, interval in (("success", success), ("mean", _of_cosines(mean_interval(mean)))):
         for end, values in zip(("", "_low", "_high"), interval, strict=True):
             columns[kind + end] = values.ravel()
-    for kind, values in (("seconds", cells.seconds), ("frame_applications", cells.cost)):
-        columns[kind] = _average(problem, values, cells.ran, axis=(1,)).ravel()
+    for kind in ("seconds", "frame_applications"):
+        columns[kind] = _average(problem, _COSTS[kind], (1,)).ravel()
     return pd.DataFrame(columns)[sizes.any(axis=1).ravel()]

@@ -7,13 +7,13 @@ from typing import TextIO
 
 import click
 
+from benchbase_reports.commands import RESULTS, RUN
+
 
 @click.command("publish")
 @click.argument("results")
 @click.argument("site", metavar="DIR")
-@click.option(
-    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
-)
+@RUN
 @click.option("--verify", is_flag=True, help="Score every stored signal again first.")
 def publish_command(results: str, site: str, number: str | None, verify: bool) -> None:
     """Write the folder RESULTS as a static site DIR, whole or not at all.
@@ -31,18 +31,14 @@ def publish_command(results: str, site: str, number: str | None, verify: bool) -
 
 
 @click.command("submit")
-@click.option(
-    "--results", metavar="DIR", help="Folder of results (BENCHBASE_RESULTS, benchbase-results)."
-)
-@click.option(
-    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
-)
+@RESULTS
+@RUN
 @click.option("--solver", "labels", metavar="LABEL", multiple=True, help="Only these solvers.")
 @click.option("--citation", metavar="TEXT", default="", help="How to cite them.")
 @click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="As BibTeX.")
 @click.option("-o", "--output", metavar="BUNDLE", required=True, help="The file to write.")
 def submit_command(
-    results: str | None,
+    results: str,
     number: str | None,
     labels: tuple[str, ...],
     citation: str,
@@ -50,13 +46,10 @@ def submit_command(
     output: str,
 ) -> None:
     """Pack results of solvers on a suite into a bundle, which others can score again."""
-    import os
-
     import benchbase
     from benchbase_reports.site.accepting import submit
 
-    folder = results or os.environ.get("BENCHBASE_RESULTS") or "benchbase-results"
-    loaded = benchbase.load_results(folder, number)
+    loaded = benchbase.load_results(results, number)
     reference = bibtex.read() if bibtex else ""
     bundle = submit(loaded, output, labels, citation=citation, bibtex=reference)
     rows = sum(len(scores[0]) for scores in bundle.scores)
@@ -105,3 +98,6 @@ def accept_command(
         return
     verb = "would be accepted" if dry_run else f"accepted into {site}"
     click.echo(f"{bundle}: {verb}; {', '.join(done.labels)} on {done.suite}: {done.level}")
+
+
+SITE_COMMANDS = (publish_command, submit_command, accept_command)

@@ -83,8 +83,8 @@ def share_interval(clusters: Array, sizes: Array) -> Interval:
     return Interval(value, low, np.clip(centre + half, value, 1))
 
 
-def median_interval(values: Array, cluster: Array) -> tuple[float, float, float]:
-    """Return the median of signals with its interval, clustered.
+def median_interval(values: Array, cluster: Array) -> Interval:
+    """Return medians of signals with their intervals, clustered.
 
     Woodruff's interval ("Confidence intervals for medians", JASA 1952): the share of values below
     the median has the interval ½ ± t(C − 1) · s / √C, with s² = Σ z_c² / (C − 1) / (n/C)² of the
@@ -93,34 +93,42 @@ def median_interval(values: Array, cluster: Array) -> tuple[float, float, float]
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
-        A value a signal, without NaN.
-    cluster : ndarray, shape (n,)
-        The cluster of each.
+    values : ndarray, shape (B, n)
+        A value a signal; NaN where there is none.
+    cluster : ndarray of int, shape (B, n)
+        The number of each one's cluster, from 0.
 
     Returns
     -------
-    median, low, high : float
-        NaN without a value; no interval (NaN) with one cluster.
+    Interval
+        Of shape (B,); NaN without a value; no interval (NaN) with one cluster.
     """
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    median = float(np.median(values))
-    names, index = np.unique(cluster, return_inverse=True)
-    count = len(names)
-    if count < 2:
-        return median, np.nan, np.nan
+    there = ~np.isnan(values)
+    n = there.sum(axis=1)
+    ordered = np.sort(values, axis=1)  # NaN last
+    median = _quantiles(ordered, n, np.full(len(n), 0.5))
     # A value at the median counts half on either side, so that ties do not tilt the share.
-    side = (values < median) * 1.0 + (values == median) * 0.5 - 0.5
-    if count == len(values):
-        variance = 0.25 / count
-    else:
-        totals = np.bincount(index, side) / (len(values) / count)
-        variance = float(totals @ totals) / (count - 1) / count
-    half = float(student(count - 1)) * np.sqrt(variance)
-    ends = np.clip([0.5 - half, 0.5 + half], 0, 1)
-    low, high = np.quantile(values, ends)
-    return median, float(low), float(high)
+    side = (values < median[:, None]) + 0.5 * (values == median[:, None]) - 0.5
+    most = int(cluster.max(initial=0)) + 1
+    place = (np.arange(len(n))[:, None] * most + cluster)[there]
+    totals = np.bincount(place, side[there], len(n) * most).reshape(-1, most)
+    count = (np.bincount(place, minlength=totals.size).reshape(-1, most) > 0).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (totals**2).sum(axis=1) / n**2 * count / (count - 1)
+        half = student(np.maximum(count - 1, 1)) * np.sqrt(np.where(count == n, 0.25 / n, variance))
+    ends = [np.clip(0.5 + sign * half, 0, 1) for sign in (-1, 1)]
+    low, high = (np.where(count > 1, _quantiles(ordered, n, end), np.nan) for end in ends)
+    return Interval(median, low, high)
+
+
+def _quantiles(ordered: Array, n: Array, share: Array) -> Array:
+    """Return a quantile of the first n of each row of ordered values, linear between them."""
+    place = np.where(np.isnan(share), 0, share) * np.maximum(n - 1, 0)
+    row, below = np.arange(len(n)), np.floor(place).astype(int)
+    above = np.minimum(below + 1, np.maximum(n - 1, 0))
+    low, high = ordered[row, below], ordered[row, above]
+    quantile: Array = low + (place - below) * (high - low)
+    return quantile
 
 
 def _moments(clusters: Array) -> tuple[Array, Array, Array]:

@@ -21,6 +21,7 @@ _HALVINGS = 40
 _LARGEST_STEP = 5.0  # of a coefficient, with K in standard deviations
 _ROUNDING = 1e-12  # of a likelihood
 _SMALL = 1e-9  # a step of Newton's that ends the search
+_FINE = 1e-6  # one too small for the likelihood to judge: its changes are rounding
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _maximise(z: Array, wins: Array, total: Array) -> Array:
         worst = state.value - _ROUNDING * np.abs(state.value)
         state = _State.at(beta[left] + step, *mine)
         for _ in range(_HALVINGS):
-            worse = state.value < worst
+            worse = (state.value < worst) & (np.abs(step).max(axis=1) > _FINE)
             if not worse.any():
                 break
             step[worse] /= 2

@@ -1,0 +1,129 @@
+"""The commands that this package adds to `benchbase`: leaderboard, compare."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import benchbase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESULTS = click.option(
+    "--results",
+    metavar="DIR",
+    envvar="BENCHBASE_RESULTS",
+    default="benchbase-results",
+    help="Folder of results (BENCHBASE_RESULTS, benchbase-results).",
+)
+RUN = click.option(
+    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
+)
+FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+
+
+def suites_of(results: benchbase.Results) -> Iterator[benchbase.Results]:
+    """Yield the results of each suite."""
+    runs: dict[str, list[int]] = {}
+    for each in results.suites:
+        runs.setdefault(each["suite"], []).append(each["id"])
+    for numbers in runs.values():
+        yield dataclasses.replace(results, runs=tuple(numbers))
+
+
+@click.command("leaderboard")
+@RESULTS
+@RUN
+@click.option(
+    "--budget",
+    type=float,
+    default=math.inf,
+    metavar="N",
+    help="Frame applications a signal may take (no limit).",
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal")
+@click.option("-o", "--output", metavar="FILE", help="Where to write (standard output).")
+def leaderboard_command(
+    results: str, number: str | None, budget: float, form: str, output: str | None
+) -> None:
+    """Rank solvers on each problem, with how sure the ranks are.
+
+    A section for each pooling. The primary column is K95, the number of pools at which 95 % of the
+    signals are recovered within the budget. Of several suites, one follows the other; JSON has one
+    suite only. `benchbase report leaderboard` writes all formats, and figures.
+    """
+    from benchbase_reports.leaderboard.formats import WRITERS, print_board
+    from benchbase_reports.leaderboard.make import make_board
+
+    loaded = benchbase.load_results(results, number)
+    boards = [make_board(each, budget=budget) for each in suites_of(loaded)]
+    if form in ("csv", "json") and len(boards) > 1:
+        told = ", ".join(f"{run['id']} ({run['suite']})" for run in loaded.suites)
+        raise benchbase.BenchbaseError(
+            f"{form} holds the leaderboard of one suite; choose a run with --run: {told}"
+        )
+    if form == "terminal":
+        from rich.console import Console
+
+        with click.open_file(output or "-", "w", encoding="utf-8") as stream:
+            console = Console(file=stream if output else None)
+            for board in boards:
+                print_board(board, console)
+        return
+    text = "\n".join(WRITERS[form](board) for board in boards)
+    if output:
+        _write(Path(output), text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise benchbase.BenchbaseError(f"{file}: {error.strerror or error}") from error
+
+
+@click.command("compare")
+@click.argument("a")
+@click.argument("b")
+@RESULTS
+@RUN
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON, nothing else.")
+def compare_command(a: str, b: str, results: str, number: str | None, as_json: bool) -> None:
+    """Compare solvers A and B, labels or names, on the signals that both have tried.
+
+    Prints for each suite and pooling which recovers better, the difference of their mean squared
+    cosines with its 95 % interval, how likely it is by chance, and who is ahead how often.
+    """
+    from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
+    from benchbase_reports.leaderboard.formats import plain
+
+    loaded = benchbase.load_results(results, number)
+    frame = loaded.frame()
+    first, second = (resolve(frame, name) for name in (a, b))
+    if first == second:
+        raise benchbase.BenchbaseError(f"{a!r} and {b!r} are the same solver, {first!r}")
+    found: list[Comparison] = []
+    for part in suites_of(loaded):
+        own = part.frame()
+        if {first, second} <= {*own["label"]}:
+            found += compare(own, part.suites[-1], first, second)
+    if not found:
+        raise benchbase.BenchbaseError(f"no suite has both {first!r} and {second!r}")
+    if as_json:
+        rows = [{key: plain(value) for key, value in each.numbers().items()} for each in found]
+        click.echo(json.dumps(rows, allow_nan=False, ensure_ascii=False))
+    else:
+        for each in found:
+            click.echo(each.sentence())
+
+
+COMMANDS = (leaderboard_command, compare_command)
+"""All of them."""

@@ -1,0 +1,219 @@
+"""Two solvers on the same signals, and the verdict in a sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import benchbase
+from benchbase_reports.leaderboard.counts import Problem, problems, read_cells
+from benchbase_reports.leaderboard.numbers import k95_difference
+from benchbase_reports.names import pooling_name, setting_name, varying_parameters
+from benchbase_reports.statistics.paired import compare_pairs
+from benchbase_reports.summary import problem_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two solvers on one problem, or on all problems of a suite.
+
+    Attributes
+    ----------
+    suite, problem : str
+        The suite's name; the problem's, "" for all of them together.
+    a, b : str
+        The labels.
+    paired : pandas.Series
+        From `compare_pairs`, of squared cosines.
+    k95 : dict
+        K95 of both, "a" and "b", with the interval of "difference", "low" and "high"; empty for all
+        problems together.
+    reason : str
+        Why there are no signals that both have tried.
+    """
+
+    suite: str
+    problem: str
+    a: str
+    b: str
+    paired: pd.Series[Any]
+    k95: dict[str, float]
+    reason: str = ""
+
+    def numbers(self) -> dict[str, Any]:
+        """Return all of it as one flat table."""
+        heads = {name: getattr(self, name) for name in ("suite", "problem", "a", "b", "reason")}
+        return heads | {**self.paired} | {f"K95_{name}": each for name, each in self.k95.items()}
+
+    def sentence(self) -> str:
+        """Say which is better, by how much, and how sure that is."""
+        where = self.problem or f"{self.suite}, all problems"
+        found = self.paired
+        if not found["signals"]:
+            return f"{where}: {self.a} and {self.b} have no signals in common{self.reason}."
+        means = f"{_share(found['mean_a'])} against {_share(found['mean_b'])}"
+        better = f"{self._verdict()}: mean squared cosine {means}, difference "
+        better += f"{_signed(found['difference'])}{self._sureness()}"
+        ahead = f"{self.a} is ahead on {_percent(found['wins'])} of "
+        ahead += f"{_count(found['signals'], 'signal')}, behind on {_percent(found['losses'])}, "
+        ahead += f"level on {_percent(found['ties'])} ({self._sampling()})"
+        return f"{where}: {'. '.join(filter(None, [better, ahead, self._pools()]))}."
+
+    def _verdict(self) -> str:
+        found = self.paired
+        a, b = self.a, self.b
+        if found["difference"] == 0 and found["ties"] == 1:
+            return f"{a} and {b} are level"
+        if not found["p"] <= LEVEL:  # NaN as well
+            return f"{a} and {b} cannot be told apart"
+        better = "better" if found["difference"] > 0 else "worse"
+        return f"{a} recovers {better} than {b}"
+
+    def _sureness(self) -> str:
+        found = self.paired
+        if math.isnan(found["low"]):
+            return " (one signal: nothing can be said of others)"
+        interval = f"[{_signed(found['low'])}, {_signed(found['high'])}]"
+        return f" {interval}, {_p(found['p'])}, signed rank {_p(found['wilcoxon_p'])}"
+
+    def _sampling(self) -> str:
+        if self.paired["one_frame"]:
+            return "one trial: for its frames only"
+        return f"{_count(self.paired['trials'], 'trial')}"
+
+    def _pools(self) -> str:
+        known = self.k95
+        if not known or not math.isfinite(known["a"]) or not math.isfinite(known["b"]):
+            return ""
+        gap, low, high = (_pools_text(known[name]) for name in ("difference", "low", "high"))
+        numbers = f"{known['a']:.1f} against {known['b']:.1f}"
+        return f"K95 {numbers} pools, difference {gap} [{low}, {high}]"
+
+
+def resolve(frame: pd.DataFrame, name: str) -> str:
+    """Return the label that a person means by a label or the name of a solver.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If there is none, or several labels have a solver of that name.
+    """
+    labels = [str(label) for label in frame["label"].unique()]
+    if name in labels:
+        return name
+    own = [str(label) for label in frame.loc[frame["solver"] == name, "label"].unique()]
+    if len(own) == 1:
+        return own[0]
+    if own:
+        raise benchbase.BenchbaseError(
+            f"{name!r} is the solver of several labels; choose one: {', '.join(own)}"
+        )
+    known = sorted({*labels, *map(str, frame["solver"].unique())})
+    close = get_close_matches(name, known, n=3)
+    told = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise benchbase.BenchbaseError(
+        f"no solver or label {name!r}; {told or 'there are: ' + ', '.join(sorted(labels))}"
+    )
+
+
+def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[Comparison]:
+    """Compare two solvers on all problems of a suite together, and on each.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `benchbase.Results.frame`, of one suite. What failed has a squared cosine of 0;
+        signals that one of the two does not apply to, or has no outcome for yet, are left out.
+    suite : dict
+        An entry of `benchbase.Results.suites`.
+    a, b : str
+        Labels.
+
+    Returns
+    -------
+    list of Comparison
+        All problems together first, where there are several.
+    """
+    import pandas as pd
+
+    cells = read_cells(frame[frame["label"].isin([a, b])])
+    heads = cells.blocks.drop_duplicates("problem")[problem_columns(cells.blocks)]
+    varying = varying_parameters(heads)
+    pairs, found = [], []
+    for problem, (_, head) in zip(problems(cells), heads.iterrows(), strict=True):
+        name = f"{setting_name(head, varying)} · {pooling_name(head)}"
+        own = _pairs(problem, a, b)
+        both = len(own) > 0
+        k95 = k95_difference(problem, a, b) if both else {}
+        paired = compare_pairs(own["a"], own["b"], own["draw"])
+        reason = "" if both else _reason(problem)
+        found.append(Comparison(suite["suite"], name, a, b, paired, k95, reason))
+        pairs.append(own)
+    if sum(len(own) > 0 for own in pairs) > 1:
+        whole = pd.concat(pairs, ignore_index=True)
+        together = compare_pairs(whole["a"], whole["b"], whole["draw"])
+        found.insert(0, Comparison(suite["suite"], "", a, b, together, {}))
+    return found
+
+
+def _pairs(problem: Problem, a: str, b: str) -> pd.DataFrame:
+    """Return the squared cosines of both, a row a signal that both have an outcome for."""
+    import pandas as pd
+
+    cells, rows = problem.cells, problem.rows
+    blocks = cells.blocks.iloc[problem.blocks]
+    told = pd.DataFrame(
+        {
+            "label": problem.by_row(blocks["label"].to_numpy(object)),
+            "draw": problem.by_row(blocks["draw"].to_numpy()),
+            "column": problem.by_row(problem.column),
+            "signal": cells.signal[rows],
+            "score": cells.score[rows],
+        }
+    ).dropna(subset="score")
+    keys = ["draw", "column", "signal"]
+    sides = [
+        told.loc[told["label"] == label, [*keys, "score"]].rename(columns={"score": name})
+        for label, name in ((a, "a"), (b, "b"))
+    ]
+    return sides[0].merge(sides[1], on=keys)
+
+
+def _reason(problem: Problem) -> str:
+    """Say why the two have no signals in common."""
+    messages = problem.cells.messages
+    told = dict.fromkeys(messages[block] for block in problem.blocks if block in messages)
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _pools_text(value: float) -> str:
+    size = f"{abs(value):.1f}" if math.isfinite(value) else "∞"
+    return ("−" if value < 0 else "+") + size
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _signed(value: float) -> str:
+    sign = "−" if value < 0 else "+"
+    return sign + _share(abs(value))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _p(p: float) -> str:
+    return "p < .001" if p < 0.001 else f"p = {_share(p)}"

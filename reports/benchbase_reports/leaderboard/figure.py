@@ -1,0 +1,132 @@
+"""The leaderboard's figures: K95 against the budget, and performance profiles."""
+
+from __future__ import annotations
+
+from itertools import cycle
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbase_reports.curves import COLOURS, MARKERS, log_axis
+from benchbase_reports.leaderboard.board import Board
+from benchbase_reports.statistics.many import performance_profiles
+from benchbase_reports.summary import split
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PANEL = (3.4, 3.0)  # inches
+_CHARACTER = 0.075  # inches, about
+_ACROSS = 3
+COSTS = {"seconds": "seconds", "frame_applications": "frame applications"}
+
+
+def draw_budgets(board: Board) -> Figure | None:
+    """Draw K95 against the budget of frame applications a signal, a panel a problem.
+
+    A solver's line begins at the least budget at which K95 is within the grid. Solvers whose
+    applications are not counted have none. None where there is nothing to draw.
+    """
+    lines = board.budgets[np.isfinite(board.budgets["K95"])]
+    if lines.empty:
+        return None
+    looks = _looks(lines["label"])
+    panels = split(lines, ["problem"])
+    figure, axes = _panels(len(panels), looks, board.title)
+    for ax, part in zip(axes, panels, strict=True):
+        ax.set_title(fill(str(part["problem"].iloc[0]), int(_PANEL[0] / _CHARACTER)))
+        for line in split(part, ["label"]):
+            values = line["budget"].to_numpy(float), line["K95"].to_numpy(float)
+            ax.plot(*values, drawstyle="steps-post", **looks[line["label"].iloc[0]])
+        log_axis(ax, "x")
+        if not board.unlimited:
+            ax.axvline(board.budget, color="black", linestyle=":", linewidth=0.8)
+    figure.supxlabel("budget: frame applications a signal")
+    figure.supylabel("K95: pools that recover 95 %")
+    return figure
+
+
+def cell_costs(board: Board, cost: str) -> pd.DataFrame:
+    """Return what a recovered signal costs: a row a problem and K, a column a solver.
+
+    The mean cost of a signal over the share of signals that is recovered; infinite where none is.
+    Solvers whose cost is not known are left out, and rows that not all of the others have.
+
+    Parameters
+    ----------
+    board : Board
+        Whose curves.
+    cost : {"seconds", "frame_applications"}
+        Which cost.
+    """
+    curves = board.curves.assign(n_pools=board.curves["n_pools"].fillna(0))
+    known = curves.groupby("label")[cost].transform(lambda own: own.notna().any())
+    curves = curves[known]
+    # A clock may tell 0 seconds; what is compared are ratios.
+    spent = curves[cost].clip(lower=1e-9)
+    curves = curves.assign(each=np.where(curves["success"] > 0, spent / curves["success"], np.inf))
+    keys = ["problem", "n_pools"]
+    return curves.pivot_table(index=keys, columns="label", values="each", sort=False).dropna()
+
+
+def draw_profiles(board: Board) -> Figure | None:
+    """Draw performance profiles (Dolan and Moré, 2002) by seconds and by frame applications.
+
+    The problems are those of the board at each K, the cost that of a recovered signal. None for
+    fewer than two solvers, or where no signal is recovered.
+    """
+    profiles = {cost: performance_profiles(cell_costs(board, cost)) for cost in COSTS}
+    shown = {
+        cost: profile
+        for cost, profile in profiles.items()
+        if profile.shape[1] > 1 and profile.to_numpy().any()
+    }
+    if not shown:
+        return None
+    looks = _looks(board.table["label"])
+    figure, axes = _panels(len(shown), looks, f"{board.title}: performance profiles")
+    for ax, (cost, profile) in zip(axes, shown.items(), strict=True):
+        ax.set_title(COSTS[cost])
+        steps = profile.index.to_numpy(float)
+        for label in profile:
+            shares = profile[label].to_numpy(float)
+            look = looks[str(label)] | {"marker": "none"}
+            ax.plot(
+                np.append(steps, 2 * steps[-1]),
+                np.append(shares, shares[-1]),
+                drawstyle="steps-post",
+                **look,
+            )
+        log_axis(ax, "x")
+        ax.set_ylim(0, 1.02)
+    figure.supxlabel("cost of a recovered signal, times that of the best solver")
+    figure.supylabel("share of problems and K")
+    return figure
+
+
+def _looks(labels: pd.Series[str]) -> dict[str, dict[str, Any]]:
+    paint = zip(labels.unique(), cycle(COLOURS), cycle(MARKERS), strict=False)
+    return {label: {"color": colour, "marker": marker} for label, colour, marker in paint}
+
+
+def _panels(count: int, looks: dict[str, dict[str, Any]], title: str) -> tuple[Figure, list[Axes]]:
+    """Return a figure with its panels, and its legend beside them."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    across = min(count, _ACROSS)
+    down = -(-count // across)
+    columns = 1 + len(looks) // int(5 * down * _PANEL[1])
+    beside = columns * (0.6 + _CHARACTER * max(map(len, looks)))
+    size = across * _PANEL[0] + beside, down * _PANEL[1] + 0.7
+    figure = Figure(size, layout="constrained")
+    keys = [Line2D([], [], **look) for look in looks.values()]
+    figure.legend(keys, [*looks], loc="outside right center", ncols=columns, frameon=False)
+    figure.suptitle(fill(title, int(0.9 * size[0] / _CHARACTER)), x=0.01, ha="left")
+    axes: list[Axes] = figure.subplots(down, across, squeeze=False).ravel().tolist()
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    return figure, axes[:count]

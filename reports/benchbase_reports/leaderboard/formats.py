@@ -1,0 +1,134 @@
+"""A board in the formats that it can be written in."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from benchbase_reports.leaderboard.board import Board
+from benchbase_reports.leaderboard.text import environments, grid, many_text, notes, reading, tabs
+from benchbase_reports.markup import as_latex, as_markdown, identifier
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+
+def markdown(board: Board) -> str:
+    """Write a board as a Markdown document, a section a pooling."""
+    import pandas as pd
+
+    parts = [f"# {as_markdown(board.title)}: leaderboard"]
+    parts.append("\n".join(f"- {as_markdown(each)}." for each in reading(board)))
+    for tab in tabs(board):
+        parts.append(f"## {as_markdown(tab.name)}")
+        for title, rows in tab.problems:
+            heads, texts = grid(rows)
+            table = pd.DataFrame([[*map(as_markdown, row)] for row in texts], columns=heads)
+            align = ["left", *("right" for _ in heads[1:])]
+            parts.append(f"### {as_markdown(title)}")
+            parts.append(table.to_markdown(index=False, colalign=align, disable_numparse=True))
+            parts.append("\n".join(f"- {as_markdown(note)}." for note in notes(rows)))
+        compared = many_text(board, tab.name)
+        parts.append(f"{as_markdown(compared)}." if compared else "")
+    parts.append("\n".join(f"- {as_markdown(each)}." for each in environments(board)))
+    if board.command:
+        parts.append(f"Command: `{board.command}`")
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def latex(board: Board) -> str:
+    """Write a board as LaTeX tables (booktabs) with the labels ``tab:SUITE-leaderboard-1``, ..."""
+    import pandas as pd
+
+    parts, number = [r"% needs \usepackage{booktabs}"], 0
+    for tab in tabs(board):
+        for title, rows in tab.problems:
+            number += 1
+            heads, texts = grid(rows)
+            table = pd.DataFrame([[*map(as_latex, row)] for row in texts], columns=heads)
+            told = [f"{board.title}: {title}", *reading(board), *notes(rows)]
+            compared = many_text(board, tab.name)
+            told += [compared] if compared else []
+            text = table.style.hide(axis="index").to_latex(
+                column_format="l" + "r" * (len(heads) - 1),
+                hrules=True,
+                position="htbp",
+                position_float="centering",
+                caption=". ".join(map(as_latex, told)) + ".",
+                label=f"tab:{identifier(board.suite)}-leaderboard-{number}",
+            )
+            parts.append(text)
+    return "\n".join(parts)
+
+
+def as_csv(board: Board) -> str:
+    """Write the board's table as CSV, all columns in full precision."""
+    return board.table.to_csv(index=False, lineterminator="\n")
+
+
+def as_json(board: Board) -> str:
+    """Write a board as one JSON object; what is missing is null, infinity is "inf"."""
+    whole = {
+        **{name: getattr(board, name) for name in ("suite", "title", "command")},
+        "budget": plain(board.budget),
+        **{name: records(getattr(board, name)) for name in ("table", "curves", "budgets")},
+    }
+    return json.dumps(whole, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain data without NaN or infinity."""
+    columns = {str(name): [*map(plain, table[name])] for name in table}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: null for what is missing, "inf" for infinity."""
+    import pandas as pd
+
+    if pd.isna(value):
+        return None
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value
+
+
+WRITERS: dict[str, Callable[[Board], str]] = {
+    "markdown": markdown,
+    "latex": latex,
+    "csv": as_csv,
+    "json": as_json,
+}
+"""The formats of text, by name."""
+
+
+def print_board(board: Board, console: Console) -> None:
+    """Print a board in the width of a console; no column is cut."""
+    from rich.text import Text
+
+    from benchbase_reports.tables import fitting_tables
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style))
+
+    say(f"\nLeaderboard: {board.title}", "bold")
+    for tab in tabs(board):
+        say(f"\n{tab.name}", "bold")
+        for title, rows in tab.problems:
+            say(title)
+            heads, texts = grid(rows)
+            cells = [[Text(text) for text in row] for row in texts]
+            for table in fitting_tables(heads, cells, console.width):
+                console.print(table)
+            for note in notes(rows):
+                say(f"{note}.", "dim")
+        compared = many_text(board, tab.name)
+        if compared:
+            say(f"{compared}.", "dim")
+    say("")
+    for each in [*reading(board), *environments(board)]:
+        say(f"{each}.", "dim")

@@ -1,0 +1,200 @@
+"""A board as text, before it is in a table of Markdown, LaTeX or a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+from benchbase_reports.leaderboard.board import Board
+from benchbase_reports.statistics.many import Friedman, friedman
+from benchbase_reports.summary import RECOVERED, split
+from benchbase_reports.transition_panels import crossing_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADS = (
+    *("Solver", "Rank", "K95", "Success", "Mean", "Area", "Seconds", "Start"),
+    *("Applications", "Failed"),
+)
+"""The columns of a problem's table."""
+
+_LONGEST_MESSAGE = 160
+
+
+@dataclass(frozen=True)
+class Tab:
+    """The problems of one pooling.
+
+    Attributes
+    ----------
+    name : str
+        The pooling.
+    problems : list of tuple of (str, pandas.DataFrame)
+        Each problem's title and the rows of its solvers, by rank.
+    """
+
+    name: str
+    problems: list[tuple[str, pd.DataFrame]]
+
+
+def tabs(board: Board) -> list[Tab]:
+    """Return a tab for each pooling, in order of appearance."""
+    return [
+        Tab(str(part["tab"].iloc[0]), [(str(p["problem"].iloc[0]), p) for p in _by_problem(part)])
+        for part in split(board.table, ["tab"])
+    ]
+
+
+def _by_problem(table: pd.DataFrame) -> list[pd.DataFrame]:
+    return split(table, ["problem"])
+
+
+def grid(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Lay the solvers of a problem out: heads, and a row of text each."""
+    has_pools = bool(rows["n_least"].notna().any())
+    shown = [head for head in HEADS if head != "K95" or has_pools]
+    shown = [head for head in shown if head != "Failed" or rows["failed"].any()]
+    texts = [_texts(row, ranked=int(rows["rank"].notna().sum())) for _, row in rows.iterrows()]
+    return shown, [[text[head] for head in shown] for text in texts]
+
+
+def _texts(row: pd.Series[Any], *, ranked: int) -> dict[str, str]:
+    """Write a row of the table by the names of `HEADS`."""
+    waiting = "…" if row["pending"] else ""
+    texts = {"Solver": row["label"], **dict.fromkeys(HEADS[1:], "")}
+    if not row["signals"]:
+        return texts | {"Rank": waiting or "n/a"}
+    return texts | {
+        "Rank": _rank_text(row, ranked) + waiting,
+        "K95": _k95_text(row),
+        "Success": _interval(row, "success"),
+        "Mean": _interval(row, "mean"),
+        "Area": _share(row["area"]),
+        "Seconds": _number(row["seconds"]),
+        "Start": _number(row["init_seconds"]),
+        "Applications": _count(row["frame_applications"]),
+        "Failed": str(row["failed"]),
+    }
+
+
+def _rank_text(row: pd.Series[Any], ranked: int) -> str:
+    import pandas as pd
+
+    if pd.isna(row["rank"]):
+        return "–"
+    low, high = row["rank_low"], row["rank_high"]
+    sure = low == high or ranked == 1
+    return f"{row['rank']}" if sure else f"{row['rank']} [{low}, {high}]"
+
+
+def _k95_text(row: pd.Series[Any]) -> str:
+    import pandas as pd
+
+    if pd.isna(row["n_least"]) or (math.isnan(row["K95"]) and pd.isna(row["rank"])):
+        return ""
+    named = row.rename({"n_least": "least", "n_largest": "largest"})
+    named["pending"] = 0  # is told beside the rank
+    return crossing_text(named, "K95")
+
+
+def _interval(row: pd.Series[Any], name: str) -> str:
+    """Write ".932 [.91, .95]"."""
+    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+    if math.isnan(value):
+        return ""
+    if math.isnan(low):
+        return _share(value)
+    return f"{_share(value)} [{_share(low)}, {_share(high)}]"
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}".removeprefix("0")
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2g}" if value < 100 else f"{value:.0f}"
+
+
+def _count(value: float) -> str:
+    return "not counted" if math.isnan(value) else f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
+    """Say how to read a board, a sentence each, without its full stop."""
+    limit = "as run, whatever it took"
+    if not board.unlimited:
+        limit = f"within a budget of {board.budget:g} frame applications a signal"
+    ranking = (
+        "Ranked by K95, the number of pools at which 95 % of the signals are recovered (squared "
+        f"cosine above {recovered:g}), {limit}; where it is the same (> and ≤: outside the grid), "
+        "by area, that under the recovery curve, of 1"
+    )
+    intervals = (
+        "Rank [best, worst]: solvers ahead in 97.5 % of resamples of the paired differences count "
+        "as better. Success and Mean (squared cosine) are over all K; brackets are 95 % intervals, "
+        "clustered by trial"
+    )
+    costs = (
+        "Seconds and Applications (of the frame) are means a signal, Start the seconds of its "
+        "initialiser"
+    )
+    found = [ranking, intervals, costs]
+    if not board.unlimited:
+        found.append("Mean, Seconds and Applications are as run")
+    if board.table["one_frame"].any():
+        found.append("One trial: intervals are for this frame only")
+    if board.table["pending"].any():
+        found.append("…: signals still to be computed, left out")
+    return found
+
+
+def notes(rows: pd.DataFrame) -> Iterator[str]:
+    """Say of a problem's solvers what is special: what does not apply, failed, is not ranked."""
+    told = rows[rows["message"] != ""]
+    for message, part in told.groupby("message", sort=False):
+        whose = ", ".join(part["label"])
+        failed = int(part["failed"].sum())
+        lost = f" ({failed} of {part['signals'].sum()} signals failed)" if failed else ""
+        kind = "n/a, " if not part["signals"].any() else ""
+        yield f"{kind}{whose}{lost}: {_short(str(message))}"
+
+
+def environments(board: Board) -> list[str]:
+    """Say what was computed with what; once where it is the same for all."""
+    known = board.table[board.table["environment"] != ""]
+    groups = known.groupby("environment", sort=False)["label"].unique()
+    if len(groups) == 1:
+        return [f"Computed with {groups.index[0]}"]
+    return [f"{', '.join(labels)}: computed with {text}" for text, labels in groups.items()]
+
+
+def _short(message: str) -> str:
+    return shorten(message, _LONGEST_MESSAGE, placeholder=" …").rstrip(".")
+
+
+def many(board: Board, tab: str) -> Friedman:
+    """Compare all solvers of a pooling by their means at each K of each problem."""
+    problems = board.table.loc[board.table["tab"] == tab, "problem"].unique()
+    curves = board.curves[board.curves["problem"].isin(problems)]
+    scores = curves.assign(n_pools=curves["n_pools"].fillna(0)).pivot_table(
+        index=["problem", "n_pools"], columns="label", values="mean", sort=False
+    )
+    return friedman(scores)
+
+
+def many_text(board: Board, tab: str) -> str | None:
+    """Say in a sentence whether the solvers of a pooling differ; None for fewer than three."""
+    found = many(board, tab)
+    if len(found.ranks) < 3 or found.problems < 2:
+        return None
+    p = "p < .001" if found.p < 0.001 else f"p = {_share(found.p)}"
+    ranks = ", ".join(f"{label} {value:.2g}" for label, value in found.ranks.items())
+    return (
+        f"Mean ranks over the {found.problems} numbers of pools and problems that all ran on: "
+        f"{ranks} (Friedman's χ² = {found.statistic:.3g}, {p}; they differ at 5 % where they are "
+        f"more than {found.critical_difference:.2g} apart, Nemenyi)"
+    )

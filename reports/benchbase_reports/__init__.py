@@ -10,6 +10,7 @@ from benchbase_reports.claims import Claims
 from benchbase_reports.curves import Curves
 from benchbase_reports.figure1 import Figure1
 from benchbase_reports.leaderboard.report import Leaderboard
+from benchbase_reports.page.report import Page
 from benchbase_reports.sweep_report import Sweeps
 from benchbase_reports.tables import ComparativeTable
 from benchbase_reports.trace_report import Traces
@@ -30,6 +31,7 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
     register(Sweeps)
     register(Traces)
     register(Leaderboard)
+    register(Page)
 
 
 @benchbase.hookimpl

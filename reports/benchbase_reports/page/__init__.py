@@ -2,5 +2,6 @@
 
 from benchbase_reports.page.data import PageData, page_data
 from benchbase_reports.page.render import render
+from benchbase_reports.page.report import Page
 
-__all__ = ["PageData", "page_data", "render"]
+__all__ = ["Page", "PageData", "page_data", "render"]

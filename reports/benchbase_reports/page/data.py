@@ -19,7 +19,7 @@ from benchbase_reports.summary import RECOVERED, problem_columns
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchbase_reports.leaderboard.board import Board
+    from benchbase_reports.leaderboard import Board
 
 SHARES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "area",
@@ -214,8 +214,8 @@ def plain(values: Array, name: str) -> Any:
     known = np.isfinite(values)
     if name in COSTS:
         size = np.where(known & (values != 0), np.abs(values), 1.0)
-        scale = 10.0 ** (3 - np.floor(np.log10(np.where(known, size, 1.0))))
-        rounded = np.round(np.where(known, values, 0.0) * scale) / scale
+        scale = np.power(10.0, 3 - np.floor(np.log10(np.where(known, size, 1.0))))
+        rounded: Array = np.round(np.where(known, values, 0.0) * scale) / scale
     else:
         rounded = np.round(np.where(known, values, 0.0), 4)
     kept = rounded.astype(object)

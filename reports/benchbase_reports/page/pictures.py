@@ -143,7 +143,7 @@ def _problem(
         return None
     k = telling(scored)
     scored = scored[scored["n_pools"] == k] if k is not None else scored
-    page = {"n_pools": k, "signals": 0, "solvers": {}}
+    page: dict[str, Any] = {"n_pools": k, "signals": 0, "solvers": {}}
     parts = {str(label): part for label, part in scored.groupby("label", sort=False)}
     page["signals"] = max(map(len, parts.values()))
     made.pages[name] = page
@@ -213,4 +213,4 @@ def telling(scored: pd.DataFrame) -> int | None:
     if means.empty:
         return None
     spread = means.groupby("n_pools").std(ddof=0).round(9)
-    return int(spread.idxmax())
+    return int(spread.index[int(spread.to_numpy().argmax())])

@@ -39,7 +39,7 @@ class Page(benchbase.Report):
         list of pathlib.Path
             The file. The same results give the same bytes.
         """
-        from benchbase_reports.leaderboard.board import make_board
+        from benchbase_reports.leaderboard import make_board
         from benchbase_reports.page.data import page_data
         from benchbase_reports.page.pictures import LARGEST
         from benchbase_reports.page.render import render

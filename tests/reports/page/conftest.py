@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +112,7 @@ def made_up(
                             "mean_high": min(1.0, 0.35 + 0.7 * value),
                             "seconds": seconds,
                             "frame_applications": row["frame_applications"],
-                        }  # fmt: skip # a table
+                        }
                     )
                 if not refused:
                     for budget in (1e2, 1e3, 1e4, 1e5):

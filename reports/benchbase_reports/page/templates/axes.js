@@ -23,7 +23,7 @@ function logTicks(low, high, wanted) {
 }
 // An axis: { low, high, log, ticks, write, title }. Returns the drawing and the scales.
 function axes(plot, x, y, height) {
-  const width = Math.max(260, plot.clientWidth), left = 52, right = 14, top = 14, bottom = 48;
+  const width = Math.max(260, plot.clientWidth), left = 66, right = 14, top = 14, bottom = 48;
   const scale = (axis, from, to) => {
     const f = axis.log ? Math.log10 : (v) => v, low = f(axis.low), high = f(axis.high);
     return (value) => from + ((f(value) - low) / (high - low || 1)) * (to - from);
@@ -46,7 +46,7 @@ function axes(plot, x, y, height) {
   }
   picture.append(draw("line", { class: "base", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
     draw("text", { class: "title", x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" }, x.title),
-    draw("text", { class: "title", transform: `translate(13 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, y.title));
+    draw("text", { class: "title", transform: `translate(14 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, y.title));
   return { picture, px, py, width, height, left, right: width - right, top, bottom: height - bottom };
 }
 const UNIT = { low: 0, high: 1, ticks: [0, 0.25, 0.5, 0.75, 1] };

@@ -32,7 +32,7 @@ function poolsCell(row) {
     small(between(row.K95_low, row.K95_high, (value) => pools(value, row)))];
 }
 function failedCell(row) {
-  return row.failed ? [el("span", { class: "some" }, `${row.failed} of ${row.signals}`)] : two(applies(row) ? "0" : "–", "");
+  return row.failed ? [el("span", { class: "some" }, String(row.failed))] : two(applies(row) ? "0" : "–", "");
 }
 
 const COLUMNS = [

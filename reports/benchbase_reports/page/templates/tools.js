@@ -72,12 +72,12 @@ function count(value) {
 function pools(value, row) {
   if (!known(value)) return "–";
   if (value === Infinity) return `>${row.n_largest ?? "grid"}`;
-  if (value === -Infinity) return `≤${row.n_least ?? "grid"}`;
+  if (value <= 0 || value < row.n_least) return `≤${row.n_least ?? "grid"}`; // nothing is read off outside the grid
   return significant(value);
 }
 function between(low, high, write) {
-  if (!known(low) && !known(high)) return "";
-  return low === high ? "" : `[${write(low)}, ${write(high)}]`;
+  if ((!known(low) && !known(high)) || low === high) return "";
+  return `[${write(low)}, ${write(high)}]`.replace(" %,", ","); // one unit for both
 }
 
 // A marker of each solver, drawn around 0, 0.

@@ -41,6 +41,8 @@ from benchbase.recovery import solve
 
 if TYPE_CHECKING:
     from benchbase.api import report, run
+    from benchbase.exchange import Record, RunRecord, read_records, write_records
+    from benchbase.referee import Referee
     from benchbase.results import Results, load_results
 
 __version__ = "0.1.0"
@@ -62,10 +64,13 @@ __all__ = [
     "PluginError",
     "Pooling",
     "Problem",
+    "Record",
     "Recovery",
+    "Referee",
     "Report",
     "Results",
     "Run",
+    "RunRecord",
     "Solver",
     "SpecError",
     "StoreError",
@@ -78,6 +83,7 @@ __all__ = [
     "load_results",
     "note",
     "progress",
+    "read_records",
     "relative_error",
     "report",
     "run",
@@ -85,9 +91,20 @@ __all__ = [
     "solver",
     "squared_cosine",
     "starting_at",
+    "write_records",
 ]
 
-_LAZY = {"Results": "results", "load_results": "results", "report": "api", "run": "api"}
+_LAZY = {
+    "Record": "exchange",
+    "Referee": "referee",
+    "Results": "results",
+    "RunRecord": "exchange",
+    "load_results": "results",
+    "read_records": "exchange",
+    "report": "api",
+    "run": "api",
+    "write_records": "exchange",
+}
 """Names whose modules import more than plugins and `benchbase list` need."""
 
 

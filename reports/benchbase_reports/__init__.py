@@ -30,14 +30,15 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
     register(Transitions)
     register(Sweeps)
     register(Traces)
-    register(Page)
     register(Leaderboard)
+    register(Page)
 
 
 @benchbase.hookimpl
 def register_commands(cli: click.Group) -> None:
     """Supply the commands of this package."""
     from benchbase_reports.commands import COMMANDS
+    from benchbase_reports.site.commands import SITE_COMMANDS
 
-    for command in COMMANDS:
+    for command in (*COMMANDS, *SITE_COMMANDS):
         cli.add_command(command)

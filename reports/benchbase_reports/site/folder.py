@@ -1,0 +1,241 @@
+"""A site's folder: the bundles that it is made of, and pages that are made of them alone.
+
+A site is built beside its place and put there by renaming, whole. Who reads it sees the old site
+or the new one; if making the new one fails, the old one has not been touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchbase import BenchbaseError
+from benchbase_reports.site.bundle import Bundle, read_bundle
+from benchbase_reports.site.rules import folded
+from benchbase_reports.site.schema import BundleError, Date, Digest, Seed, Text
+
+BUNDLES, INDEX = "bundles", "index.json"
+OWN = (BUNDLES, "suites", "index.html", INDEX, "index.schema.json", ".nojekyll")
+"""What a site's folder holds; all else in it is somebody's own and stays."""
+
+Level = Literal["claimed", "scores verified", "solver verified"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""What may be known of a row, in this order."""
+
+
+class Receipt(BaseModel):
+    """What is known of a bundle in a site.
+
+    Attributes
+    ----------
+    bundle : str
+        The SHA-256 of its file.
+    origin : {"published", "submitted"}
+        Whether the site's owner put it there with ``publish``, or it passed ``accept``.
+    accepted : str
+        When, ISO 8601.
+    scored : bool
+        Whether every stored signal was scored again.
+    seeds : list of int
+        Seeds that the acceptor ran its solvers again on, which agreed.
+    software : str
+        What checked it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    bundle: Digest
+    origin: Literal["published", "submitted"]
+    accepted: Date
+    scored: bool
+    seeds: Annotated[list[Seed], Field(max_length=1000)]
+    software: Text
+
+    @property
+    def level(self) -> Level:
+        """The best of `LEVELS` that holds of the bundle's rows."""
+        return LEVELS[2 if self.scored and self.seeds else int(self.scored)]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A bundle of a site: itself, its receipt, and the file that it is copied from."""
+
+    bundle: Bundle
+    receipt: Receipt
+    file: Path
+
+    @property
+    def suite(self) -> str:
+        """The name of its suite."""
+        return self.bundle.manifest.suite.name
+
+    @property
+    def stem(self) -> str:
+        """The name of its files in the site, without their suffix."""
+        return f"{self.suite}-{self.bundle.digest[:16]}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site, or the place for one.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where it is.
+    held : tuple of Held
+        Its bundles, by suite, those published first, then by date.
+    """
+
+    folder: Path
+    held: tuple[Held, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Site:
+        """Read a site; a folder that is empty or not there is one without bundles.
+
+        Raises
+        ------
+        BenchbaseError
+            If the folder holds something else, or a bundle that is not what was accepted.
+        """
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return cls(folder)
+        if not (folder / INDEX).is_file() or not (folder / BUNDLES).is_dir():
+            raise BenchbaseError(
+                f"{folder} holds something else than a site; choose another folder"
+            )
+        return cls(folder, tuple(map(_read_held, sorted((folder / BUNDLES).glob("*.zip")))))
+
+    def of(self, suite: str) -> list[Held]:
+        """Return the bundles of a suite, those published first, then by date."""
+        same = [held for held in self.held if held.suite == suite]
+        return sorted(same, key=lambda h: (h.receipt.origin, h.receipt.accepted, h.bundle.digest))
+
+    @property
+    def suites(self) -> list[str]:
+        """The names of the suites that there are bundles of."""
+        return sorted({held.suite for held in self.held})
+
+    def suite(self, name: str) -> dict[str, Any] | None:
+        """Return the suite of that name as the site has it, or None."""
+        held = self.of(name)
+        return held[0].bundle.suite if held else None
+
+    def find(self, digest: str) -> Held | None:
+        """Return the bundle whose file has that SHA-256."""
+        return next((held for held in self.held if held.bundle.digest == digest), None)
+
+    def clashes(self, bundle: Bundle) -> list[str]:
+        """Say which labels of a bundle are taken by others of its suite."""
+        others = [
+            h for h in self.of(bundle.manifest.suite.name) if h.bundle.digest != bundle.digest
+        ]
+        taken = {folded(label): label for held in others for label in held.bundle.labels}
+        return [
+            f"the label {label!r} is taken: the site has a solver labelled {taken[folded(label)]!r}"
+            for label in bundle.labels
+            if folded(label) in taken
+        ]
+
+    def having(self, held: Held) -> Site:
+        """Return the site with a bundle more, or with another receipt for one that it has."""
+        others = (each for each in self.held if each.bundle.digest != held.bundle.digest)
+        return replace(self, held=(*others, held))
+
+    def write(self) -> None:
+        """Make the site, and put it in its place whole.
+
+        Raises
+        ------
+        BenchbaseError
+            If it cannot be written; the site that was there is as it was.
+        """
+        from benchbase_reports.site.pages import write_pages
+
+        new, old = _beside(self.folder, "new"), _beside(self.folder, "old")
+        try:
+            shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
+            (new / BUNDLES).mkdir(parents=True)
+            for held in self.held:
+                _copy(held, new / BUNDLES)
+            write_pages(self, new)
+            _keep_others(self.folder, new)
+            if self.folder.exists():
+                self.folder.rename(old)
+            try:
+                new.rename(self.folder)
+            except OSError:
+                old.rename(self.folder)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            place = error.filename or self.folder
+            raise BenchbaseError(f"{place}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time change a site; put back what one that was killed had moved."""
+    from filelock import FileLock
+
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_beside(folder, "lock")):
+            old = _beside(folder, "old")
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+            yield
+    except OSError as error:
+        raise BenchbaseError(f"{folder}: {error.strerror or error}") from error
+
+
+def _beside(folder: Path, what: str) -> Path:
+    whole = folder.absolute()
+    return whole.with_name(f".{whole.name}.{what}")
+
+
+def _read_held(file: Path) -> Held:
+    try:
+        text = file.with_suffix(".json").read_bytes()
+        receipt = Receipt.model_validate_json(text)
+        bundle = read_bundle(file)
+    except (OSError, ValidationError) as error:
+        raise BenchbaseError(f"{file} has no receipt that can be read: {error}") from error
+    except BundleError as error:
+        raise BenchbaseError(f"{file} of the site cannot be read: {error}") from error
+    held = Held(bundle, receipt, file)
+    if bundle.digest != receipt.bundle or file.stem != held.stem:
+        raise BenchbaseError(f"{file} is not the bundle that was accepted")
+    return held
+
+
+def _copy(held: Held, folder: Path) -> None:
+    data = held.file.read_bytes()
+    if hashlib.sha256(data).hexdigest() != held.bundle.digest:
+        raise BenchbaseError(f"{held.file} has been changed meanwhile")
+    (folder / f"{held.stem}.zip").write_bytes(data)
+    text = held.receipt.model_dump_json(indent=1)
+    (folder / f"{held.stem}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _keep_others(before: Path, new: Path) -> None:
+    """Copy what is in the folder and no part of a site: CNAME, a repository, a licence."""
+    for path in sorted(before.iterdir()) if before.is_dir() else ():
+        if path.name in OWN:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, new / path.name, follow_symlinks=False)

@@ -1,0 +1,186 @@
+"""Solvers of a submission run again on a seed that the acceptor chooses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbase import Array, BenchbaseError, Referee, read_records
+from benchbase_reports.site.bundle import Bundle
+from benchbase_reports.site.judge import TOLERANCE, token
+from benchbase_reports.site.rules import name_of
+
+
+def run_again(
+    bundle: Bundle, referee: Referee, seed: int, folder: Path, jobs: int | None
+) -> list[str]:
+    """Run the bundle's solvers on its suite with another seed, and compare mean scores.
+
+    For each solver and problem (each number of pools), the mean squared cosine over all signals,
+    what was not recovered as 0, may differ by 3 standard errors (`tolerance`); so may the mean
+    over all problems of an experiment.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        What has been submitted.
+    referee : benchbase.Referee
+        Of its suite.
+    seed : int
+        The seed, which the submitter could not know.
+    folder : pathlib.Path
+        Where to put the results.
+    jobs : int, optional
+        Worker processes.
+
+    Returns
+    -------
+    list of str
+        Where the solver does not do what the bundle says, a line each.
+
+    Raises
+    ------
+    BenchbaseError
+        If the seed is that of the bundle, or a solver is not installed.
+    """
+    if any(each["seed"] == seed for each in bundle.suite["experiments"]):
+        raise BenchbaseError(f"the bundle was made with the seed {seed}; choose another")
+    entries = [(e.experiment, e.label, e.solver, e.points) for e in bundle.manifest.entries]
+    results = referee.run(entries, seed, folder, jobs=jobs)
+    names = [each["name"] for each in bundle.suite["experiments"]]
+    again: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
+    for record in read_records(results)[-1].cells:
+        key = (names.index(record.experiment), record.label, token(Referee.describe(record.facts)))
+        again[key].append(_squared_cosines(record.chunks, record.facts["points"]))
+    claimed: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
+    places: dict[tuple[int, str, str], str] = {}
+    for cell, _, scores in bundle.cells():
+        entry = bundle.manifest.entries[cell.entry]
+        problem = bundle.suite["experiments"][entry.experiment]["problems"][cell.problem]
+        key = (entry.experiment, entry.label, token(problem))
+        refused = any(chunk.status == "unsupported" for chunk in cell.chunks)
+        claimed[key].append(None if refused else np.nan_to_num(scores[0]))
+        places.setdefault(key, name_of(bundle.manifest, cell).rpartition(", trial ")[0])
+    effects = {
+        place: design_effect([trials for key, trials in again.items() if key[:2] == place])
+        for place in {key[:2] for key in claimed}
+    }
+    told = []
+    for key, theirs in claimed.items():
+        fault = compare(theirs, again[key], effects[key[:2]])
+        if fault is not None:
+            told.append(f"{places[key]}: {fault}")
+    for place, effect in effects.items():
+        pairs = [(each, again[key]) for key, each in claimed.items() if key[:2] == place]
+        fault = compare_all(pairs, effect)
+        if fault is not None:
+            told.append(f"{place[1]}, all problems: {fault}")
+    return told
+
+
+def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:
+    """Return the scores of a cell's signals, 0 where there is none; None where unsupported."""
+    scores = np.zeros(points)
+    for chunk in chunks:
+        if chunk["status"] == "unsupported":
+            return None
+        if chunk["scores"] is not None:
+            scores[chunk["start"] : chunk["stop"]] = np.nan_to_num(chunk["scores"][0])
+    return scores
+
+
+Trials = Sequence[Array | None]
+"""The squared cosines of each trial of a problem; None where the solver does not apply."""
+
+
+def compare(claimed: Trials, again: Trials, effect: float = 1.0) -> str | None:
+    """Compare the trials of one problem with those of another seed; say what is wrong, or None.
+
+    Parameters
+    ----------
+    claimed, again : sequence of ndarray or None
+        The squared cosines of each trial, None where it is unsupported.
+    effect : float, optional
+        What `design_effect` says of the solver.
+    """
+    if _is_refused(claimed) or _is_refused(again):
+        same = _is_refused(claimed) and _is_refused(again)
+        return None if same else "it is unsupported in the bundle or when run again, not in both"
+    return _verdict([(_joined(claimed), _joined(again))], effect)
+
+
+def compare_all(pairs: Sequence[tuple[Trials, Trials]], effect: float = 1.0) -> str | None:
+    """Compare the mean over all problems, which many small differences add up to."""
+    ran = [pair for pair in pairs if not (_is_refused(pair[0]) or _is_refused(pair[1]))]
+    joined = [(_joined(claimed), _joined(again)) for claimed, again in ran]
+    return _verdict(joined, effect) if joined else None
+
+
+def _is_refused(trials: Trials) -> bool:
+    return all(trial is None for trial in trials)
+
+
+def _joined(trials: Trials) -> Array:
+    return np.concatenate([trial for trial in trials if trial is not None])
+
+
+def _verdict(pairs: Sequence[tuple[Array, Array]], effect: float) -> str | None:
+    """Say how far apart the means over problems are, if that is too far."""
+    claimed, again = (float(np.mean([each[i].mean() for each in pairs])) for i in (0, 1))
+    limit = tolerance(pairs, effect)
+    if abs(claimed - again) <= limit:
+        return None
+    return (
+        f"run again, the mean squared cosine is {again:.4f} and not {claimed:.4f}: "
+        f"they may differ by {limit:.4f} (3 standard errors)"
+    )
+
+
+def design_effect(problems: Sequence[Trials]) -> float:
+    """Return how much more means over trials vary than if all signals were independent.
+
+    The signals of a trial share a frame. Over the problems of a solver, each with trials of n
+    signals: the sum of n times the variance of the trials' means, over the sum of the variances of
+    all signals; at least 1, and 1 where there is a single trial. A few trials say little of the
+    variance between frames at one number of pools, and enough over all of them.
+
+    Parameters
+    ----------
+    problems : sequence of sequence of ndarray or None
+        The trials of each problem, as the acceptor has run them: what a bundle says could be made
+        up to be wide.
+
+    References
+    ----------
+    L. Kish, "Survey Sampling", Wiley, 1965, section 8.2.
+    """
+    between = within = 0.0
+    for each in problems:
+        trials = [trial for trial in each if trial is not None]
+        if len(trials) > 1:
+            means = np.array([trial.mean() for trial in trials])
+            between += len(trials[0]) * float(means.var(ddof=1))
+            within += float(np.concatenate(trials).var(ddof=1))
+    return max(1.0, between / within) if within > 0 else 1.0
+
+
+def tolerance(pairs: Sequence[tuple[Array, Array]], effect: float = 1.0) -> float:
+    """Return 3 standard errors of the difference of two means over problems.
+
+    At least `TOLERANCE`. The standard error is √(d Σ (s₁²/n₁ + s₂²/n₂)) / G over G problems, with
+    the variances s² of n signals each and the design effect d.
+
+    Parameters
+    ----------
+    pairs : sequence of (ndarray, ndarray)
+        The scores of all signals of each problem, once and again.
+    effect : float, optional
+        The design effect d.
+    """
+    parts = [each for pair in pairs for each in pair]
+    square = sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.25 for e in parts)
+    return max(3 * float(np.sqrt(effect * square)) / len(pairs), TOLERANCE)

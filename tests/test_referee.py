@@ -1,0 +1,103 @@
+"""Problems rebuilt from plain data: the same as those that were run, scored the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import benchbase
+from benchbase import Referee, SpecError, SuiteError, read_records
+
+SUITE = """\
+title = "Refereed"
+seed = 3
+points = 4
+trials = 2
+report = []
+frame = { name = "gaussian" }
+[grid]
+frame.n_pools = [8, 20]
+dataset = [{ name = "digits", components = 8 }, { name = "gaussian", n = 6 }]
+pooling = [{ name = "lp", p = 2 }, { name = "lp", p = 2, rectified = true }]
+[[solver]]
+name = "altmin"
+n_iter = 5
+[[solver]]
+name = "knn"
+points = 2
+[[solver]]
+name = "phasecut"
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, fresh_registry: object) -> benchbase.RunRecord:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    return read_records(benchbase.run(tmp_path / "suite.toml", jobs=0))[0]
+
+
+def test_what_was_run_scores_the_same(run: benchbase.RunRecord) -> None:
+    suite = run.described()
+    referee = Referee(suite)
+    problems = suite["experiments"][0]["problems"]
+    compared = 0
+    for cell in run.cells:
+        place = (0, problems.index(Referee.describe(cell.facts)), cell.facts["trial"])
+        points = cell.facts["points"]
+        if cell.signals is not None:
+            np.testing.assert_allclose(referee.truth(*place)[:points], cell.signals)
+        for chunk in cell.chunks:
+            if chunk["status"] == "done":
+                again = referee.score(*place, cell.estimates)[:, chunk["start"] : chunk["stop"]]
+                np.testing.assert_allclose(again, chunk["scores"][:3], atol=1e-12)
+                assert referee.checksum(*place, points) == pytest.approx(chunk["checksum"])
+                compared += 1
+    assert compared > 20
+    assert [referee.facts(0, i) for i in range(len(problems))] == problems
+
+
+def test_an_estimate_that_is_not_finite_has_no_score(run: benchbase.RunRecord) -> None:
+    referee = Referee(run.described())
+    x = referee.truth(0, 0, 0)
+    x = np.where(np.arange(4)[:, None] == 1, np.nan, x)
+    scores = referee.score(0, 0, 0, x)
+    assert np.isnan(scores[:, 1]).all()
+    np.testing.assert_allclose(scores[0, [0, 2, 3]], 1.0)
+
+
+def test_a_solver_is_asked_whether_it_applies(run: benchbase.RunRecord) -> None:
+    referee = Referee(run.described())
+    refused = [i for i in range(8) if referee.unsupported(0, i, {"name": "phasecut"}) is not None]
+    stored = {
+        run.described()["experiments"][0]["problems"].index(Referee.describe(cell.facts))
+        for cell in run.cells
+        if cell.label == "phasecut" and cell.chunks[0]["status"] == "unsupported"
+    }
+    assert set(refused) == stored
+    assert 0 < len(refused) < 8
+    with pytest.raises(SpecError, match="no solver named 'nobody'"):
+        referee.unsupported(0, 0, {"name": "nobody"})
+
+
+def test_it_runs_solvers_on_another_seed(run: benchbase.RunRecord, tmp_path: Path) -> None:
+    referee = Referee(run.described())
+    spec = {"name": "knn"}
+    results = referee.run([(0, "mine", spec, 4)], 11, tmp_path / "again", jobs=0)
+    frame = results.frame()
+    assert set(frame["label"]) == {"mine"}
+    assert set(frame["seed"]) == {11}
+    assert len(frame) == 8 * 2 * 4
+    other = read_records(results)[0].cells[0].signals
+    assert other is not None
+    assert not np.allclose(other, referee.truth(0, 0, 0))
+
+
+def test_an_installed_suite_is_described_as_its_runs_are(fresh_registry: object) -> None:
+    referee = Referee.of_installed("quick")
+    results = benchbase.run("quick", solvers="mean", jobs=0)
+    assert read_records(results)[0].described() == referee.suite
+    spec, points = Referee.entries_of_installed("quick")["", "kNN"]
+    assert (spec["name"], spec["q"], points) == ("knn", 10, 25)
+    assert Referee.entries_of_installed("nothing") == {}
+    with pytest.raises(SuiteError, match="no suite named 'nothing' is installed"):
+        Referee.of_installed("nothing")

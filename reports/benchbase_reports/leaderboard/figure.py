@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PANEL = (3.4, 3.0)  # inches
 _CHARACTER = 0.075  # inches, about
 _ACROSS = 3
+_TICKS = 6
 COSTS = {"seconds": "seconds", "frame_applications": "frame applications"}
 
 
@@ -42,6 +43,10 @@ def draw_budgets(board: Board) -> Figure | None:
             values = line["budget"].to_numpy(float), line["K95"].to_numpy(float)
             ax.plot(*values, drawstyle="steps-post", **looks[line["label"].iloc[0]])
         log_axis(ax, "x")
+        ticks = np.unique(part["budget"])
+        ticks = ticks[:: -(-len(ticks) // _TICKS)]
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
         if not board.unlimited:
             ax.axvline(board.budget, color="black", linestyle=":", linewidth=0.8)
     figure.supxlabel("budget: frame applications a signal")
@@ -67,7 +72,8 @@ def cell_costs(board: Board, cost: str) -> pd.DataFrame:
     curves = curves[known]
     # A clock may tell 0 seconds; what is compared are ratios.
     spent = curves[cost].clip(lower=1e-9)
-    curves = curves.assign(each=np.where(curves["success"] > 0, spent / curves["success"], np.inf))
+    each = (spent / curves["success"]).where(curves["success"] > 0, np.inf).where(spent.notna())
+    curves = curves.assign(each=each)
     keys = ["problem", "n_pools"]
     return curves.pivot_table(index=keys, columns="label", values="each", sort=False).dropna()
 

@@ -49,7 +49,8 @@ def latex(board: Board) -> str:
             number += 1
             heads, texts = grid(rows)
             table = pd.DataFrame([[*map(as_latex, row)] for row in texts], columns=heads)
-            told = [f"{board.title}: {title}", *reading(board), *notes(rows)]
+            how = reading(board) if number == 1 else []  # once: captions are long enough
+            told = [f"{board.title}: {title}", *how, *notes(rows)]
             compared = many_text(board, tab.name)
             told += [compared] if compared else []
             text = table.style.hide(axis="index").to_latex(

@@ -195,6 +195,6 @@ def many_text(board: Board, tab: str) -> str | None:
     ranks = ", ".join(f"{label} {value:.2g}" for label, value in found.ranks.items())
     return (
         f"Mean ranks over the {found.problems} numbers of pools and problems that all ran on: "
-        f"{ranks} (Friedman's χ² = {found.statistic:.3g}, {p}; they differ at 5 % where they are "
-        f"more than {found.critical_difference:.2g} apart, Nemenyi)"
+        f"{ranks} (Friedman's chi-squared {found.statistic:.3g}, {p}; they differ at 5 % where "
+        f"they are more than {found.critical_difference:.2g} apart, Nemenyi)"
     )

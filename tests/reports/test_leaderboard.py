@@ -1,0 +1,214 @@
+"""The leaderboard's report and commands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+from rich.console import Console
+
+import benchbase
+from benchbase_reports.leaderboard import Board, make_board
+from benchbase_reports.leaderboard.compare import resolve
+from benchbase_reports.leaderboard.counts import read_cells, signal_costs
+from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
+from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
+
+Make = Callable[..., pd.DataFrame]
+POOLS = (10, 20, 30, 40)
+CURVES = {"good & fast": (0.1, 0.9, 1, 1), "fair_er": (0, 0.2, 0.9, 1), "none": (0, 0, 0, 0)}
+
+
+class Results:
+    """Results whose rows are given."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        self.suites = [{"id": 1, "suite": "a_suite", "title": "A suite", "command": "run it"}]
+
+    def frame(self) -> pd.DataFrame:
+        return self.rows.copy()
+
+    def environments(self) -> list[tuple[str, dict[str, Any]]]:
+        return [("key", {"python": "3.11", "versions": {"benchbase": "0.1.0"}})]
+
+
+def rows_of(cell: Make, label: str, trials: int = 4, **others: Any) -> list[pd.DataFrame]:
+    return [
+        cell(np.arange(20) < round(share * 20), label, k, trial=trial, **others)
+        for k, share in zip(POOLS, CURVES[label], strict=True)
+        for trial in range(trials)
+    ]
+
+
+@pytest.fixture(scope="module")
+def rows(cell: Make, join: Callable[..., pd.DataFrame], unsupported: Make) -> pd.DataFrame:
+    parts = [part for label in CURVES for part in rows_of(cell, label, n_iter=np.arange(1, 21))]
+    told = {"points": 20}
+    parts += [unsupported("refuses", k, "needs 5 % & <more>", **told) for k in POOLS]
+    parts += rows_of(cell, "none", frame_applications=np.nan, p=np.inf)
+    return join(*parts)
+
+
+@pytest.fixture(scope="module")
+def board(rows: pd.DataFrame) -> Board:
+    return make_board(Results(rows))  # type: ignore[arg-type] # as good as any
+
+
+def shown(board: Board, width: int) -> str:
+    stream = io.StringIO()
+    print_board(board, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def test_solvers_are_ranked(board: Board) -> None:
+    first = board.table[board.table["tab"] == "ℓ2"]
+    assert first["label"].tolist() == ["good & fast", "fair_er", "none", "refuses"]
+    assert first["rank"].tolist()[:3] == [1, 2, 3]
+    assert (first["rank_low"] <= first["rank"]).all()
+    assert (first["rank_high"] >= first["rank"]).all()
+    assert first["area"].tolist()[:3] == pytest.approx([0.817, 0.533, 0], abs=1e-3)
+    numbers = first[first["signals"] > 0].select_dtypes("number")
+    assert numbers.drop(columns=["pooling.threshold"]).notna().all(axis=None)
+
+
+def test_a_budget_counts_what_it_holds(rows: pd.DataFrame) -> None:
+    # A signal's cost is 2 · i / 10.5 for i = 1 .. 20: a budget of 2 holds ten.
+    table = make_board(Results(rows), budget=2).table.set_index(["tab", "label"])  # type: ignore[arg-type] # as above
+    assert table.loc[("ℓ2", "good & fast"), "success"] == pytest.approx((2 + 10 + 10 + 10) / 80)
+    other = table.loc[("ℓ∞", "none")]
+    assert pd.isna(other["rank"])
+    assert "not counted" in other["message"]
+
+
+def test_k95_falls_with_the_budget(board: Board) -> None:
+    for _, line in board.budgets.groupby(["problem", "label"]):
+        values = line.sort_values("budget")["K95"].to_numpy()
+        assert (values[1:] <= values[:-1] + 1e-6).all()
+    last = board.budgets.groupby("label")["K95"].last()
+    table = board.table.set_index("label")
+    assert last["good & fast"] == pytest.approx(table.loc["good & fast", "K95"])
+    assert draw_budgets(board) is not None
+
+
+def test_costs_of_signals_add_up_to_those_of_the_chunk(rows: pd.DataFrame) -> None:
+    owner = np.repeat(np.arange(len(rows) // 20), 20)[: len(rows)]
+    counted = rows[rows["status"] == "done"]
+    costs = signal_costs(counted, owner[: len(counted)])
+    known = counted["frame_applications"].to_numpy()
+    assert np.nansum(costs) == pytest.approx(np.nansum(known))
+    assert read_cells(rows).cost[:2].tolist() == pytest.approx([2 / 10.5, 4 / 10.5])
+
+
+def test_solvers_that_are_the_same_share_a_rank(cell: Make, join: Make) -> None:
+    parts = [p for name in ("a", "b") for p in rows_of(cell, "fair_er")]
+    half = len(parts) // 2
+    same = join(*parts[:half], *(part.assign(label="twin") for part in parts[half:]))
+    table = make_board(Results(same)).table  # type: ignore[arg-type] # as above
+    assert table["rank"].tolist() == [1, 1]
+    assert table["rank_low"].tolist() == [1, 1]
+    assert table["rank_high"].tolist() == [2, 2]
+
+
+def test_one_trial_is_said_to_be_one_frame(cell: Make, join: Make) -> None:
+    one = join(*(part for label in CURVES for part in rows_of(cell, label, trials=1)))
+    board = make_board(Results(one))  # type: ignore[arg-type] # as above
+    assert board.table["one_frame"].all()
+    assert "for this frame only" in shown(board, 200)
+
+
+def test_json_has_no_nan_and_all_rows(board: Board) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    found = json.loads(as_json(board), parse_constant=refuse)
+    assert len(found["table"]) == len(board.table)
+    assert found["budget"] == "inf"
+    assert {row["K95"] for row in found["table"]} >= {"inf", None}
+
+
+def test_csv_has_all_columns(board: Board) -> None:
+    found = [*csv.DictReader(io.StringIO(as_csv(board)))]
+    assert [*found[0]] == [*board.table.columns]
+    assert found[0]["label"] == "good & fast"
+
+
+def test_markdown_and_latex_escape(board: Board) -> None:
+    assert r"fair\_er" in markdown(board)
+    assert r"needs 5 % & \<more\>" in markdown(board)
+    text = latex(board)
+    assert text.count(r"\toprule") == 2
+    assert r"good \& fast" in text
+    assert r"needs 5 \% \& \textless{}more\textgreater{}" in text
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_terminal_has_a_section_a_pooling(board: Board, width: int) -> None:
+    text = shown(board, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\nℓ2\n" in text
+    assert "\nℓ∞\n" in text
+    assert "not counted" in text
+    assert "n/a, refuses: needs 5 % & <more>" in text
+
+
+def test_what_a_recovered_signal_costs(board: Board) -> None:
+    costs = cell_costs(board, "seconds")
+    first = costs.xs(20, level="n_pools").iloc[0]
+    assert first["good & fast"] == pytest.approx(0.75 / 0.9)
+    assert np.isinf(first["none"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    grid = {"grid.frame.n_pools": [24, 72]}
+    solvers = ["altmin", "altmin + kNN", "PhaseCut"]
+    benchbase.run(
+        "quick", results=folder, points=4, trials=2, solvers=solvers, changes=grid, jobs=0
+    )
+    return folder
+
+
+def test_the_commands(cli: Callable[..., Result], folder: Path, tmp_path: Path) -> None:
+    results = ("--results", str(folder))
+    ran = cli("leaderboard", *results)
+    assert ran.exit_code == 0, ran.output
+    assert "rectified ℓ2" in ran.stdout
+    file = tmp_path / "board.json"
+    assert cli("leaderboard", *results, "--format", "json", "-o", file).exit_code == 0
+    assert json.loads(file.read_text(encoding="utf-8"))["suite"] == "quick"
+    assert cli("leaderboard", *results, "--budget", "0").exit_code == 2
+    ran = cli("compare", "altmin + kNN", "altmin", *results)
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.startswith("quick, all problems: altmin + kNN ")
+    assert "of 32 signals" in ran.stdout
+    ran = cli("compare", "altmin", "phasecut", *results, "--json")
+    found = json.loads(ran.stdout)
+    assert [row["signals"] for row in found] == [16, 0]
+    ran = cli("compare", "altmim", "PhaseCut", *results)
+    assert ran.exit_code == 2
+    assert "did you mean 'altmin'" in ran.stderr
+
+
+def test_the_report_writes_all_formats(folder: Path, tmp_path: Path) -> None:
+    report = benchbase.build("report", {"name": "leaderboard"})
+    files = report.write(benchbase.load_results(folder), tmp_path)
+    ends = {file.name for file in files}
+    assert {f"leaderboard.{end}" for end in ("csv", "json", "md", "tex")} <= ends
+    assert "leaderboard-profiles.svg" in ends
+    with pytest.raises(benchbase.BenchbaseError, match="budget"):
+        benchbase.build("report", {"name": "leaderboard", "budget": -1.0})
+
+
+def test_a_name_of_several_labels_is_refused(rows: pd.DataFrame) -> None:
+    with pytest.raises(benchbase.BenchbaseError, match="several labels"):
+        resolve(rows, "altmin")

@@ -24,7 +24,12 @@ def make_rows() -> pd.DataFrame:
     k = POOLS[column]
     rate = 1 / (1 + np.exp(-(k - rng.uniform(20, 80, SOLVERS)[solver]) / 3))
     won = rng.random(len(cells)) < rate[cells]
-    same = {"suite": "s", "experiment": "", "dataset": "gaussian", "frame": "gaussian"}
+    same: dict[str, Any] = {
+        "suite": "s",
+        "experiment": "",
+        "dataset": "gaussian",
+        "frame": "gaussian",
+    }
     same |= {"pooling": "lp", "noise": "", "hint": "", "solver": "altmin", "message": ""}
     same |= {"status": "done", "run": 1, "n": 20, "pool_size": 2, "seed": 0, "points": SIGNALS}
     blocks = pd.DataFrame(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,8 +100,8 @@ def test_the_quantiles_of_resamples_are_students() -> None:
     assert not multipliers(1, 10).any()
 
 
-def signals(trials: int, each: int, **columns: Array) -> pd.DataFrame:
-    told = {"seed": 0, "trial": np.repeat(np.arange(trials), each), "label": "a"}
+def signals(trials: int, each: int, **columns: Any) -> pd.DataFrame:
+    told: dict[str, Any] = {"seed": 0, "trial": np.repeat(np.arange(trials), each), "label": "a"}
     return pd.DataFrame(told | columns)
 
 

@@ -116,8 +116,9 @@ def test_frames_of_signals_have_a_row_a_group() -> None:
     assert table["signals"].tolist() == [39, 10]
     assert table["one_frame"].tolist() == [False, True]
     wanted = frame.groupby("trial")["score"].mean()
-    assert table["score"][0] == pytest.approx(wanted.mean())
-    interval = stats.ttest_1samp(one["score"], 0).confidence_interval(0.95)
+    assert float(table["score"].iloc[0]) == pytest.approx(float(wanted.mean()))
+    tested: Any = stats.ttest_1samp(one["score"], 0)
+    interval = tested.confidence_interval(0.95)
     assert table.loc[1, ["low", "high"]].tolist() == pytest.approx([interval.low, interval.high])
     assert success_rates(one, ["label"])["won"][0] == one["won"].mean()
     assert medians(one, ["label"])["score"][0] == one["score"].median()

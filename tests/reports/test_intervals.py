@@ -119,7 +119,7 @@ def test_frames_of_signals_have_a_row_a_group() -> None:
     assert float(table["score"].iloc[0]) == pytest.approx(float(wanted.mean()))
     tested: Any = stats.ttest_1samp(one["score"], 0)
     interval = tested.confidence_interval(0.95)
-    assert table.loc[1, ["low", "high"]].tolist() == pytest.approx([interval.low, interval.high])
+    assert [table["low"][1], table["high"][1]] == pytest.approx([interval.low, interval.high])
     assert success_rates(one, ["label"])["won"][0] == one["won"].mean()
     assert medians(one, ["label"])["score"][0] == one["score"].median()
 

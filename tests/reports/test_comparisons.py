@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,9 +26,9 @@ from benchbase_reports.statistics.ranks import rank, rank_intervals
 # Two solvers -------------------------------------------------------------------------------------
 
 
-def compared(gap: Array, trial: Array, base: float = 0.2) -> pd.Series:  # type: ignore[type-arg] # of all kinds
+def compared(gap: Array, trial: Array, base: float = 0.2) -> Any:
     b = pd.Series(np.full(len(gap), base))
-    return compare_pairs(b + gap, b, pd.Series(trial))
+    return compare_pairs(b + gap, b, pd.Series(trial, dtype=int))
 
 
 def test_the_difference_is_tested_over_trials() -> None:
@@ -39,7 +41,7 @@ def test_the_difference_is_tested_over_trials() -> None:
     interval = wanted.confidence_interval(0.95)
     assert found["p"] == pytest.approx(wanted.pvalue)
     # The bootstrap's ends are those of Student's interval but for its 9999 resamples.
-    slack = 0.04 * (interval.high - interval.low)
+    slack = float(0.04 * (interval.high - interval.low))
     assert found["low"] == pytest.approx(interval.low, abs=slack)
     assert found["high"] == pytest.approx(interval.high, abs=slack)
     assert (found["signals"], found["trials"], found["one_frame"]) == (60, 6, False)
@@ -76,7 +78,7 @@ def test_differences_of_rounding_are_ties() -> None:
 @pytest.mark.parametrize("size", [10, 40])
 def test_with_a_signal_a_cluster_the_signed_rank_test_is_wilcoxons(size: int) -> None:
     gap = np.random.default_rng(size).standard_normal(size) + 0.3
-    method = {10: {"method": "exact"}, 40: {"method": "approx", "correction": False}}[size]
+    method: Any = {10: {"method": "exact"}, 40: {"method": "approx", "correction": False}}[size]
     wanted = stats.wilcoxon(gap, **method).pvalue
     assert signed_rank(gap, np.arange(size)) == pytest.approx(wanted)
 
@@ -96,7 +98,8 @@ def test_the_clustered_signed_rank_test_holds_its_level() -> None:
 
 def test_friedman_is_scipys_with_ties() -> None:
     rng = np.random.default_rng(3)
-    table = pd.DataFrame(rng.integers(0, 5, (14, 4)) + [0, 1, 0, 2], columns=[*"abcd"])
+    better = np.array([0, 1, 0, 2])
+    table = pd.DataFrame(rng.integers(0, 5, (14, 4)) + better, columns=[*"abcd"])
     found = friedman(table)
     wanted = stats.friedmanchisquare(*(table[name] for name in table))
     assert (found.statistic, found.p) == pytest.approx((wanted.statistic, wanted.pvalue))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,8 +100,8 @@ def test_the_quantiles_of_resamples_are_students() -> None:
     assert not multipliers(1, 10).any()
 
 
-def signals(trials: int, each: int, **columns: Array) -> pd.DataFrame:
-    told = {"seed": 0, "trial": np.repeat(np.arange(trials), each), "label": "a"}
+def signals(trials: int, each: int, **columns: Any) -> pd.DataFrame:
+    told: dict[str, Any] = {"seed": 0, "trial": np.repeat(np.arange(trials), each), "label": "a"}
     return pd.DataFrame(told | columns)
 
 
@@ -114,9 +116,10 @@ def test_frames_of_signals_have_a_row_a_group() -> None:
     assert table["signals"].tolist() == [39, 10]
     assert table["one_frame"].tolist() == [False, True]
     wanted = frame.groupby("trial")["score"].mean()
-    assert table["score"][0] == pytest.approx(wanted.mean())
-    interval = stats.ttest_1samp(one["score"], 0).confidence_interval(0.95)
-    assert table.loc[1, ["low", "high"]].tolist() == pytest.approx([interval.low, interval.high])
+    assert float(table["score"].iloc[0]) == pytest.approx(float(wanted.mean()))
+    tested: Any = stats.ttest_1samp(one["score"], 0)
+    interval = tested.confidence_interval(0.95)
+    assert [table["low"][1], table["high"][1]] == pytest.approx([interval.low, interval.high])
     assert success_rates(one, ["label"])["won"][0] == one["won"].mean()
     assert medians(one, ["label"])["score"][0] == one["score"].median()
 

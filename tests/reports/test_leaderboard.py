@@ -84,7 +84,7 @@ def test_a_budget_counts_what_it_holds(rows: pd.DataFrame) -> None:
     # A signal's cost is 2 · i / 10.5 for i = 1 .. 20: a budget of 2 holds ten.
     table = make_board(Results(rows), budget=2).table.set_index(["tab", "label"])  # type: ignore[arg-type] # as above
     assert table.loc[("ℓ2", "good & fast"), "success"] == pytest.approx((2 + 10 + 10 + 10) / 80)
-    other = table.loc[("ℓ∞", "none")]
+    other: Any = table.loc[("ℓ∞", "none")]
     assert pd.isna(other["rank"])
     assert "not counted" in other["message"]
 

@@ -106,7 +106,7 @@ def _row_texts(problem: Problem, environments: dict[str, str]) -> dict[str, Any]
     cells, blocks = problem.cells, problem.blocks
     told = cells.blocks.iloc[blocks].assign(
         row=problem.solver,
-        text=cells.blocks["cell"].iloc[blocks].map(environments).fillna(""),
+        text=[environments.get(cell, "") for cell in cells.blocks["cell"].iloc[blocks]],
     )
     own: list[dict[str, None]] = [{} for _ in problem.labels]
     for block in sorted(cells.messages.keys() & set(blocks.tolist())):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,9 @@ PAIRED = {
 """What `compare_pairs` returns."""
 
 
-def compare_pairs(a: pd.Series[float], b: pd.Series[float], trial: pd.Series[int]) -> pd.Series:
+def compare_pairs(
+    a: pd.Series[float], b: pd.Series[float], trial: pd.Series[Any]
+) -> pd.Series[Any]:
     """Compare two solvers on the signals that both have tried.
 
     - The difference is the mean over trials of the trials' mean differences d_c. Its interval is

@@ -1,0 +1,1 @@
+"""The Lipschitz constants of pooling representations, and whether they are injective."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.distances import ratio
-from benchbase_bounds.operators import least_eigenvectors
+from benchbase_bounds.frame_operators import least_eigenvectors
 from benchbase_bounds.polynomial import polynomial_lower_bound
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -144,7 +145,7 @@ def descend(vectors: Array, u: Array, v: Array) -> Array:
     found = np.empty((len(u), 2, n))
     for i, start in enumerate(np.concatenate([_unit(u), _unit(v)], axis=1)):
         end = minimize(
-            lambda z: _value_and_gradient(vectors, z[:n], z[n:]),
+            partial(_value_and_gradient, vectors),
             start,
             jac=True,
             method="L-BFGS-B",
@@ -154,8 +155,9 @@ def descend(vectors: Array, u: Array, v: Array) -> Array:
     return found
 
 
-def _value_and_gradient(vectors: Array, u: Array, v: Array) -> tuple[float, Array]:
-    """Return the value at unit vectors along u and v, and its gradient in u and v, (2N,)."""
+def _value_and_gradient(vectors: Array, z: Array) -> tuple[float, Array]:
+    """Return the value at unit vectors along u and v, z = (u, v), and its gradient, (2N,)."""
+    u, v = z.reshape(2, -1)
     lengths = np.linalg.norm(u), np.linalg.norm(v)
     units = u / lengths[0], v / lengths[1]
     a, b = (vectors @ z for z in units)
@@ -185,4 +187,5 @@ def _parts(a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 
 def _unit(z: Array) -> Array:
-    return z / np.linalg.norm(z, axis=-1, keepdims=True)
+    unit: Array = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    return unit

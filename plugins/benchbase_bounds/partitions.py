@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.operators import (
+from benchbase_bounds.frame_operators import (
     frame_operators,
     least_eigenvalues,
     least_eigenvectors,
@@ -154,7 +154,7 @@ def branch_and_bound(vectors: Array, subset: Array, *, most: int) -> Search:
     of the norms.
 
     A node is left out where its computed sum is at least the best value less δ, the bound of its
-    own rounding (`operators.rounding`); hence no subset has less than the best value less 2δ.
+    own rounding (`frame_operators.rounding`); hence no subset has less than the best value less 2δ.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.distances import ratio
-from benchbase_bounds.operators import frame_operators, least_eigenvectors
+from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
 from benchbase_bounds.partitions import branch_and_bound, local_search
 from benchbase_bounds.polynomial import polynomial_lower_bound
 

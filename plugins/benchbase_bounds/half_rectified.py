@@ -9,8 +9,8 @@ import numpy as np
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.cells import TooManyCellsError, active_sets
-from benchbase_bounds.distances import ratio
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvalues, rounding
+from benchbase_bounds.operators import Operator
 from benchbase_bounds.pairs_of_cells import PairBound, pair_bound
 from benchbase_bounds.points import pair_in_cell, point_in_cell
 
@@ -167,7 +167,7 @@ def _best_pair(
     """Return the pair of least ratio among those of the pair bound and those inside regions."""
     best, upper = None, np.inf
     for x, y in between.pairs:
-        found = float(ratio(frame, pooling, x, y))
+        found = float(Operator.of(frame, pooling).ratio(x, y))
         if found < upper:
             best, upper = (x, y), found
     for index in np.argsort(squares, kind="stable")[:_TRIED]:
@@ -175,7 +175,7 @@ def _best_pair(
             break
         pair = pair_in_cell(vectors, thresholds, sets[index])
         if pair is not None:
-            found = float(ratio(frame, pooling, *pair))
+            found = float(Operator.of(frame, pooling).ratio(*pair))
             if found < upper:
                 best, upper = pair, found
     return best, upper
@@ -187,7 +187,7 @@ def _not_spanning(
     """Return the bracket of vectors that do not span: what is orthogonal to them is lost."""
     y = np.linalg.svd(vectors)[2][-1]
     x = np.zeros(frame.n)
-    upper = float(ratio(frame, pooling, x, y))
+    upper = float(Operator.of(frame, pooling).ratio(x, y))
     return Bracket(
         lower=0.0,
         upper=upper,

@@ -9,6 +9,8 @@ import numpy as np
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.cells import TooManyCellsError, active_sets
+from benchbase_bounds.degenerate import not_spanning
+from benchbase_bounds.empirical import empirical
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvalues, rounding
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.pairs_of_cells import PairBound, pair_bound
@@ -42,24 +44,25 @@ def half_rectified(
         Factor of the numbers of regions and of pairs of these that are gone through. At 1, N = 5,
         M = 30 takes seconds.
     """
-    del seed
     begin = time.perf_counter()
-    vectors = np.asarray(frame.dense()[:, 0, :], dtype=np.float64)
-    thresholds = thresholds_of(pooling, len(vectors), 1)[:, 0]
+    operator = Operator.of(frame, pooling)
+    vectors, thresholds = operator.vectors[:, 0, :], operator.alpha[0]
     whole = float(np.linalg.norm(vectors, ord=2))
-    if np.linalg.matrix_rank(vectors) < frame.n:
-        return _not_spanning(frame, pooling, vectors, whole, begin)
+    flat = not_spanning(operator)
+    if flat is not None:
+        return flat
     try:
         sets = active_sets(vectors, thresholds, most=int(200_000 * effort))
     except TooManyCellsError as error:
+        upper, pair = empirical(operator, seed=seed, restarts=max(4, int(32 * effort)))
         return Bracket(
             lower=0.0,
-            upper=np.inf,
-            exact=False,
+            upper=upper,
+            exact=agree(0.0, upper, whole),
             largest=whole,
             largest_exact=False,
-            pair=None,
-            method="λ₊(F) as the upper end of B",
+            pair=pair,
+            method="direct minimisation; λ₊(F) as the upper end of B",
             seconds=time.perf_counter() - begin,
             reason=str(error),
         )
@@ -67,8 +70,12 @@ def half_rectified(
     a0 = float(np.sqrt(max(0.0, squares.min() - rounding(vectors))))
     between = pair_bound(vectors, thresholds, sets, squares, most=int(20_000 * effort))
     lower = max(a0 / 2, between.lower)
-    pair, upper = _best_pair(frame, pooling, vectors, thresholds, sets, squares, between)
+    pair, upper = _best_pair(operator, sets, squares, between)
     largest = float(np.sqrt(np.linalg.eigvalsh(frame_operators(vectors, sets))[:, -1].max()))
+    if not agree(lower, upper, largest):
+        start = None if pair is None else np.array([pair])
+        restarts = max(4, int(32 * effort))
+        upper, pair = empirical(operator, seed=seed, restarts=restarts, starts=start)
     exact = agree(lower, upper, largest)
     if point_in_cell(vectors, thresholds, sets[squares.argmin()]) is None:
         reason = "nearly degenerate: regions narrower than rounding count in the lower end"
@@ -88,15 +95,6 @@ def half_rectified(
         seconds=time.perf_counter() - begin,
         reason="" if exact else reason,
     )
-
-
-def thresholds_of(pooling: Pooling, n_pools: int, pool_size: int) -> Array:
-    """Return the thresholds α of a rectified pooling, (K, L); zeros where it has none."""
-    pooling.check(n_pools, pool_size)
-    given = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
-    if given.ndim:
-        return given.reshape(n_pools, pool_size)
-    return np.full((n_pools, pool_size), float(given))
 
 
 def squared_least(vectors: Array, sets: Array) -> Array:
@@ -156,18 +154,13 @@ def a_tilde(vectors: Array, sets: Array) -> float:
 
 
 def _best_pair(
-    frame: Frame,
-    pooling: Pooling,
-    vectors: Array,
-    thresholds: Array,
-    sets: Array,
-    squares: Array,
-    between: PairBound,
+    operator: Operator, sets: Array, squares: Array, between: PairBound
 ) -> tuple[tuple[Array, Array] | None, float]:
     """Return the pair of least ratio among those of the pair bound and those inside regions."""
+    vectors, thresholds = operator.vectors[:, 0, :], operator.alpha[0]
     best, upper = None, np.inf
     for x, y in between.pairs:
-        found = float(Operator.of(frame, pooling).ratio(x, y))
+        found = float(operator.ratio(x, y))
         if found < upper:
             best, upper = (x, y), found
     for index in np.argsort(squares, kind="stable")[:_TRIED]:
@@ -175,27 +168,7 @@ def _best_pair(
             break
         pair = pair_in_cell(vectors, thresholds, sets[index])
         if pair is not None:
-            found = float(Operator.of(frame, pooling).ratio(*pair))
+            found = float(operator.ratio(*pair))
             if found < upper:
                 best, upper = pair, found
     return best, upper
-
-
-def _not_spanning(
-    frame: Frame, pooling: Pooling, vectors: Array, largest: float, begin: float
-) -> Bracket:
-    """Return the bracket of vectors that do not span: what is orthogonal to them is lost."""
-    y = np.linalg.svd(vectors)[2][-1]
-    x = np.zeros(frame.n)
-    upper = float(Operator.of(frame, pooling).ratio(x, y))
-    return Bracket(
-        lower=0.0,
-        upper=upper,
-        exact=agree(0.0, upper, largest),
-        largest=largest,
-        largest_exact=False,
-        pair=(x, y),
-        method="the vectors do not span: not injective",
-        seconds=time.perf_counter() - begin,
-        reason="B is only known to be at most λ₊(F)",
-    )

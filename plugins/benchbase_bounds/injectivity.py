@@ -38,7 +38,7 @@ def spark(vectors: Array, *, most: int = 200_000) -> int | None:
     for size in range(1, min(m, n) + 1):
         if comb(m, size) > most:
             return None
-        if any(dependent.any() for _, dependent in _subsets(vectors, size)):
+        if any(bool(dependent.any()) for _, dependent in _subsets(vectors, size)):
             return size
     return min(m, n) + 1
 
@@ -98,7 +98,7 @@ class Count:
     stated: int
 
 
-def dimension_count(n: int, pooling: Pooling) -> Count | None:
+def dimension_count(n: int, pooling: Pooling, pool_size: int) -> Count | None:
     """Return the numbers of pools at which collisions appear and disappear.
 
     K equations in pairs of signals, which have 2N unknowns, one of them their common scale:
@@ -112,7 +112,9 @@ def dimension_count(n: int, pooling: Pooling) -> Count | None:
     n : int
         N.
     pooling : Pooling
-        An lp pooling; the count is for pools of any size without rectification.
+        An lp pooling.
+    pool_size : int
+        L; pools of one are the phaseless map, whatever p.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def dimension_count(n: int, pooling: Pooling) -> Count | None:
     """
     if pooling.rectified or pooling.p is None:
         return None
-    return Count(2 * n - 1, 2 * n - 1 if pooling.p == 2 else 2 * n, 4 * n)
+    quadratic = pooling.p == 2 or pool_size == 1
+    return Count(2 * n - 1, 2 * n - 1 if quadratic else 2 * n, 4 * n)
 
 
 def find_collision(

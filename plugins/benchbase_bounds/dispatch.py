@@ -13,9 +13,14 @@ from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.degenerate import not_spanning
 from benchbase_bounds.half_rectified import half_rectified
+from benchbase_bounds.l1 import l1
 from benchbase_bounds.l2 import l2
+from benchbase_bounds.linf import linf
+from benchbase_bounds.maxout import maxout
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.phaseless import phaseless
+from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.rectified_linf import rectified_linf
 
 
 def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
@@ -40,7 +45,7 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     Raises
     ------
     benchbase.BenchbaseError
-        If the frame is complex or does not give its vectors, or there are no bounds for the pooling.
+        If the frame is complex or does not give its vectors, or the pooling has no bounds.
     benchbase.ParameterError
         If the thresholds do not fit the frame, or `effort` is not above 0.
     """
@@ -50,9 +55,8 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     try:
         operator = Operator.of(frame, pooling)
     except NotImplementedError as error:
-        raise benchbase.BenchbaseError(
-            "the frame does not give its vectors, which bounds need"
-        ) from error
+        problem = "the frame does not give its vectors, which bounds need"
+        raise benchbase.BenchbaseError(problem) from error
     # All is homogeneous in vectors and thresholds: at a scale of about 1 nothing over- or
     # underflows, and a power of two rounds nothing.
     peak = float(np.abs(operator.vectors).max())
@@ -60,7 +64,8 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     scaled = benchbase.DenseFrame(operator.vectors / scale)
     thresholds = operator.alpha.T.ravel() / scale
     if thresholds.any():
-        pooling = dataclasses.replace(pooling, threshold=tuple(thresholds.tolist()))  # type: ignore[type-var] # components are dataclasses
+        spec = pooling.spec() | {"threshold": thresholds.tolist()}
+        pooling = benchbase.build("pooling", spec)
     found = not_spanning(Operator.of(scaled, pooling))
     if found is None:
         found = method(operator)(scaled, pooling, seed=seed, effort=effort)
@@ -75,8 +80,10 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
 
 def method(operator: Operator) -> Callable[..., Bracket]:
     """Return the function that brackets the constants of an operator."""
-    if operator.vectors.shape[1] == 1 and not operator.signed:
+    if operator.signed:
+        return maxout
+    if operator.vectors.shape[1] == 1:  # then every p is the same
         return half_rectified if operator.rectified else phaseless
-    if operator.p == 2 and not operator.rectified:
-        return l2
-    raise NotImplementedError
+    if operator.rectified:
+        return {1: l1, 2: rectified_l2, np.inf: rectified_linf}[operator.p]
+    return {1: l1, 2: l2, np.inf: linf}[operator.p]

@@ -54,14 +54,14 @@ def half_rectified(
     try:
         sets = active_sets(vectors, thresholds, most=int(200_000 * effort))
     except TooManyCellsError as error:
-        upper, pair = empirical(operator, seed=seed, restarts=max(4, int(32 * effort)))
+        direct, found = empirical(operator, seed=seed, restarts=max(4, int(32 * effort)))
         return Bracket(
             lower=0.0,
-            upper=upper,
-            exact=agree(0.0, upper, whole),
+            upper=direct,
+            exact=agree(0.0, direct, whole),
             largest=whole,
             largest_exact=False,
-            pair=pair,
+            pair=found,
             method="direct minimisation; λ₊(F) as the upper end of B",
             seconds=time.perf_counter() - begin,
             reason=str(error),
@@ -75,7 +75,9 @@ def half_rectified(
     if not agree(lower, upper, largest):
         start = None if pair is None else np.array([pair])
         restarts = max(4, int(32 * effort))
-        upper, pair = empirical(operator, seed=seed, restarts=restarts, starts=start)
+        direct, found = empirical(operator, seed=seed, restarts=restarts, starts=start)
+        if direct < upper:
+            pair, upper = found, direct
     exact = agree(lower, upper, largest)
     if point_in_cell(vectors, thresholds, sets[squares.argmin()]) is None:
         reason = "nearly degenerate: regions narrower than rounding count in the lower end"

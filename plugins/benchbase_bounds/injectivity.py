@@ -34,13 +34,13 @@ def spark(vectors: Array, *, most: int = 200_000) -> int | None:
     int or None
         None where `most` is not enough.
     """
-    m, n = vectors.shape
+    m, n = int(vectors.shape[0]), int(vectors.shape[1])
     for size in range(1, min(m, n) + 1):
         if comb(m, size) > most:
             return None
         if any(bool(dependent.any()) for _, dependent in _subsets(vectors, size)):
             return size
-    return min(m, n) + 1
+    return int(min(m, n)) + 1
 
 
 def has_complement_property(vectors: Array, *, most: int = 200_000) -> bool | None:

@@ -68,7 +68,7 @@ def save(table: pd.DataFrame, title: str, stem: Path) -> list[Path]:
 
 def _draw(above: Axes, below: Axes, part: pd.DataFrame) -> None:
     """Draw a problem's constants above its recovery."""
-    by_size = part["n_pools"].nunique() == 1 and part["pool_size"].nunique() > 1
+    by_size = len({*part["n_pools"]}) == 1 < len({*part["pool_size"]})
     axis, other = ("pool_size", "n_pools") if by_size else ("n_pools", "pool_size")
     above.set_visible(True)
     below.set_visible(True)

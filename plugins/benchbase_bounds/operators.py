@@ -56,7 +56,7 @@ class Operator:
             return cls(vectors, math.inf, rectified=False, signed=True, alpha=alpha)
         if pooling.name != "lp" or pooling.p is None:
             raise benchbase.BenchbaseError(
-                f"no bounds are known for the pooling '{pooling.name}'; there are some for lp, maxout"
+                f"no bounds are known for the pooling '{pooling.name}', but for lp and maxout"
             )
         threshold = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
         alpha += threshold.reshape(K, L).T if threshold.ndim else threshold

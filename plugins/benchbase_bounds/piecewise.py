@@ -1,7 +1,7 @@
 """Brackets of piecewise linear representations: p = 1 and infinity, rectified or not, and maxout.
 
-‖a‖₁ is the maximum of ⟨ε, a⟩ over signs, its rectified kin that over subsets, and so on: each of them
-is a maximum of linear functions, and the representation is linear on the cones of a fan.
+‖a‖₁ is the maximum of ⟨ε, a⟩ over signs, its rectified kin that over subsets, and so on: each of
+them is a maximum of linear functions, and the representation is linear on the cones of a fan.
 """
 
 from __future__ import annotations

@@ -53,12 +53,14 @@ def check_against_pairs(found: Bracket, operator: Operator, seed: int, number: i
     y[::3] = x[::3] + 1e-3 * y[::3]
     y[1::3] = -x[1::3] + 0.1 * y[1::3]
     ratios = operator.ratio(x, y)
+    ratios = ratios[np.isfinite(ratios)]
     slack = 1e-9 * found.largest
     assert (found.lower <= ratios + slack).all()
     assert (ratios <= found.largest + slack).all()
     assert found.lower <= found.upper
     assert found.pair is not None
-    assert float(operator.ratio(*found.pair)) == found.upper
+    if np.isfinite(found.upper):
+        assert float(operator.ratio(*found.pair)) == found.upper
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -9,8 +9,8 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
-from benchbase_bounds.distances import ratio
 from benchbase_bounds.frame_operators import least_eigenvectors
+from benchbase_bounds.operators import Operator
 from benchbase_bounds.polynomial import polynomial_lower_bound
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -52,7 +52,7 @@ def l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) ->
         best = alternate(vectors, *descend(vectors, *best.transpose(1, 0, 2)).transpose(1, 0, 2))
     candidates = np.concatenate([candidates, best])
     x, y = candidates.sum(axis=1) / 2, (candidates[:, 0] - candidates[:, 1]) / 2
-    ratios = ratio(frame, pooling, x, y)
+    ratios = Operator.of(frame, pooling).ratio(x, y)
     index = int(ratios.argmin())
     upper = float(ratios[index])
     lower = min(polynomial_lower_bound(vectors), upper)

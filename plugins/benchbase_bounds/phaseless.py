@@ -8,8 +8,8 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
-from benchbase_bounds.distances import ratio
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
+from benchbase_bounds.operators import Operator
 from benchbase_bounds.partitions import branch_and_bound, local_search
 from benchbase_bounds.polynomial import polynomial_lower_bound
 
@@ -62,7 +62,7 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
             if not search.complete:
                 reason = f"branch and bound was given up after {search.nodes} nodes"
     pair = subset_pair(vectors, subset)
-    upper = float(ratio(frame, pooling, *pair))
+    upper = float(Operator.of(frame, pooling).ratio(*pair))
     largest = float(np.linalg.norm(vectors, ord=2)) if m else 0.0
     exact = agree(lower, upper, largest)
     seconds = time.perf_counter() - begin

@@ -79,7 +79,7 @@ def _draw(above: Axes, below: Axes, part: pd.DataFrame) -> None:
         above.plot(x, rows["upper"].to_numpy(float), "o-", color=colour, ms=3, label=f"A, {name}")
         above.plot(x, rows["lower"].to_numpy(float), "o", color=colour, ms=3, mfc="white")
         above.plot(x, rows["limit_lower"].to_numpy(float), "--", color=colour, lw=0.9)
-        solvers = [c for c in rows if c.startswith("cos² ") and rows[c].notna().any()]
+        solvers = [str(c) for c in rows if str(c).startswith("cos² ") and rows[c].notna().any()]
         for marker, solver in zip("os^Dv", solvers, strict=False):
             label = f"{solver.removeprefix('cos² ')}, {name}"
             below.plot(

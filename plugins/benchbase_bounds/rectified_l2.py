@@ -30,7 +30,7 @@ def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float
     The least of their sum over ‖x − y‖² bounds A² from below, for any number of vectors a pool.
     Pools with the same active set of several vectors add min(‖x − y‖², ‖x + y‖²) times the
     constant of Proposition 2.4 to it; that says nothing where ‖x + y‖ may be small, and is left
-    out. The upper end is that of `empirical`. B is at most the largest λ₊ of what is active together.
+    out. The upper end is that of `empirical`. B is at most the largest λ₊ of active sets.
 
     Parameters
     ----------

@@ -90,15 +90,16 @@ def bounds_table(results: benchbase.Results, *, effort: float = 0.25) -> pd.Data
     -------
     pandas.DataFrame
         A row each: the problem, ``n_pools``, ``lower``, ``upper``, ``exact``, ``largest``,
-        ``largest_exact``, ``condition`` (B over the upper end of A), ``limit_lower``, ``limit_upper``,
-        ``recovered`` (the mean squared cosine of the best solver), ``method``, ``reason``, and
+        ``largest_exact``, ``condition`` (B over the upper end of A), ``limit_lower``,
+        ``limit_upper``, ``recovered`` (the mean squared cosine of the best solver), ``method``,
+        ``reason``, and
         ``cos² LABEL`` for each solver. A problem that cannot be rebuilt, or has no bounds, has the
         reason and NaN.
     """
     import pandas as pd
 
     frame = results.frame()
-    extra = [c for c in frame if c.startswith(("dataset.", "pooling.", "frame."))]
+    extra = [c for c in map(str, frame) if c.startswith(("dataset.", "pooling.", "frame."))]
     keys = [*_PROBLEM, *[c for c in extra if c != "frame.n_pools"], "n_pools"]
     rows = []
     for _, part in frame.groupby(list(dict.fromkeys(keys)), dropna=False, sort=False):
@@ -125,8 +126,8 @@ def _constants(results: benchbase.Results, cell: str, effort: float) -> dict[str
         names = ("lower", "upper", "largest", "condition")
         nothing: dict[str, Any] = dict.fromkeys(names, math.nan)
         return nothing | {"exact": False, "largest_exact": False, "reason": str(error)}
-    names = ("lower", "upper", "exact", "largest", "largest_exact", "method", "reason")
-    row = {name: getattr(found, name) for name in names}
+    held = ("lower", "upper", "exact", "largest", "largest_exact", "method", "reason")
+    row = {name: getattr(found, name) for name in held}
     return row | {"condition": found.largest / found.upper if found.upper > 0 else math.inf}
 
 
@@ -154,5 +155,5 @@ def _title(row: pd.Series[Any]) -> str:
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:
     names = {"lower": "A ≥", "upper": "A ≤", "largest": "B ≤", "condition": "B/A", "n_pools": "K"}
-    solvers = [c for c in table if c.startswith("cos² ")]
+    solvers = [c for c in map(str, table) if c.startswith("cos² ")]
     return table[[*_SHOWN[:-1], *solvers]].rename(columns=names)

@@ -1,6 +1,8 @@
 """Pairs of cones, minimisation of the ratio, upper constants and large-K limits."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from benchbase_bounds.operators import Operator
 from benchbase_bounds.rectified_l2 import rectified_l2
 from benchbase_bounds.rectified_linf import rectified_linf
 
-CASES = {
+CASES: dict[str, tuple[Callable[..., Bracket], dict[str, Any]]] = {
     "l1": (l1, {"name": "lp", "p": 1}),
     "linf": (linf, {"name": "lp", "p": math.inf}),
     "rectified l1": (l1, {"name": "lp", "p": 1, "rectified": True}),

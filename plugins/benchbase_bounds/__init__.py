@@ -1,8 +1,21 @@
 """The Lipschitz constants of pooling representations, and whether they are injective."""
 
-import click
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import benchbase
+from benchbase_bounds.report import Bounds
+
+if TYPE_CHECKING:
+    import click
+
+
+@benchbase.hookimpl
+def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None:
+    """Supply the report of this package."""
+    register(Bounds)
 
 
 @benchbase.hookimpl

@@ -75,7 +75,8 @@ def empirical(
             best, pair = float(ratios[found]), (pairs[found, 0], pairs[found, 1])
         if best == 0:
             break
-    return best, pair
+    # Once more, alone: sums of a batch may round differently.
+    return float(operator.ratio(*pair)), pair
 
 
 def log_ratio(operator: Operator, z: Array) -> tuple[Array, Array]:

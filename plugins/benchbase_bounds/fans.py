@@ -90,7 +90,7 @@ def hyperplanes(vectors: Array) -> Array:
     units = flat[kept] / lengths[kept, None]
     found: list[Array] = []
     for unit in [*units, *np.eye(flat.shape[1])] if len(units) else [*np.eye(flat.shape[1])]:
-        if len(found) >= len(units) and _rank(np.array(found)) == flat.shape[1]:
+        if found and len(found) >= len(units) and _rank(np.array(found)) == flat.shape[1]:
             break
         if not found or _nonzero(_sines(np.array(found), unit)).all():
             found.append(unit)

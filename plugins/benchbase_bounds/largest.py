@@ -69,7 +69,7 @@ def ascend(operator: Operator, *, seed: int = 0, restarts: int = 16) -> float:
 
 
 def steepest(attained: Array, bounds: Array) -> tuple[float, float]:
-    """Return the largest norms of two sets of Jacobians: of those attained, and of those that bound.
+    """Return the largest norms of Jacobians: of those attained, and of those that bound.
 
     Parameters
     ----------

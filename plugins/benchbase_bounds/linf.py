@@ -11,8 +11,8 @@ from benchbase_bounds.piecewise import piecewise
 def linf(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
     """Return the bracket of l∞ pooling without rectification.
 
-    Proposition 2.6 is valid, but loose: the pair bound takes the quadratic form of each pair of linear
-    cones as it is, instead of its common winners and an angle.
+    Proposition 2.6 is valid, but loose: the pair bound takes the quadratic form of each pair of
+    linear cones as it is, instead of its common winners and an angle.
 
     Source: Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
     section 2. See `benchbase_bounds.piecewise` for how both ends are found.

@@ -11,8 +11,8 @@ from benchbase_bounds.piecewise import piecewise
 def maxout(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
     """Return the bracket of the signed maximum.
 
-    Maxout is linear on the cones on which each pool has one winner; no sign is lost, and with few cones the
-    result is exact.
+    Maxout is linear on the cones on which each pool has one winner; no sign is
+    lost, and with few cones the result is exact.
 
     Source: Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
     section 2. See `benchbase_bounds.piecewise` for how both ends are found.

@@ -56,7 +56,7 @@ class Operator:
             return cls(vectors, math.inf, rectified=False, signed=True, alpha=alpha)
         if pooling.name != "lp" or pooling.p is None:
             raise benchbase.BenchbaseError(
-                f"the pooling '{pooling.name}' has no bounds; lp and maxout have"
+                f"no bounds are known for the pooling '{pooling.name}', but for lp and maxout"
             )
         threshold = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
         alpha += threshold.reshape(K, L).T if threshold.ndim else threshold
@@ -90,12 +90,16 @@ class Operator:
     def __call__(self, x: Array) -> Array:
         """Return R(x): (..., N) to (..., K)."""
         c = self.coefficients(x)
+        values: Array
         if self.signed:
-            return c.max(axis=-2)
-        if self.p == 2:
-            return np.sqrt(np.einsum("...lk,...lk->...k", c, c))
-        size = np.abs(c)
-        return size.sum(axis=-2) if self.p == 1 else size.max(axis=-2)
+            values = c.max(axis=-2)
+        elif self.p == 2:
+            values = np.sqrt(np.einsum("...lk,...lk->...k", c, c))
+        elif self.p == 1:
+            values = np.abs(c).sum(axis=-2)
+        else:
+            values = np.abs(c).max(axis=-2)
+        return values
 
     def with_slopes(self, x: Array) -> tuple[Array, Array]:
         """Return R(x) and its slopes in the coefficients, (..., K) and (..., L, K).
@@ -124,12 +128,14 @@ class Operator:
 
     def jacobian(self, x: Array) -> Array:
         """Return the derivative of R at x: (..., N) to (..., K, N)."""
-        return np.einsum("...lk,kln->...kn", self.with_slopes(x)[1], self.vectors)
+        values: Array = np.einsum("...lk,kln->...kn", self.with_slopes(x)[1], self.vectors)
+        return values
 
     def distance(self, x: Array, y: Array) -> Array:
         """Return d(x, y): ‖x − y‖, or min(‖x − y‖, ‖x + y‖) where the sign is lost; shape (...)."""
         apart = np.linalg.norm(x - y, axis=-1)
-        return np.minimum(apart, np.linalg.norm(x + y, axis=-1)) if self.even else apart
+        values: Array = np.minimum(apart, np.linalg.norm(x + y, axis=-1)) if self.even else apart
+        return values
 
     def ratio(self, x: Array, y: Array) -> Array:
         """Return ‖R(x) − R(y)‖ / d(x, y), shape (...); infinity where x and y are not told apart.

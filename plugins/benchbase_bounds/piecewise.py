@@ -1,7 +1,7 @@
 """Brackets of piecewise linear representations: p = 1 and infinity, rectified or not, and maxout.
 
-‖a‖₁ is the maximum of ⟨ε, a⟩ over signs, its rectified kin that over subsets, and so on: each of them
-is a maximum of linear functions, and the representation is linear on the cones of a fan.
+‖a‖₁ is the maximum of ⟨ε, a⟩ over signs, its rectified kin that over subsets, and so on: each of
+them is a maximum of linear functions, and the representation is linear on the cones of a fan.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def walls(operator: Operator) -> Array:
     ndarray, shape (H, N)
     """
     f = operator.vectors
-    n_pools, size, n = f.shape
+    _, size, n = f.shape
     pairs = [*combinations(range(size), 2)]
     first, second = [i for i, _ in pairs], [j for _, j in pairs]
     less = (f[:, first] - f[:, second]).reshape(-1, n)
@@ -154,7 +154,7 @@ def finish(
     return Bracket(
         lower=min(lower, upper),
         upper=upper,
-        exact=bool(exact and (lower > 0 or upper == 0)),
+        exact=bool(exact),
         largest=high,
         largest_exact=bool(high - low <= _TIGHT * high),
         pair=pair,

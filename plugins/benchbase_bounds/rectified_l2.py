@@ -19,8 +19,8 @@ _FACES = 1000  # pairs of faces that are looked at, times the effort
 def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
     """Return the bracket of the l2 norm of half rectified coefficients.
 
-    Corollary 2.5 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
-    is false as printed: for N = 1 and one pool (1, −2) it gives 1, but 1 and −½ have the same
+    Corollary 2.5 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
+    2014, is false as printed: for N = 1 and one pool (1, −2) it gives 1, but 1 and −½ have the same
     representation. Of a pair of cones of active sets, count
 
     - pools with the same single active vector f: ⟨f, x − y⟩²;
@@ -29,8 +29,8 @@ def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float
 
     The least of their sum over ‖x − y‖² bounds A² from below, for any number of vectors a pool.
     Pools with the same active set of several vectors add min(‖x − y‖², ‖x + y‖²) times the
-    constant of Proposition 2.4 to it; that says nothing where ‖x + y‖ may be small, and is left out.
-    The upper end is that of `empirical`. B is at most the largest λ₊ of the vectors active together.
+    constant of Proposition 2.4 to it; that says nothing where ‖x + y‖ may be small, and is left
+    out. The upper end is that of `empirical`. B is at most the largest λ₊ of active sets.
 
     Parameters
     ----------
@@ -69,14 +69,13 @@ def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float
         return flat * kept.reshape(shape), flat * kept2.reshape(shape)
 
     i, k = np.triu_indices(len(active))
-    found = [
-        full_bounds(*forms(i[at : at + 4096], k[at : at + 4096])) for at in range(0, len(i), 4096)
-    ]
+    parts = [slice(at, at + 4096) for at in range(0, len(i), 4096)]
+    found = [full_bounds(*forms(i[part], k[part])) for part in parts]
     below = np.concatenate(found)
     few = np.flatnonzero(below < upper)
     search = Search(
         fan=cones,
-        jacobians=lambda a, b: forms(a, b),
+        jacobians=forms,
         ratio=lambda x, y: float(operator.ratio(x, y)),
         linear=False,
         upper=upper,

@@ -13,9 +13,9 @@ def rectified_linf(
 ) -> Bracket:
     """Return the bracket of the maximum of half rectified coefficients.
 
-    Corollary 2.7 is false as printed, as it counts λ₋ of vectors that are not active: for pools {1}, {−1}
-    and {−2} it gives 1, but x = 5 and y = −1 have √(5/6). Here only active winners count, and with few cones
-    the search over faces makes the result exact.
+    Corollary 2.7 is false as printed, as it counts λ₋ of vectors that are not active: for pools
+    {1}, {−1} and {−2} it gives 1, but x = 5 and y = −1 have √(5/6). Here only active winners
+    count, and with few cones the search over faces makes the result exact.
 
     Source: Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
     section 2. See `benchbase_bounds.piecewise` for how both ends are found.

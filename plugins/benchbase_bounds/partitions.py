@@ -172,7 +172,9 @@ def branch_and_bound(vectors: Array, subset: Array, *, most: int) -> Search:
     first = int(np.argmax(np.sum(vectors**2, axis=1)))
     side = np.zeros((1, len(vectors)), dtype=np.int8)  # 1 inside, -1 outside, 0 open
     side[0, first] = 1
-    stack = [(side, np.zeros((1, 2)))]
+    least = np.zeros((1, 2))
+    least[0, 0] = least_eigenvalues(frame_operators(vectors, side[0] > 0))  # not 0 for N = 1
+    stack = [(side, least)] if len(vectors) > 1 else []
     nodes = 0
     while stack and nodes < most:
         side, least = stack.pop()

@@ -128,7 +128,8 @@ def _constants(results: benchbase.Results, cell: str, effort: float) -> dict[str
         return nothing | {"exact": False, "largest_exact": False, "reason": str(error)}
     held = ("lower", "upper", "exact", "largest", "largest_exact", "method", "reason")
     row = {name: getattr(found, name) for name in held}
-    return row | {"condition": found.largest / found.upper if found.upper > 0 else math.inf}
+    zero = found.upper == 0 or (found.exact and found.lower == 0)  # to rounding
+    return row | {"condition": math.inf if zero else found.largest / found.upper}
 
 
 def _limits(first: pd.Series[Any], part: pd.DataFrame) -> dict[str, float]:

@@ -1,0 +1,89 @@
+"""The bracket of any frame under any pooling of section 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+import benchbase
+from benchbase import Frame, Pooling
+from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.degenerate import not_spanning
+from benchbase_bounds.half_rectified import half_rectified
+from benchbase_bounds.l1 import l1
+from benchbase_bounds.l2 import l2
+from benchbase_bounds.linf import linf
+from benchbase_bounds.maxout import maxout
+from benchbase_bounds.operators import Operator
+from benchbase_bounds.phaseless import phaseless
+from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.rectified_linf import rectified_linf
+
+
+def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+    """Return what is known of the Lipschitz constants of a frame under a pooling.
+
+    Parameters
+    ----------
+    frame : Frame
+        Real frame that gives its vectors.
+    pooling : Pooling
+        ``lp`` with p = 1, 2 or infinity, half rectified or not, with thresholds or not; ``maxout``.
+    seed : int, optional
+        Seed of all searches.
+    effort : float, optional
+        Factor of the numbers of starts, nodes and regions of the searches, above 0.
+
+    Returns
+    -------
+    Bracket
+        The same for the same arguments, seconds apart.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If the frame is complex or does not give its vectors, or the pooling has no bounds.
+    benchbase.ParameterError
+        If the thresholds do not fit the frame, or `effort` is not above 0.
+    """
+    begin = time.perf_counter()
+    if not effort > 0:
+        raise benchbase.ParameterError("effort", f"must be above 0, not {effort}")
+    try:
+        operator = Operator.of(frame, pooling)
+    except NotImplementedError as error:
+        problem = "the frame does not give its vectors, which bounds need"
+        raise benchbase.BenchbaseError(problem) from error
+    # All is homogeneous in vectors and thresholds: at a scale of about 1 nothing over- or
+    # underflows, and a power of two rounds nothing.
+    peak = float(np.abs(operator.vectors).max())
+    scale = float(2.0 ** np.clip(np.round(np.log2(peak)), -1000, 1000)) if peak > 0 else 1.0
+    scaled = benchbase.DenseFrame(operator.vectors / scale)
+    thresholds = operator.alpha.T.ravel() / scale
+    if thresholds.any():
+        spec = pooling.spec() | {"threshold": thresholds.tolist()}
+        pooling = benchbase.build("pooling", spec)
+    found = not_spanning(Operator.of(scaled, pooling))
+    if found is None:
+        found = method(operator)(scaled, pooling, seed=seed, effort=effort)
+    return dataclasses.replace(
+        found,
+        lower=found.lower * scale,
+        upper=found.upper * scale,
+        largest=found.largest * scale,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def method(operator: Operator) -> Callable[..., Bracket]:
+    """Return the function that brackets the constants of an operator."""
+    if operator.signed:
+        return maxout
+    if operator.vectors.shape[1] == 1:  # then every p is the same
+        return half_rectified if operator.rectified else phaseless
+    if operator.rectified:
+        return {1: l1, 2: rectified_l2, np.inf: rectified_linf}[operator.p]
+    return {1: l1, 2: l2, np.inf: linf}[operator.p]

@@ -1,0 +1,37 @@
+"""The bracket of l1 pooling, rectified or not."""
+
+from __future__ import annotations
+
+from benchbase import Frame, Pooling
+from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.operators import Operator
+from benchbase_bounds.piecewise import piecewise
+
+
+def l1(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+    """Return the bracket of l1 pooling, rectified or not.
+
+    A sum of absolute values is the maximum of ⟨ε, c⟩ over signs ε, one of half rectified
+    coefficients that over subsets: what holds for maxima holds for the expanded pools. For pools of
+    two, p = 1 on (f₁, f₂) is p = ∞ on (f₁ + f₂, f₁ − f₂).
+
+    Source: Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
+    section 2. See `benchbase_bounds.piecewise` for how both ends are found.
+
+    Parameters
+    ----------
+    frame : Frame
+        Real frame.
+    pooling : Pooling
+        The operator.
+    seed : int, optional
+        Of the starts of the search for the upper end.
+    effort : float, optional
+        Scales restarts and what may be enumerated.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If the frame is complex or the pooling has no bounds.
+    """
+    return piecewise(Operator.of(frame, pooling), seed=seed, effort=effort)

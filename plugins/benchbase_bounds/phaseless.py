@@ -1,0 +1,99 @@
+"""The Lipschitz constants of the phaseless map |Fᵀx|: Proposition 2.1."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from benchbase import Array, Frame, Pooling
+from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
+from benchbase_bounds.operators import Operator
+from benchbase_bounds.partitions import branch_and_bound, local_search
+from benchbase_bounds.polynomial import polynomial_lower_bound
+
+_LARGEST = 16  # the largest N of branch and bound, which looks at 2^(2N) nodes or so
+
+
+def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+    """Return the bracket of the phaseless map: pools of one, without rectification.
+
+    A² = min over Ω of λ₋²(F_Ω) + λ₋²(F_Ωᶜ) (Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014, Proposition 2.1, with singular values λ; tight). With
+    u and v where the two parts are least, x = (u + v)/2 and x′ = (u − v)/2 attain it. Fewer than
+    2N − 1 vectors leave two parts that do not span, and A = 0. B = λ₊(F).
+
+    Parameters
+    ----------
+    frame : Frame
+        Real frame with pools of one.
+    pooling : Pooling
+        An lp pooling without rectification, of any p.
+    seed : int, optional
+        Seed of the local search.
+    effort : float, optional
+        Factor of the numbers of starts and nodes. At 1, N = 8, M = 32 and N = 6, M = 36 take
+        seconds, N = 10, M = 40 about half a minute, and branch and bound is given up after a
+        minute or so, or at once for N > 16; the bracket then has the polynomial lower bound.
+    """
+    begin = time.perf_counter()
+    vectors = np.asarray(frame.dense()[:, 0, :], dtype=np.float64)
+    vectors = vectors[np.abs(vectors).max(axis=1) > 0]
+    m, n = len(vectors), frame.n
+    reason = ""
+    lower = 0.0
+    if m < 2 * n - 1:
+        subset = np.arange(m) < min(m, n - 1)
+        method = f"{m} vectors other than zero, fewer than 2N − 1 = {2 * n - 1}: not injective"
+    else:
+        rng = np.random.default_rng(seed)
+        starts = max(4, int(effort * min(200, 2000 // n)))
+        _, subset = local_search(vectors, rng, starts=starts)
+        lower = polynomial_lower_bound(vectors[:, None, :])
+        method = f"local search from {starts} starts; polynomial lower bound"
+        if n > _LARGEST:
+            reason = f"branch and bound would not end in {n} dimensions"
+        else:
+            most = int(effort * 2e7 / (5 + n))
+            search = branch_and_bound(vectors, subset, most=most)
+            subset, lower = search.subset, max(lower, float(np.sqrt(search.lower)))
+            method = f"branch and bound over subsets, {search.nodes} nodes"
+            if not search.complete:
+                reason = f"branch and bound was given up after {search.nodes} nodes"
+    pair = subset_pair(vectors, subset)
+    upper = float(Operator.of(frame, pooling).ratio(*pair))
+    largest = float(np.linalg.norm(vectors, ord=2)) if m else 0.0
+    exact = agree(lower, upper, largest)
+    seconds = time.perf_counter() - begin
+    return Bracket(
+        lower=min(lower, upper),
+        upper=upper,
+        exact=exact,
+        largest=largest,
+        largest_exact=True,
+        pair=pair,
+        method=method,
+        seconds=seconds,
+        reason="" if exact else reason,
+    )
+
+
+def subset_pair(vectors: Array, subset: Array) -> tuple[Array, Array]:
+    """Return the pair of signals that attains λ₋²(F_Ω) + λ₋²(F_Ωᶜ).
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (M, N)
+        The frame.
+    subset : ndarray of bool, shape (M,)
+        Ω.
+
+    Returns
+    -------
+    x, x' : ndarray, shape (N,)
+        At distance 1.
+    """
+    _, u = least_eigenvectors(frame_operators(vectors, subset))
+    _, v = least_eigenvectors(frame_operators(vectors, ~subset))
+    return (u + v) / 2, (u - v) / 2

@@ -1,0 +1,124 @@
+"""`benchbase bounds`, its errors, and the examples of its page."""
+
+import doctest
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import benchbase
+from benchbase.cli import main
+from benchbase_bounds.dispatch import bounds
+from benchbase_bounds.operators import Operator
+
+LP2 = '{"name": "lp", "p": 2}'
+SPECS = [
+    {"name": "lp", "p": p, "rectified": rectified}
+    for p in (1, 2, "inf")
+    for rectified in (False, True)
+] + [{"name": "maxout"}]
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["bounds", *map(str, arguments)])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    np.save(tmp_path / "f.npy", np.random.default_rng(0).standard_normal((6, 1, 2)))
+    return tmp_path / "f.npy"
+
+
+def test_table_and_json_agree(file: Path) -> None:
+    told, found = call(file, "--pooling", LP2), call(file, "--pooling", LP2, "--json")
+    assert told.exit_code == found.exit_code == 0
+    data = json.loads(found.stdout)
+    assert {"lower", "upper", "exact", "largest", "pair", "method", "seconds"} <= set(data)
+    assert data["exact"]
+    assert f"{data['upper']:.9g} (exact)" in told.stdout
+    x, y = map(np.array, data["pair"])
+    pooling = benchbase.build("pooling", data["pooling"])
+    operator = Operator.of(benchbase.DenseFrame(np.load(file)), pooling)
+    assert operator.ratio(x, y) == pytest.approx(data["upper"])
+
+
+def test_frames_of_a_suite(tmp_path: Path) -> None:
+    suite = tmp_path / "s.toml"
+    suite.write_text(
+        'points = 2\ntrials = 2\ndataset = { name = "gaussian", n = 2 }\n'
+        'frame = { name = "gaussian", n_pools = 5, pool_size = 1 }\n'
+        'pooling = { name = "lp", p = 2 }\n[grid]\nframe.n_pools = [5, 7]\n'
+        '[[solver]]\nname = "altmin"\n[[solver]]\nname = "altmin"\nlabel = "again"\n'
+    )
+    found = call("--suite", suite, "--json")
+    assert found.exit_code == 0, found.output
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [line["n_pools"] for line in lines] == [5, 7]
+    assert all(line["exact"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "either FILE.npy or --suite"),
+        (("{f}",), "give --pooling"),
+        (("{f}", "--pooling", "7"), "must be a table"),
+        (("{f}", "--pooling", '{"name": "lq"}'), "lq"),
+        (("{f}", "--suite", "quick"), "either FILE.npy or --suite"),
+        (("--suite", "quick", "--pooling", LP2), "a suite has its own"),
+        (("nothing.npy", "--pooling", LP2), "No such file"),
+        (("{text}", "--pooling", LP2), "NumPy's format"),
+        (("{flat}", "--pooling", LP2), "shape"),
+        (("{complex}", "--pooling", LP2), "real vectors"),
+        (("{f}", "--pooling", '{"name":"lp","p":2,"rectified":true,"threshold":[1]}'), "threshold"),
+    ],
+)
+def test_mistakes_are_told(
+    arguments: tuple[str, ...], words: str, file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.npy").write_text("none")
+    np.save(tmp_path / "flat.npy", np.ones((3, 2)))
+    np.save(tmp_path / "complex.npy", np.ones((3, 1, 2)) * 1j)
+    names = {name: str(tmp_path / f"{name}.npy") for name in ("text", "flat", "complex")}
+    names["f"] = str(file)
+    given = [names.get(a[1:-1], a) if a.startswith("{") else a for a in arguments]
+    found = call(*given)
+    assert found.exit_code == 2
+    assert words in found.output
+    assert "Traceback" not in found.output
+
+
+def test_complex_frames_and_bad_efforts_are_refused() -> None:
+    pooling = benchbase.build("pooling", {"name": "lp", "p": 2})
+    with pytest.raises(benchbase.BenchbaseError, match="complex"):
+        bounds(benchbase.DenseFrame(np.ones((2, 1, 1)) * 1j), pooling)
+    with pytest.raises(benchbase.ParameterError, match="effort"):
+        bounds(benchbase.DenseFrame(np.ones((2, 1, 1))), pooling, effort=0)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_operator_brackets_sampled_ratios(spec: dict[str, Any], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = benchbase.DenseFrame(rng.standard_normal((6, 2, 2)))
+    pooling = benchbase.build("pooling", spec)
+    found = bounds(frame, pooling, seed=seed, effort=0.2)
+    again = bounds(frame, pooling, seed=seed, effort=0.2)
+    assert (found.lower, found.upper, found.largest) == (again.lower, again.upper, again.largest)
+    operator = Operator.of(frame, pooling)
+    x, y = rng.standard_normal((2, 3000, 2))
+    ratios = operator.ratio(x, y)
+    assert found.lower <= ratios.min() + 1e-12
+    assert ratios.max() <= found.largest * (1 + 1e-9)
+    assert found.pair is not None
+    assert operator.ratio(*found.pair) == pytest.approx(found.upper, rel=1e-9, abs=1e-9)
+
+
+def test_the_examples_of_the_page_hold() -> None:
+    page = Path(__file__).parents[2] / "docs" / "bounds.rst"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried > 10
+    assert failed == 0

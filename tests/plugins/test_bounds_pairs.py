@@ -1,0 +1,202 @@
+"""Pairs of cones, minimisation of the ratio, upper constants and large-K limits."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import benchbase
+from benchbase import Array
+from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.empirical import empirical, log_ratio
+from benchbase_bounds.fans import fan, hyperplanes, n_cones
+from benchbase_bounds.l1 import l1
+from benchbase_bounds.largest import ascend
+from benchbase_bounds.limits import limit
+from benchbase_bounds.linf import linf
+from benchbase_bounds.maxout import maxout
+from benchbase_bounds.operators import Operator
+from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.rectified_linf import rectified_linf
+
+CASES: dict[str, tuple[Callable[..., Bracket], dict[str, Any]]] = {
+    "l1": (l1, {"name": "lp", "p": 1}),
+    "linf": (linf, {"name": "lp", "p": math.inf}),
+    "rectified l1": (l1, {"name": "lp", "p": 1, "rectified": True}),
+    "rectified l2": (rectified_l2, {"name": "lp", "p": 2, "rectified": True}),
+    "rectified linf": (rectified_linf, {"name": "lp", "p": math.inf, "rectified": True}),
+    "maxout": (maxout, {"name": "maxout"}),
+}
+NORMS = [(p, rectified) for p in (1, 2, math.inf) for rectified in (False, True)]
+
+
+def bracket(vectors: Array, case: str) -> tuple[Bracket, Operator]:
+    function, spec = CASES[case]
+    frame, pooling = benchbase.DenseFrame(vectors), benchbase.build("pooling", spec)
+    return function(frame, pooling, effort=0.25), Operator.of(frame, pooling)
+
+
+def lp(vectors: Array, p: float, rectified: bool = False) -> Operator:
+    spec = {"name": "lp", "p": p, "rectified": rectified}
+    return Operator.of(benchbase.DenseFrame(vectors), benchbase.build("pooling", spec))
+
+
+def gauss(n: int, m: int, size: int) -> Array:
+    return np.random.default_rng(0).standard_normal((n, m)).T.reshape(-1, size, n)
+
+
+def check_against_pairs(found: Bracket, operator: Operator, seed: int, number: int = 300) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, number, operator.n))
+    y[::3] = x[::3] + 1e-3 * y[::3]
+    y[1::3] = -x[1::3] + 0.1 * y[1::3]
+    ratios = operator.ratio(x, y)
+    ratios = ratios[np.isfinite(ratios)]
+    slack = 1e-9 * found.largest
+    assert (found.lower <= ratios + slack).all()
+    assert (ratios <= found.largest + slack).all()
+    assert found.lower <= found.upper
+    assert found.pair is not None
+    if np.isfinite(found.upper):
+        assert float(operator.ratio(*found.pair)) == found.upper
+
+
+@pytest.mark.parametrize("case", CASES)
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32), k=st.integers(1, 6), size=st.integers(1, 3), whole=st.booleans())
+def test_lower_end_below_and_b_above_the_ratios_of_pairs(
+    case: str, seed: int, k: int, size: int, whole: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((k, size, 2))
+    if whole:  # degenerate: zeros, repeated and opposite vectors
+        vectors = np.round(vectors)
+    found, operator = bracket(vectors, case)
+    check_against_pairs(found, operator, seed)
+
+
+def test_corollary_2_7_as_corrected() -> None:
+    found, operator = bracket(np.array([[[1.0]], [[-1.0]], [[-2.0]]]), "rectified linf")
+    assert found.exact
+    assert found.upper == pytest.approx(math.sqrt(5 / 6), abs=1e-12)
+    assert found.lower <= float(operator.ratio(np.array([5.0]), np.array([-1.0]))) < 1
+
+
+def test_corollary_2_5_as_corrected() -> None:
+    alone, _ = bracket(np.array([[[1.0], [-2.0]]]), "rectified l2")
+    angles = np.deg2rad([-60, -30, 0, 30, 60])
+    f = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    found, operator = bracket(np.stack([f, -2 * f], axis=1), "rectified l2")
+    x = np.array([1.0, 0.0])
+    assert float(operator.ratio(x, -x / 2)) < 1e-12
+    assert alone.lower == found.lower == 0
+    assert max(alone.upper, found.upper) < 1e-6
+
+
+@pytest.mark.parametrize("case", ["rectified l1", "rectified linf"])
+def test_signed_basis_half_rectified(case: str) -> None:
+    vectors = np.array([[[1.0, 0]], [[-1.0, 0]], [[0, 1.0]], [[0, -1.0]]])
+    found, _ = bracket(vectors, case)
+    assert found.exact
+    assert found.upper == pytest.approx(math.sqrt(0.5), abs=1e-10)
+    assert found.largest == pytest.approx(1, abs=1e-10)
+
+
+@pytest.mark.parametrize(("case", "value"), [("l1", math.sqrt(2)), ("linf", math.sqrt(0.5))])
+def test_mercedes_benz_in_pools(case: str, value: float) -> None:
+    angles = np.deg2rad([90, 210, 330])
+    f = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for second, expected in ((f, value), (0 * f, math.sqrt(0.5))):
+        found, _ = bracket(np.stack([f, second], axis=1), case)
+        assert found.exact
+        assert found.upper == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "p", "value"),
+    [
+        (2, 8, 2, 0.2225495),
+        (2, 8, math.inf, 0.1374695),
+        (2, 8, 1, 0.3859381),
+        (3, 12, 2, 0.2925173),
+        (3, 12, math.inf, 0.2696319),
+        (3, 12, 1, 0.2286595),
+    ],
+)
+def test_pooled_reference_values_are_reached(n: int, m: int, p: float, value: float) -> None:
+    found, pair = empirical(lp(gauss(n, m, 2), p), restarts=48, n_iter=400)
+    assert found <= value + 6e-8
+    assert found == lp(gauss(n, m, 2), p).ratio(*pair)
+
+
+@pytest.mark.parametrize(("p", "rectified"), NORMS)
+def test_gradient_of_the_log_ratio(p: float, rectified: bool) -> None:
+    operator = lp(gauss(3, 16, 2), p, rectified)
+    rng = np.random.default_rng(1)
+    z, step = rng.standard_normal((2, 5, 6))
+    _, gradient = log_ratio(operator, z)
+    h = 1e-6
+    up, down = (log_ratio(operator, z + s * h * step)[0] for s in (1, -1))
+    np.testing.assert_allclose((up - down) / (2 * h), np.sum(gradient * step, axis=1), rtol=1e-5)
+
+
+def test_no_false_tiny_ratio_from_pairs_too_close() -> None:
+    operator = lp(gauss(3, 40, 2), 2)
+    x = np.ones(3)
+    assert np.isinf(operator.ratio(x, x + 1e-7))
+    found, _ = empirical(operator, restarts=24, n_iter=400)
+    assert found > 1
+
+
+@given(seed=st.integers(0, 2**32), h=st.integers(2, 9), n=st.integers(1, 4))
+@settings(max_examples=30)
+def test_number_of_cones_in_general_position(seed: int, h: int, n: int) -> None:
+    normals = hyperplanes(np.random.default_rng(seed).standard_normal((max(h, n), n)))
+    assert len(fan(normals).cones) == n_cones(len(normals), n)
+
+
+def test_cones_of_reflection_groups() -> None:
+    for n, order in ((2, 8), (3, 48)):
+        unit = np.eye(n)
+        mixed = [unit[i] + s * unit[j] for i in range(n) for j in range(i) for s in (1, -1)]
+        assert len(fan(hyperplanes(np.array([*unit, *mixed]))).cones) == order
+
+
+@pytest.mark.parametrize(("p", "rectified"), NORMS)
+def test_limits_at_three_dimensions(p: float, rectified: bool) -> None:
+    k = 20_000
+    operator = lp(np.random.default_rng(2).standard_normal((k, 2, 3)), p, rectified)
+    expected = limit(2, p, rectified=rectified)
+    assert expected is not None
+    found, _ = empirical(operator, restarts=4, n_iter=15)
+    assert found / math.sqrt(k) == pytest.approx(math.sqrt(expected.lower), rel=0.02)
+    assert ascend(operator, restarts=2) / math.sqrt(k) == pytest.approx(
+        math.sqrt(expected.upper), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(("p", "rectified"), NORMS)
+def test_limits_are_expectations_of_fixed_pairs(p: float, rectified: bool, size: int) -> None:
+    expected = limit(size, p, rectified=rectified)
+    assert expected is not None
+    rng = np.random.default_rng(3)
+    squares = []
+    for _ in range(40):  # frames of n = 20, K = 2,000
+        operator = lp(rng.standard_normal((2000, size, 20)), p, rectified)
+        x, y = np.eye(20)[:2]
+        y = -x if expected.opposite else y
+        squares.append([operator.ratio(x, y) ** 2, np.sum(operator(x) ** 2)])
+    lower, upper = np.sqrt(np.mean(squares, axis=0) / 2000)
+    assert lower == pytest.approx(math.sqrt(expected.lower), rel=0.01)
+    assert upper == pytest.approx(math.sqrt(expected.upper), rel=0.01)
+
+
+def test_an_unknown_exponent_has_no_limit() -> None:
+    assert limit(3, 2, rectified=False) is None
+    with pytest.raises(benchbase.ParameterError, match="1, 2 or inf"):
+        limit(2, 3, rectified=False)

@@ -123,7 +123,8 @@ def _mark(ax: Axes, row: pd.Series[Any], y: float, step: float, look: dict[str, 
     n, colour = int(row["n"]), look["color"]
     if not row["signals"]:
         ax.annotate(
-            "n/a", (0, y), xycoords=("axes fraction", "data"), xytext=(3, 0),
+            "n/a" if row["unsupported"] else "…", (0, y),
+            xycoords=("axes fraction", "data"), xytext=(3, 0),
             textcoords="offset points", color=colour, fontsize=5.5, va="center",
         )  # fmt: skip # one argument a line says no more
         return

@@ -40,7 +40,7 @@ from benchbase.problem import Problem, Recovery, Run, relative_error, squared_co
 from benchbase.recovery import solve
 
 if TYPE_CHECKING:
-    from benchbase.api import report, run
+    from benchbase.api import report, run, suite_problems
     from benchbase.results import Results, load_results
 
 __version__ = "0.1.0"
@@ -85,9 +85,16 @@ __all__ = [
     "solver",
     "squared_cosine",
     "starting_at",
+    "suite_problems",
 ]
 
-_LAZY = {"Results": "results", "load_results": "results", "report": "api", "run": "api"}
+_LAZY = {
+    "Results": "results",
+    "load_results": "results",
+    "report": "api",
+    "run": "api",
+    "suite_problems": "api",
+}
 """Names whose modules import more than plugins and `benchbase list` need."""
 
 

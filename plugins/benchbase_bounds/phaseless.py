@@ -48,7 +48,7 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
         method = f"{m} vectors other than zero, fewer than 2N − 1 = {2 * n - 1}: not injective"
     else:
         rng = np.random.default_rng(seed)
-        starts = max(4, int(effort * min(200, 2000 // n)))
+        starts = max(4, int(effort * min(200, 1000 // n)))
         _, subset = local_search(vectors, rng, starts=starts)
         lower = polynomial_lower_bound(vectors[:, None, :])
         method = f"local search from {starts} starts; polynomial lower bound"

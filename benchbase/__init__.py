@@ -40,7 +40,7 @@ from benchbase.problem import Problem, Recovery, Run, relative_error, squared_co
 from benchbase.recovery import solve
 
 if TYPE_CHECKING:
-    from benchbase.api import report, run
+    from benchbase.api import report, run, suite_problems
     from benchbase.exchange import Record, RunRecord, read_records, write_records
     from benchbase.referee import Referee
     from benchbase.results import Results, load_results
@@ -91,6 +91,7 @@ __all__ = [
     "solver",
     "squared_cosine",
     "starting_at",
+    "suite_problems",
     "write_records",
 ]
 
@@ -103,6 +104,7 @@ _LAZY = {
     "read_records": "exchange",
     "report": "api",
     "run": "api",
+    "suite_problems": "api",
     "write_records": "exchange",
 }
 """Names whose modules import more than plugins and `benchbase list` need."""

@@ -27,6 +27,8 @@ from benchbase.suite import Suite, load_suite
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchbase.problem import Problem
+
 DEFAULT_FOLDER = "benchbase-results"
 
 
@@ -172,6 +174,38 @@ def resolve(
     loaded = load_suite(suite, known, [*changes, *flags], [*extras, *from_files])
     chosen = loaded.select(labels) if labels else loaded
     return chosen if time_limit is None else chosen.limited(time_limit)
+
+
+def suite_problems(suite: str | Path) -> Iterator[tuple[str, Problem]]:
+    """Yield the problems of a suite's first trial as its solvers meet them, without running any.
+
+    Parameters
+    ----------
+    suite : str or pathlib.Path
+        The name of an installed suite, or the path of a TOML file.
+
+    Yields
+    ------
+    experiment : str
+        The experiment's name.
+    problem : Problem
+        Frame, pooling and training signals; each once, whatever the noise.
+
+    Raises
+    ------
+    BenchbaseError
+        If the suite is wrong or data are missing.
+    """
+    from benchbase.worker import Worker
+
+    worker, seen = Worker(registry()), []
+    for cell in make_cells(resolve(suite)):
+        known = (cell.experiment, cell.seed, cell.point[:3])
+        if cell.trial or known in seen:
+            continue
+        seen.append(known)
+        task = next(cell.tasks([]))
+        yield cell.experiment, worker.instance(task, worker.signals(task)).problem
 
 
 def make_plan(

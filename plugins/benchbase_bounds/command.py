@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,24 +75,10 @@ def _problems(
 
 
 def _of_suite(name: str) -> Iterator[tuple[str, Frame, Pooling]]:
-    """Yield the frames of a suite's first trial, each once for each pooling."""
-    from benchbase.api import resolve
-    from benchbase.cells import make_cells
-    from benchbase.registry import registry
-    from benchbase.worker import Worker
-
-    worker = Worker(registry())
-    seen = set()
-    for cell in make_cells(resolve(name)):
-        point = cell.point
-        key = json.dumps([part.spec() for part in point[:3]] + [cell.seed], default=str)
-        if cell.trial or key in seen:
-            continue
-        seen.add(key)
-        task = next(cell.tasks([]))
-        problem = worker.instance(task, worker.signals(task)).problem
-        sizes = f"N={problem.frame.n} K={problem.frame.n_pools} L={problem.frame.pool_size}"
-        yield f"{cell.experiment}: {point.frame.name} {sizes}", problem.frame, problem.pooling
+    for experiment, problem in benchbase.suite_problems(name):
+        frame = problem.frame
+        sizes = f"N = {frame.n}, K = {frame.n_pools}, L = {frame.pool_size}"
+        yield f"{experiment}: {sizes}" if experiment else sizes, frame, problem.pooling
 
 
 def _read(file: str) -> Frame:
@@ -114,12 +101,14 @@ def _read(file: str) -> Frame:
 
 def _parsed(text: str) -> dict[str, Any]:
     """Read a spec in JSON or, as suites spell it, in TOML."""
-    from benchbase.experiment import parse_value
-
     try:
         spec = json.loads(text)
     except ValueError:
-        spec = parse_value(text, f"--pooling {text}")
+        try:
+            spec = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            problem = f"neither JSON nor TOML: {error}"
+            raise benchbase.BenchbaseError(f"--pooling {text}: {problem}") from error
     if not isinstance(spec, dict):
         problem = """must be a table, as in '{"name": "lp", "p": 2}'"""
         raise benchbase.BenchbaseError(f"--pooling {text}: {problem}")
@@ -127,15 +116,17 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _table(title: str, bracket: Bracket) -> str:
-    condition = bracket.largest / bracket.lower if bracket.lower > 0 else math.inf
-    tight = (bracket.exact and bracket.largest_exact) or not math.isfinite(condition)
-    told = f"{'' if tight else 'at most '}{condition:.6g}"
+    if bracket.lower > 0:
+        tight = bracket.exact and bracket.largest_exact
+        condition = f"{'' if tight else 'at most '}{bracket.largest / bracket.lower:.6g}"
+    else:
+        condition = "infinite" if bracket.exact else "not bounded"
     lines = [
         title,
         f"  A       {bracket.lower:.9g} to {bracket.upper:.9g}"
         + (" (exact)" if bracket.exact else ""),
         f"  B       {'' if bracket.largest_exact else 'at most '}{bracket.largest:.9g}",
-        f"  B/A     {told}",
+        f"  B/A     {condition}",
         f"  method  {bracket.method}; {bracket.seconds:.2f} s",
     ]
     return "\n".join(lines + ([f"  reason  {bracket.reason}"] if bracket.reason else []))

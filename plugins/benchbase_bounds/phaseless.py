@@ -8,6 +8,7 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.empirical import empirical
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.partitions import branch_and_bound, local_search
@@ -48,7 +49,7 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
         method = f"{m} vectors other than zero, fewer than 2N − 1 = {2 * n - 1}: not injective"
     else:
         rng = np.random.default_rng(seed)
-        starts = max(4, int(effort * min(200, 2000 // n)))
+        starts = max(4, int(effort * min(200, 1000 // n)))
         _, subset = local_search(vectors, rng, starts=starts)
         lower = polynomial_lower_bound(vectors[:, None, :])
         method = f"local search from {starts} starts; polynomial lower bound"
@@ -62,7 +63,13 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
             if not search.complete:
                 reason = f"branch and bound was given up after {search.nodes} nodes"
     pair = subset_pair(vectors, subset)
-    upper = float(Operator.of(frame, pooling).ratio(*pair))
+    operator = Operator.of(frame, pooling)
+    upper = float(operator.ratio(*pair))
+    if reason:  # where no search of subsets has ended, another may find less
+        direct, found = empirical(operator, seed=seed, starts=np.array([pair]))
+        if direct < upper:
+            upper, pair = direct, found
+        method += "; direct minimisation"
     largest = float(np.linalg.norm(vectors, ord=2)) if m else 0.0
     exact = agree(lower, upper, largest)
     seconds = time.perf_counter() - begin

@@ -21,12 +21,39 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """The core's commands, and those of plugins, which are loaded only when one is called for."""
+    """The core's commands, and those of plugins.
+
+    Plugins are loaded only when one of theirs is called for or all commands are listed.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the core's commands, in the order in which a user meets them."""
+        """Return the core's commands, in the order in which a user meets them, then others."""
         del ctx
-        return [*COMMANDS, *sorted(self.commands)]
+        return [*COMMANDS, *self._of_plugins()]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help, those of plugins under a head of their own."""
+        heads = {"Commands": [*COMMANDS]}
+        try:
+            heads["Commands of plugins"] = self._of_plugins()
+            warn_of_broken_plugins()
+        except BenchbaseError as error:  # help is there whatever is wrong with plugins
+            click.echo(f"warning: {error}", err=True)
+        width = max(len(name) for names in heads.values() for name in names)
+        for head, names in heads.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            limit = formatter.width - width - 6
+            rows = [(n.ljust(width), c.get_short_help_str(limit)) for n, c in found if c]
+            if rows:
+                with formatter.section(head):
+                    formatter.write_dl(rows)
+
+    def _of_plugins(self) -> list[str]:
+        from benchbase.registry import registry
+
+        if not self.commands:
+            registry().add_commands(self)
+        return sorted(self.commands.keys() - COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command of the core or, failing that, of a plugin."""
@@ -34,10 +61,7 @@ class Commands(click.Group):
             module = importlib.import_module(COMMANDS[cmd_name])
             command: click.Command = getattr(module, f"{cmd_name}_command")
             return command
-        from benchbase.registry import registry
-
-        if not self.commands:
-            registry().add_commands(self)
+        self._of_plugins()
         found = super().get_command(ctx, cmd_name)
         if found is None:
             warn_of_broken_plugins()  # one of them may have been meant to bring it

@@ -133,9 +133,11 @@ def test_show_suggests_what_may_have_been_meant(cli: Cli) -> None:
 def test_help_lists_the_commands(cli: Cli, option: str) -> None:
     result = cli(option)
     assert result.exit_code == 0
-    listed = result.stdout.split("Commands:\n")[1].splitlines()
-    assert [line.split()[0] for line in listed] == list(COMMANDS)
-    assert all(len(line.split()) > 1 for line in listed)
+    heads = ("\nCommands:\n", "\nCommands of plugins:\n")
+    core, plugins = result.stdout.partition(heads[0])[2].split(heads[1])
+    assert [line.split()[0] for line in core.splitlines()] == list(COMMANDS)
+    assert {"leaderboard", "bounds"} <= {line.split()[0] for line in plugins.splitlines()}
+    assert all(len(line.split()) > 1 for line in (core + plugins).splitlines())
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -157,7 +159,7 @@ def test_a_command_that_there_is_not_is_refused(cli: Cli) -> None:
 
 def test_broken_plugins_are_warnings_on_standard_error(cli: Cli, fresh_registry: Registry) -> None:
     fresh_registry.warnings.append("plugin 'x' of the distribution y cannot be loaded: Z")
-    for arguments in (["list"], ["show", "lp"], ["list", "suites"], ["command-of-a-plugin"]):
+    for arguments in (["list"], ["show", "lp"], ["--help"], ["command-of-a-plugin"]):
         result = cli(*arguments)
         assert result.exit_code == (2 if arguments == ["command-of-a-plugin"] else 0)
         assert result.stderr.startswith(f"warning: {fresh_registry.warnings[0]}\n")
@@ -186,6 +188,9 @@ def test_two_plugins_of_one_name_stop_every_command_with_one_message(
     assert done.stderr.startswith("error: two plugins are named 'twin', by the distributions acme")
     assert "zenith" in done.stderr
     assert done.stderr.count("\n") == 1
+    helped = cli_process("--help", path=tmp_path / "site")
+    assert helped.returncode == 0
+    assert helped.stderr == done.stderr.replace("error:", "warning:")
 
 
 def test_a_broken_plugin_stops_nothing(cli_process: Command, tmp_path: Path) -> None:

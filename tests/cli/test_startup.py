@@ -31,8 +31,8 @@ def test_looking_around_imports_nothing_slow(arguments: list[str]) -> None:
     assert imported(*arguments) & set(SLOW) == set()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["export", "--help"]])
-def test_help_loads_no_plugin(arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["export", "--help"]])
+def test_help_of_a_command_loads_no_plugin(arguments: list[str]) -> None:
     modules = imported(*arguments)
     assert {name for name in modules if name.startswith("benchbase_")} == set()
     assert modules & set(SLOW) == set()

@@ -101,7 +101,7 @@ def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
     assert (found["other_seeds"], found["other_code"]) == ([11], ["benchbase_knn"])
     assert "with other code of benchbase_knn: seed 11" in (site / "index.html").read_text()
     rows = (site / "suites" / "small" / "leaderboard.csv").read_text()
-    assert rows.count(",solver verified (other code),") == 6
+    assert rows.count('"solver verified (other code)"') == 6
     done = cli("accept", path, site, "--rerun", "12", "--jobs", "0", "--json")
     assert json.loads(done.stdout)["other_code"] == ["benchbase_knn"]
     assert levels(site)[1][1] == "solver verified (other code)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,15 +121,15 @@ def read_records(results: Results) -> list[RunRecord]:
     return runs
 
 
-def write_records(folder: str | Path, runs: Sequence[RunRecord]) -> Results:
+def write_records(folder: str | Path, runs: Iterable[RunRecord]) -> Results:
     """Put runs into a new store.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         A folder without results.
-    runs : sequence of RunRecord
-        Records of one key are one cell: the first counts.
+    runs : iterable of RunRecord
+        Taken one after the other. Records of one key are one cell: the first counts.
 
     Returns
     -------
@@ -141,6 +141,7 @@ def write_records(folder: str | Path, runs: Sequence[RunRecord]) -> Results:
     StoreError
         If the store cannot be written.
     """
+    number = 0
     with Store(folder, create=True) as store, store.transaction():
         for number, run in enumerate(runs, start=1):
             store.query(
@@ -152,7 +153,7 @@ def write_records(folder: str | Path, runs: Sequence[RunRecord]) -> Results:
                 _write_cell(store, cell, run.finished or run.started)
                 place = (number, position, cell.experiment, cell.label, cell.key)
                 store.query("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", *place)
-    return Results(Path(folder), tuple(range(1, len(runs) + 1)))
+    return Results(Path(folder), tuple(range(1, number + 1)))
 
 
 def _write_cell(store: Store, cell: Record, time: str) -> None:

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import Cell, json_ready, make_cells
-from benchbase.errors import SuiteError
+from benchbase.errors import SpecError, SuiteError
 from benchbase.executors import one_blas_thread
 from benchbase.experiment import PROBLEM, Entry, Experiment, Point
-from benchbase.interfaces import Array, Inverse, Solver
+from benchbase.interfaces import Array, Dataset, Inverse, Solver
 from benchbase.problem import Problem, Recovery
 from benchbase.recovery import score
 from benchbase.registry import registry
 from benchbase.results import Results
 from benchbase.store import SCORES
 from benchbase.suite import Suite, load_suite
-from benchbase.worker import Worker
+from benchbase.worker import Worker, in_one_line
 
 OWN = ("seed", "trial", "points", "trace", "solver")
 """The facts of a cell that are none of its problem."""
@@ -163,11 +163,14 @@ class Referee:
         Raises
         ------
         SpecError
-            If it is not installed here.
+            If it is not installed here, or cannot be asked.
         """
-        built: Any = registry().build("solver", solver)
-        reason: str | None = built.unsupported(self._instance(experiment, problem, 0).problem)
-        return reason
+        built, instance = _solver(solver), self._instance(experiment, problem, 0)
+        try:
+            return built.unsupported(instance.problem)
+        except Exception as error:  # a stranger's parameters: anything may come
+            told = f"cannot be asked: {type(error).__name__}: {in_one_line(error)}"
+            raise SpecError((), f"{built.name} {told}") from error
 
     def run(
         self,
@@ -189,13 +192,18 @@ class Referee:
             Where the results go.
         jobs : int, optional
             As in `run`.
+
+        Raises
+        ------
+        SpecError
+            If a solver is not installed here, or holds a data set.
         """
         from benchbase.api import execute, make_plan
 
         experiments = []
         for index, each in enumerate(self._experiments):
             own = [
-                Entry(label, registry().build("solver", spec), points)  # type: ignore[arg-type] # built as one
+                Entry(label, _solver(spec), points)
                 for place, label, spec, points in entries
                 if place == index
             ]
@@ -237,6 +245,15 @@ class Referee:
         task = next(self._cell(experiment, problem, trial, points).tasks([]))
         with one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
             return self._worker.instance(task, self._worker.signals(task))
+
+
+def _solver(spec: Mapping[str, Any]) -> Solver:
+    """Build a stranger's solver, which may not bring data: they could be any files here."""
+    built = registry().build("solver", spec)
+    held = next((part.name for part in built.walk() if isinstance(part, Dataset)), None)
+    if held is not None:
+        raise SpecError((), f"{built.name} holds the data set {held!r}; it is not made for others")
+    return built  # type: ignore[return-value] # built as one
 
 
 def _experiment(data: Mapping[str, Any]) -> Experiment:

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import benchbase
 from benchbase import BenchbaseError, Referee, SpecError, SuiteError
-from benchbase_reports.site.bundle import Bundle, pack, read_bundle
+from benchbase_reports.site.bundle import Bundle, Head, pack, read_bundle
 from benchbase_reports.site.folder import BUNDLES, INDEX, Held, Receipt, Site, locked
 from benchbase_reports.site.judge import differences, score_again, token, unsupported_faults
 from benchbase_reports.site.rerun import run_again
 from benchbase_reports.site.rules import gaps
 from benchbase_reports.site.schema import BundleError, software
+from benchbase_reports.site.wording import folded, visible
 
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What came of `accept`: the bundle's suite, its solvers, and what is known of them now."""
+    """What came of `accept`: the bundle's suite, its solvers, and what is known of them now.
+
+    `other_code` are the packages whose code was another, when the solvers were run again now, than
+    the bundle names.
+    """
 
     suite: str
     labels: tuple[str, ...]
     digest: str
     level: str
+    other_code: tuple[str, ...] = ()
 
 
 def publish(
@@ -86,11 +93,11 @@ def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Hel
         bundle = read_bundle(file)
         if verify and (told := score_again(bundle, Referee(bundle.suite))):
             raise BenchbaseError(f"the results of '{suite}' do not reproduce:\n{_listed(told)}")
-        held.append(Held(bundle, _receipt(bundle, "published", scored=verify), file))
+        held.append(Held(bundle.head, _receipt(bundle, "published", scored=verify), file))
     return held
 
 
-def _check_joins(site: Site, bundle: Bundle) -> None:
+def _check_joins(site: Site, bundle: Head) -> None:
     """Refuse to publish what does not go with the bundles that the site has accepted."""
     ours = site.suite(bundle.manifest.suite.name)
     told = ([] if ours is None else differences(bundle, ours)) + site.clashes(bundle)
@@ -178,29 +185,28 @@ def accept(
         If it cannot be checked here.
     """
     path, folder = Path(path), Path(folder)
-    with locked(folder):
-        site = Site.read(folder)
-        try:
-            bundle = read_bundle(path)
+    try:
+        bundle = read_bundle(path)
+        with nullcontext() if dry_run else locked(folder):
+            site = Site.read(folder)
             before = site.find(bundle.digest)
             if before is not None and rerun is None:
                 raise BundleError("it has been accepted already")
             referee = _referee(site, bundle, tuple(plugins))
             _check(site, bundle, referee)
-            seeds = [] if before is None else before.receipt.seeds
+            other: list[str] = []
+            receipt = before.receipt if before else _receipt(bundle, "submitted", scored=True)
             if rerun is not None:
-                _check_solvers(bundle, referee, rerun, jobs)
-                seeds = sorted({*seeds, rerun})
-        except BundleError as error:
-            raise BundleError(f"{path} is refused: {error}") from error
-        if before is None:
-            receipt = _receipt(bundle, "submitted", scored=True, seeds=seeds)
-        else:
-            receipt = before.receipt.model_copy(update={"scored": True, "seeds": seeds})
-        if not dry_run:
-            site.having(Held(bundle, receipt, path if before is None else before.file)).write()
+                other = _check_solvers(bundle, referee, rerun, jobs)
+                receipt = receipt.having_run(rerun, other)
+            if not dry_run:
+                file = path if before is None else before.file
+                site.having(Held(bundle.head, receipt, file)).write()
+    except BundleError as error:
+        told = f"{visible(str(path))} is refused: {visible(str(error), chr(10))}"
+        raise BundleError(told) from error
     suite = bundle.manifest.suite.name
-    return Acceptance(suite, tuple(bundle.labels), bundle.digest, receipt.level)
+    return Acceptance(suite, tuple(bundle.labels), bundle.digest, receipt.level, tuple(other))
 
 
 def _referee(site: Site, bundle: Bundle, plugins: tuple[str, ...]) -> Referee:
@@ -229,14 +235,18 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
         raise BundleError(_listed(told))
 
 
-def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> None:
+def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
+    """Run the solvers on a seed; return which packages have other code than the bundle names."""
     with tempfile.TemporaryDirectory() as place:
         try:
-            told = run_again(bundle, referee, seed, Path(place), jobs)
+            told, other = run_again(bundle, referee, seed, Path(place), jobs)
         except SpecError as error:
             raise BenchbaseError(f"--rerun needs the solver installed: {error}") from error
     if told:
+        if other:
+            told.append(f"the code run here is another than the bundle names: {', '.join(other)}")
         raise BundleError(_listed(told))
+    return other
 
 
 def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
@@ -246,25 +256,31 @@ def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
 
 
 def _impostors(bundle: Bundle) -> list[str]:
-    """Say which labels are those that the installed suite gives to other solvers."""
+    """Say which labels are, or look like, those that the installed suite gives to other solvers."""
     known = Referee.entries_of_installed(bundle.manifest.suite.name)
+    names = {folded(label) for _, label in known}
     experiments = bundle.suite["experiments"]
     told = []
     for entry in bundle.manifest.entries:
-        own = known.get((experiments[entry.experiment]["name"], entry.label))
-        if own is not None and token(own[0]) != token(dict(entry.solver)):
+        if folded(entry.label) not in names:
+            continue
+        here = known.get((experiments[entry.experiment]["name"], entry.label))
+        same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]
+        if token(dict(entry.solver)) not in map(token, [here[0]] if here else same):
             told.append(f"the label {entry.label!r} is that of another solver in the suite itself")
     return told
 
 
-def _receipt(bundle: Bundle, origin: str, *, scored: bool, seeds: Sequence[int] = ()) -> Receipt:
+def _receipt(bundle: Bundle, origin: str, *, scored: bool) -> Receipt:
     return Receipt.model_validate(
         {
             "bundle": bundle.digest,
             "origin": origin,
             "accepted": datetime.now(UTC).isoformat(timespec="seconds"),
             "scored": scored,
-            "seeds": [*seeds],
+            "seeds": [],
+            "other_seeds": [],
+            "other_code": [],
             "software": software(),
         }
     )

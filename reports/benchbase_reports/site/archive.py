@@ -28,21 +28,26 @@ MANIFEST = "manifest.json"
 LARGEST = 1 << 30
 """Bytes that a bundle may have; its arrays are not compressed."""
 
-LARGEST_MANIFEST = 256 << 20
-"""Bytes that a manifest may have, unpacked."""
+LARGEST_MANIFEST = 64 << 20
+"""Bytes that a manifest may have, unpacked: 100,000 outcomes take half of it."""
+
+MOST_VALUES = 3_000_000
+"""Values that a manifest may have: two bytes of JSON make an object of a hundred."""
 
 MOST_MEMBERS = 20_000
+"""Members that an archive may have, and names that an object of the manifest may have."""
+
 RATIO = 200
 """How much smaller a manifest may be packed than unpacked."""
 
 _END = struct.Struct("<4s4H2LH")
+_LOCAL = struct.Struct("<4s5H3L2H")
 _NAME = re.compile(r"manifest\.json|(?:estimates|scores|signals)/[0-9]{6}\.npy")
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
     rb"\{'descr': '([<>|=]?[A-Za-z]\d*)', 'fortran_order': (True|False), "
     rb"'shape': \(((?:\d{1,15}, ?)*(?:\d{1,15})?)\), \} *\n"
 )
-_DEEPEST = 40
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever a bundle is written
 
 
@@ -93,7 +98,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.data = _read_whole(path)
-        _check_end(self.data)
+        end = _check_end(self.data)
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(self.data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
@@ -106,8 +111,7 @@ class Archive:
             raise BundleError(f"the member {twice[0]} is there twice")
         if MANIFEST not in counts:
             raise BundleError(f"there is no {MANIFEST} in the archive")
-        if sum(info.compress_size for info in infos) > len(self.data):
-            raise BundleError("members overlap: their sizes add up to more than the archive")
+        _check_layout(self.data, infos, end)
         self._sizes = {info.filename: info.file_size for info in infos}
 
     @property
@@ -156,8 +160,8 @@ def _read_whole(path: Path) -> bytes:
     return data
 
 
-def _check_end(data: bytes) -> None:
-    """Look at the end of a zip file, which says how many members there are to come."""
+def _check_end(data: bytes) -> int:
+    """Look at the end of a zip file; return where its table of contents begins."""
     if data[:4] != b"PK\x03\x04":
         raise BundleError("it is not a zip file")
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
@@ -169,6 +173,7 @@ def _check_end(data: bytes) -> None:
         raise BundleError(f"it has {entries} members, more than {MOST_MEMBERS}")
     if offset + size + _END.size != len(data):
         raise BundleError("the archive's table of contents is not where it should be")
+    return int(offset)
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
@@ -198,8 +203,30 @@ def _check_member(info: zipfile.ZipInfo) -> None:
         raise BundleError(f"the member {shown} has two sizes")
 
 
+def _check_layout(data: bytes, infos: list[zipfile.ZipInfo], end: int) -> None:
+    """Refuse members that overlap or leave gaps, and heads that say other than the table.
+
+    Programs that unpack may believe either, and would see two different bundles.
+    """
+    place = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        name = info.orig_filename.encode()
+        wanted = (info.flag_bits, info.compress_type, info.CRC, info.compress_size, info.file_size)
+        begin = place + _LOCAL.size
+        if info.header_offset != place or begin > end:
+            raise BundleError(f"the member {info.filename} overlaps another, or follows a gap")
+        magic, _, flags, packing, _, _, *sizes, length, extra = _LOCAL.unpack_from(data, place)
+        said = (flags, packing, *sizes)
+        same = (magic, length, extra, said) == (b"PK\x03\x04", len(name), 0, wanted)
+        if not same or data[begin : begin + length] != name:
+            raise BundleError(f"the member {info.filename} is described in two ways")
+        place = begin + length + info.compress_size
+    if place != end:
+        raise BundleError("the archive holds more than its members, or less")
+
+
 def parse_json(data: bytes) -> Any:
-    """Read JSON strictly: UTF-8, no name twice, only finite numbers, not too deep.
+    """Read JSON strictly: UTF-8, no name twice, only finite numbers, not too deep or too much.
 
     Raises
     ------
@@ -210,7 +237,9 @@ def parse_json(data: bytes) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise BundleError("the manifest is not UTF-8") from None
-    _check_depth(text)
+    values = sum(map(text.count, ",[{"))  # at most so many, before any is made
+    if values > MOST_VALUES:
+        raise BundleError(f"the manifest may hold {values} values, more than {MOST_VALUES}")
     try:
         return json.loads(
             text,
@@ -218,20 +247,10 @@ def parse_json(data: bytes) -> Any:
             parse_float=_finite,
             object_pairs_hook=_without_duplicates,
         )
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise BundleError("the manifest is nested too deeply") from None
+    except ValueError as error:
         raise BundleError(f"the manifest is no JSON: {error}") from None
-
-
-def _check_depth(text: str) -> None:
-    """Count brackets outside strings, before a parser that recurses sees them."""
-    depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.DOTALL):
-        if token[0] in "[{":
-            depth += 1
-            if depth > _DEEPEST:
-                raise BundleError(f"the manifest is nested deeper than {_DEEPEST}")
-        elif token[0] in "]}":
-            depth -= 1
 
 
 def _not_finite(name: str) -> NoReturn:
@@ -245,6 +264,8 @@ def _finite(text: str) -> float:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise BundleError(f"the manifest has an object of more than {MOST_MEMBERS} names")
     found = dict(pairs)
     if len(found) != len(pairs):
         name = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)

@@ -27,6 +27,7 @@ from benchbase_reports.site.schema import (
     read_manifest,
     software,
 )
+from benchbase_reports.site.wording import visible
 
 _COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
 _REALS = (*_COSTS, "checksum", "condition")
@@ -35,27 +36,18 @@ _N_SCORES = 5
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A bundle in memory.
+class Head:
+    """What a bundle says, without its arrays.
 
     Attributes
     ----------
     manifest : Manifest
         What it says.
-    estimates : list of ndarray, float32, shape (E,)
-        For each entry, its cells' estimates (points, N) one after the other.
-    scores : list of ndarray, float64, shape (5, R)
-        For each entry, the scores of the R signals of its cells.
-    signals : list of ndarray, float32, shape (points, N)
-        The true signals of trials.
     digest : str
         The SHA-256 of the file.
     """
 
     manifest: Manifest
-    estimates: list[Array]
-    scores: list[Array]
-    signals: list[Array]
     digest: str
 
     @property
@@ -67,6 +59,30 @@ class Bundle:
     def suite(self) -> dict[str, Any]:
         """The suite as plain data, as a `benchbase.Referee` takes it."""
         return suite_facts(self.manifest.suite)
+
+
+@dataclass(frozen=True)
+class Bundle(Head):
+    """A bundle in memory.
+
+    Attributes
+    ----------
+    estimates : list of ndarray, float32, shape (E,)
+        For each entry, its cells' estimates (points, N) one after the other.
+    scores : list of ndarray, float64, shape (5, R)
+        For each entry, the scores of the R signals of its cells.
+    signals : list of ndarray, float32, shape (points, N)
+        The true signals of trials.
+    """
+
+    estimates: list[Array]
+    scores: list[Array]
+    signals: list[Array]
+
+    @property
+    def head(self) -> Head:
+        """The same without its arrays."""
+        return Head(self.manifest, self.digest)
 
     def cells(self) -> list[tuple[Cell, Array, Array]]:
         """Return each cell with its estimates (points, N) and scores (5, points)."""
@@ -129,7 +145,7 @@ class Bundle:
         experiments = []
         for index, each in enumerate(self.suite["experiments"]):
             solvers = [
-                {"label": entry.label, "points": entry.points, "time_limit": None} | entry.solver
+                entry.solver | {"label": entry.label, "points": entry.points, "time_limit": None}
                 for entry in self.manifest.entries
                 if entry.experiment == index
             ]
@@ -194,7 +210,7 @@ def read_bundle(path: str | Path) -> Bundle:
     for name in sorted(shapes):
         array = archive.array(name, *shapes[name], manifest.digests[name])
         arrays[name.partition("/")[0]].append(array)
-    bundle = Bundle(manifest, **arrays, digest=archive.digest)
+    bundle = Bundle(manifest, archive.digest, **arrays)
     check_arrays(bundle)
     return bundle
 
@@ -310,7 +326,7 @@ def _packed(run: RunRecord, cells: Sequence[Record]) -> tuple[dict[str, Any], di
         "environments": [json.loads(text) for text in known],
         "provenance": {
             "software": software(),
-            "command": run.command,
+            "command": visible(run.command, "\n\t"),
             "started": run.started,
             "finished": run.finished,
         },
@@ -322,7 +338,7 @@ def _chunk(chunk: dict[str, Any], known: dict[str, int]) -> dict[str, Any]:
     """Return an outcome without its arrays; environments are numbered as they are met."""
     text = json.dumps(chunk["environment"], sort_keys=True)
     found = {name: chunk[name] for name in ("start", "stop", "status")}
-    found["message"] = " ".join(chunk["message"].split())[:LONGEST_MESSAGE]
+    found["message"] = visible(" ".join(chunk["message"].split()))[:LONGEST_MESSAGE]
     for name in _REALS:
         value = chunk[name]
         found[name] = None if value is None or not math.isfinite(value) else value

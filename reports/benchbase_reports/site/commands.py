@@ -89,15 +89,20 @@ def accept_command(
     and the site stays as it is.
     """
     from benchbase_reports.site.accepting import accept
+    from benchbase_reports.site.wording import visible
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
+    if done.other_code:
+        told = f"run here with other code than the bundle names: {', '.join(done.other_code)}"
+        click.echo(f"warning: {told}", err=True)
     if as_json:
         click.echo(
             json.dumps(vars(done) | {"bundle": bundle, "site": site, "written": not dry_run})
         )
         return
     verb = "would be accepted" if dry_run else f"accepted into {site}"
-    click.echo(f"{bundle}: {verb}; {', '.join(done.labels)} on {done.suite}: {done.level}")
+    who = f"{', '.join(done.labels)} on {done.suite}"
+    click.echo(f"{visible(bundle)}: {verb}; {who}: {done.level}")
 
 
 SITE_COMMANDS = (publish_command, submit_command, accept_command)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,15 +17,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchbase import BenchbaseError
-from benchbase_reports.site.bundle import Bundle, read_bundle
-from benchbase_reports.site.rules import folded
+from benchbase_reports.site.bundle import Head, read_bundle
 from benchbase_reports.site.schema import BundleError, Date, Digest, Seed, Text
+from benchbase_reports.site.wording import folded
 
 BUNDLES, INDEX = "bundles", "index.json"
 OWN = (BUNDLES, "suites", "index.html", INDEX, "index.schema.json", ".nojekyll")
 """What a site's folder holds; all else in it is somebody's own and stays."""
 
-Level = Literal["claimed", "scores verified", "solver verified"]
+Level = Literal["claimed", "scores verified", "solver verified (other code)", "solver verified"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 """What may be known of a row, in this order."""
 
@@ -44,7 +44,12 @@ class Receipt(BaseModel):
     scored : bool
         Whether every stored signal was scored again.
     seeds : list of int
-        Seeds that the acceptor ran its solvers again on, which agreed.
+        Seeds that the acceptor ran its solvers again on, with the code that the bundle names; they
+        agreed.
+    other_seeds : list of int
+        The same with other code than the bundle names.
+    other_code : list of str
+        The packages whose code was another on `other_seeds`.
     software : str
         What checked it.
     """
@@ -56,19 +61,37 @@ class Receipt(BaseModel):
     accepted: Date
     scored: bool
     seeds: Annotated[list[Seed], Field(max_length=1000)]
+    other_seeds: Annotated[list[Seed], Field(max_length=1000)]
+    other_code: Annotated[list[Text], Field(max_length=1000)]
     software: Text
 
     @property
     def level(self) -> Level:
         """The best of `LEVELS` that holds of the bundle's rows."""
-        return LEVELS[2 if self.scored and self.seeds else int(self.scored)]
+        run = 2 if self.seeds else int(bool(self.other_seeds))
+        return LEVELS[1 + run if self.scored else 0]
+
+    def having_run(self, seed: int, other_code: Sequence[str]) -> Receipt:
+        """Return the receipt after all was scored, and its solvers run again on a seed.
+
+        Parameters
+        ----------
+        seed : int
+            The seed, on which they agreed.
+        other_code : sequence of str
+            The packages whose code was another than the bundle names.
+        """
+        which = "other_seeds" if other_code else "seeds"
+        changes: dict[str, Any] = {"scored": True, which: sorted({*getattr(self, which), seed})}
+        changes["other_code"] = sorted({*self.other_code, *other_code})
+        return self.model_copy(update=changes)
 
 
 @dataclass(frozen=True)
 class Held:
-    """A bundle of a site: itself, its receipt, and the file that it is copied from."""
+    """A bundle of a site: what it says, its receipt, and the file that it is copied from."""
 
-    bundle: Bundle
+    bundle: Head
     receipt: Receipt
     file: Path
 
@@ -80,7 +103,7 @@ class Held:
     @property
     def stem(self) -> str:
         """The name of its files in the site, without their suffix."""
-        return f"{self.suite}-{self.bundle.digest[:16]}"
+        return f"{self.suite}-{self.bundle.digest}"
 
 
 @dataclass(frozen=True)
@@ -134,7 +157,7 @@ class Site:
         """Return the bundle whose file has that SHA-256."""
         return next((held for held in self.held if held.bundle.digest == digest), None)
 
-    def clashes(self, bundle: Bundle) -> list[str]:
+    def clashes(self, bundle: Head) -> list[str]:
         """Say which labels of a bundle are taken by others of its suite."""
         others = [
             h for h in self.of(bundle.manifest.suite.name) if h.bundle.digest != bundle.digest
@@ -161,49 +184,63 @@ class Site:
         """
         from benchbase_reports.site.pages import write_pages
 
-        new, old = _beside(self.folder, "new"), _beside(self.folder, "old")
+        place = self.folder.resolve()  # where it is a link, that stays
+        new, old = _beside(place, "new"), _beside(place, "old")
         try:
             shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
             (new / BUNDLES).mkdir(parents=True)
             for held in self.held:
                 _copy(held, new / BUNDLES)
             write_pages(self, new)
-            _keep_others(self.folder, new)
-            if self.folder.exists():
-                self.folder.rename(old)
+            _keep_others(place, new)
+            if place.exists():
+                shutil.copymode(place, new)
+                place.rename(old)
             try:
-                new.rename(self.folder)
+                new.rename(place)
             except OSError:
-                old.rename(self.folder)
+                old.rename(place)
                 raise
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            place = error.filename or self.folder
-            raise BenchbaseError(f"{place}: {error.strerror or error}") from error
+            where = error.filename or self.folder
+            raise BenchbaseError(f"{where}: {error.strerror or error}") from error
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a site; put back what one that was killed had moved."""
+    """Let one process at a time change a site; put back what one that was killed had moved.
+
+    Raises
+    ------
+    BenchbaseError
+        If the folder cannot be moved, or what is beside it cannot be written.
+    """
     from filelock import FileLock
 
     try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_beside(folder, "lock")):
-            old = _beside(folder, "old")
-            if old.exists() and not folder.exists():
-                old.rename(folder)
+        place = folder.resolve()
+        inside = Path.cwd().is_relative_to(place)
+        if inside or place.is_mount():
+            what = "the working directory, or around it" if inside else "a mount point"
+            raise BenchbaseError(
+                f"{folder} is {what}: it cannot be replaced; choose another folder"
+            )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_beside(place, "lock")):
+            old = _beside(place, "old")
+            if old.exists() and not place.exists():
+                old.rename(place)
             shutil.rmtree(old, ignore_errors=True)
             yield
     except OSError as error:
         raise BenchbaseError(f"{folder}: {error.strerror or error}") from error
 
 
-def _beside(folder: Path, what: str) -> Path:
-    whole = folder.absolute()
-    return whole.with_name(f".{whole.name}.{what}")
+def _beside(place: Path, what: str) -> Path:
+    return place.with_name(f".{place.name}.{what}")
 
 
 def _read_held(file: Path) -> Held:
@@ -215,7 +252,7 @@ def _read_held(file: Path) -> Held:
         raise BenchbaseError(f"{file} has no receipt that can be read: {error}") from error
     except BundleError as error:
         raise BenchbaseError(f"{file} of the site cannot be read: {error}") from error
-    held = Held(bundle, receipt, file)
+    held = Held(bundle.head, receipt, file)
     if bundle.digest != receipt.bundle or file.stem != held.stem:
         raise BenchbaseError(f"{file} is not the bundle that was accepted")
     return held

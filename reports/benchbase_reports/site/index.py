@@ -33,6 +33,8 @@ class BundleEntry(_Model):
     accepted: str = Field(description="when it came into the site, ISO 8601")
     level: Level = Field(description="what is known of its rows")
     seeds: list[int] = Field(description="seeds on which its solvers were run again, and agreed")
+    other_seeds: list[int] = Field(description="the same, with other code than the bundle names")
+    other_code: list[str] = Field(description="packages whose code was another on other_seeds")
     checked_by: str = Field(description="the software that checked it")
     software: str = Field(description="the software that it says it was made with")
     command: str = Field(description="the command that it says it was made with")
@@ -51,7 +53,7 @@ class SuiteEntry(_Model):
     page: str = Field(description="the leaderboard, HTML")
     leaderboard_csv: str = Field(description="a row a problem and solver, ranked")
     leaderboard_parquet: str
-    results_csv: str = Field(description="a row a signal, with all parameters")
+    results_csv: str = Field(description="a row a signal, with all parameters; gzip")
     results_parquet: str
     bundles: list[Digest] = Field(description="the SHA-256 of the bundles that it is made of")
 
@@ -87,7 +89,7 @@ def _suite_entry(held: list[Held]) -> SuiteEntry:
         page=f"{place}/index.html",
         leaderboard_csv=f"{place}/leaderboard.csv",
         leaderboard_parquet=f"{place}/leaderboard.parquet",
-        results_csv=f"{place}/results.csv",
+        results_csv=f"{place}/results.csv.gz",
         results_parquet=f"{place}/results.parquet",
         bundles=[each.bundle.digest for each in held],
     )
@@ -104,6 +106,8 @@ def _bundle_entry(held: Held) -> BundleEntry:
         accepted=receipt.accepted,
         level=receipt.level,
         seeds=receipt.seeds,
+        other_seeds=receipt.other_seeds,
+        other_code=receipt.other_code,
         checked_by=receipt.software,
         software=manifest.provenance.software,
         command=manifest.provenance.command,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array, Referee, SpecError
-from benchbase_reports.site.bundle import Bundle
+from benchbase_reports.site.bundle import Bundle, Head
 from benchbase_reports.site.rules import name_of
 from benchbase_reports.site.schema import Cell
 
@@ -20,12 +20,12 @@ TOLERANCE = 1e-6
 _SCORES = ("squared cosine", "relative error", "residual")
 
 
-def differences(bundle: Bundle, suite: dict[str, Any]) -> list[str]:
+def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
     """Say where the suite of a bundle is another than the acceptor's of the same name.
 
     Parameters
     ----------
-    bundle : Bundle
+    bundle : Head
         What has been submitted.
     suite : dict
         The acceptor's, as plain data.

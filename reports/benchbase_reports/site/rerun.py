@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchbase import Array, BenchbaseError, Referee, read_records
+from benchbase import Array, BenchbaseError, Record, Referee, read_records
 from benchbase_reports.site.bundle import Bundle
 from benchbase_reports.site.judge import TOLERANCE, token
 from benchbase_reports.site.rules import name_of
 
+PLUGIN_FILE = "a plugin file"
+_PLUGIN_FILE = "benchbase_plugin_"  # how the registry names their modules, by their paths
+
 
 def run_again(
     bundle: Bundle, referee: Referee, seed: int, folder: Path, jobs: int | None
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """Run the bundle's solvers on its suite with another seed, and compare mean scores.
 
     For each solver and problem (each number of pools), the mean squared cosine over all signals,
@@ -39,8 +42,10 @@ def run_again(
 
     Returns
     -------
-    list of str
+    told : list of str
         Where the solver does not do what the bundle says, a line each.
+    other : list of str
+        The packages whose code is another here than the bundle names.
 
     Raises
     ------
@@ -53,7 +58,8 @@ def run_again(
     results = referee.run(entries, seed, folder, jobs=jobs)
     names = [each["name"] for each in bundle.suite["experiments"]]
     again: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
-    for record in read_records(results)[-1].cells:
+    records = read_records(results)[-1].cells
+    for record in records:
         key = (names.index(record.experiment), record.label, token(Referee.describe(record.facts)))
         again[key].append(_squared_cosines(record.chunks, record.facts["points"]))
     claimed: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
@@ -79,7 +85,37 @@ def run_again(
         fault = compare_all(pairs, effect)
         if fault is not None:
             told.append(f"{place[1]}, all problems: {fault}")
-    return told
+    return told, other_code(bundle, records)
+
+
+def other_code(bundle: Bundle, records: Sequence[Record]) -> list[str]:
+    """Return the packages whose digests are not those that the bundle says it was made with.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        What has been submitted.
+    records : sequence of Record
+        The cells that its solvers were run on again.
+
+    Returns
+    -------
+    list of str
+        Names of packages, `PLUGIN_FILE` for plugin files: their modules are named by their paths.
+    """
+    used = {chunk.environment for cell in bundle.manifest.cells for chunk in cell.chunks}
+    claimed = _digests(bundle.manifest.environments[number] for number in used)
+    again = _digests(chunk["environment"] for record in records for chunk in record.chunks)
+    return sorted({name for name, _ in claimed ^ again})
+
+
+def _digests(environments: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return (package, digest) of all code that environments name."""
+    return {
+        (PLUGIN_FILE if name.startswith(_PLUGIN_FILE) else name, digest)
+        for environment in environments
+        for name, digest in environment.get("code", {}).items()
+    }
 
 
 def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:

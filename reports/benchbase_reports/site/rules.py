@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from benchbase import Array
 from benchbase_reports.site.bundle import Bundle, cell_shape
 from benchbase_reports.site.schema import BundleError, Cell, Entry, Manifest
+from benchbase_reports.site.wording import folded
 
 _CLOCKS = timedelta(minutes=10)
 """How far two machines' clocks may be apart."""
+
+MOST_PARAMETERS = 500
+"""Parameters that the solvers of a bundle may have together: tables have a column for each."""
+
+MOST_SOLVERS = 200
+"""Solvers of a submission: each is compared with every other."""
+
+_MOST_ITERATIONS = 2.0**53
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -30,6 +39,8 @@ def check_manifest(manifest: Manifest) -> None:
     if len({each.name for each in experiments}) < len(experiments):
         raise BundleError("two experiments of the suite have one name")
     _check_entries(manifest)
+    if len({name for e in manifest.entries for name in _names(e.solver)}) > MOST_PARAMETERS:
+        raise BundleError(f"its solvers have more than {MOST_PARAMETERS} parameters")
     seen = set()
     for number, cell in enumerate(manifest.cells):
         place = f"the cell {number}"
@@ -70,9 +81,13 @@ def _check_entries(manifest: Manifest) -> None:
             raise BundleError(f"one solver is labelled {first!r} here and {entry.label!r} there")
 
 
-def folded(label: str) -> str:
-    """Return what labels that look the same have in common: case, width and spaces aside."""
-    return "".join(unicodedata.normalize("NFKC", label).casefold().split())
+def _names(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the names of the columns that a spec becomes."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _names(item, f"{path}.{name}")
+    else:
+        yield path
 
 
 def _check_chunks(manifest: Manifest, cell: Cell) -> None:
@@ -144,6 +159,8 @@ def _score_faults(cell: Cell, estimates: Array, scores: Array) -> Iterator[str]:
             yield "a score is out of range"
         if (scores[3] < 0).any() or (scores[3] % 1 > 0).any():
             yield "a number of iterations is negative or no whole number"
+        if (scores[3] > _MOST_ITERATIONS).any():
+            yield "a number of iterations is larger than can be counted"
     if not np.isin(scores[4][~np.isnan(scores[4])], (0.0, 1.0)).all():
         yield "whether a signal converged is neither 0 nor 1"
 
@@ -160,7 +177,7 @@ def name_of(manifest: Manifest, cell: Cell) -> str:
 
 
 def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> list[str]:
-    """Say what a submission leaves out: cells, trials, signals, whole experiments.
+    """Say what a submission leaves out (cells, trials, signals, experiments), or has too much of.
 
     Parameters
     ----------
@@ -174,8 +191,10 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
     list of str
         A line each; none where the full grid is there.
     """
-    told = []
     labels = [*dict.fromkeys(entry.label for entry in manifest.entries)]
+    if len(labels) > MOST_SOLVERS:
+        return [f"it has {len(labels)} solvers, more than {MOST_SOLVERS}: pack several bundles"]
+    told = []
     entries = {(e.experiment, e.label): i for i, e in enumerate(manifest.entries)}
     cells: defaultdict[int, list[Cell]] = defaultdict(list)
     for cell in manifest.cells:

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    JsonValue,
+    ValidationError,
+)
 
 import benchbase
+from benchbase_reports.site.wording import check_label, check_lines, check_text, visible
 
 FORMAT = "benchbase bundle"
 VERSION = 1
 STATUSES = ("done", "failed", "timeout", "crashed", "unsupported")
 LONGEST_MESSAGE = 2000
+LARGEST_REAL = 1e30
+"""Costs and norms are below it, so that sums of them are finite."""
+
 _DEEPEST, _MOST = 12, 5000
+_ENVIRONMENT = {
+    "versions": dict, "code": dict, "blas": list, "python": str, "system": str, "processor": str,
+}  # fmt: skip # the facts that are shown, each of texts
+_MOST_ERRORS = 1000
+"""Mistakes of which the first is looked up: all of them are listed for that."""
+
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class BundleError(benchbase.BenchbaseError):
     """A bundle is refused; the text says why, a line a reason."""
-
-
-def _shown_as_is(text: str) -> str:
-    """Refuse what people cannot see: control characters, marks that turn text around."""
-    hidden = [c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
-    if hidden:
-        raise ValueError(f"holds the invisible character U+{ord(hidden[0]):04X}")
-    if text != text.strip():
-        raise ValueError("begins or ends with a space")
-    return text
 
 
 def _folder_name(name: str) -> str:
@@ -42,7 +49,7 @@ def _folder_name(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Refuse plain data that is too deep, too large, or holds what JSON does not have."""
+    """Refuse plain data that is too deep, too large, or holds what JSON or people do not read."""
     left = [(value, 1)]
     count = 0
     while left:
@@ -57,7 +64,7 @@ def _plain(value: Any) -> Any:
         elif isinstance(item, str):
             if len(item) > LONGEST_MESSAGE:
                 raise ValueError(f"holds a text of more than {LONGEST_MESSAGE} characters")
-            item.encode()  # half a character, as JSON can spell it, is a ValueError
+            check_text(item)
         elif isinstance(item, float) and not math.isfinite(item):
             raise ValueError("holds a number that is not finite")
         elif isinstance(item, int) and abs(item) >= 2**63:
@@ -71,7 +78,25 @@ def _named(spec: dict[str, Any]) -> dict[str, Any]:
     return spec
 
 
+def _solver(spec: dict[str, Any]) -> dict[str, Any]:
+    """Refuse parameters that no solver can have: they would pass for those of its entry."""
+    if taken := sorted(benchbase.Solver.reserved.difference({"name"}).intersection(spec)):
+        raise ValueError(f"has the parameter {taken[0]!r}, which no solver can have")
+    return spec
+
+
+def _environment(facts: dict[str, Any]) -> dict[str, Any]:
+    """Refuse an environment whose facts are not of the kinds that are recorded."""
+    for name, kind in _ENVIRONMENT.items():
+        found = facts.get(name, kind())
+        parts = found.values() if isinstance(found, dict) else found
+        if not isinstance(found, kind) or not all(isinstance(part, str) for part in parts):
+            raise ValueError(f"says what is none of its {name!r}")
+    return facts
+
+
 def _date(text: str) -> str:
+    check_text(text)  # any character may stand between date and time
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -81,17 +106,18 @@ def _date(text: str) -> str:
     return text
 
 
-Label = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_shown_as_is)]
-Title = Annotated[str, Field(max_length=300)]
-Text = Annotated[str, Field(max_length=LONGEST_MESSAGE)]
-Long = Annotated[str, Field(max_length=20_000)]
+Label = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(check_label)]
+Title = Annotated[str, Field(max_length=300), AfterValidator(check_text)]
+Text = Annotated[str, Field(max_length=LONGEST_MESSAGE), AfterValidator(check_text)]
+Long = Annotated[str, Field(max_length=20_000), AfterValidator(check_lines)]
 Data = Annotated[dict[str, JsonValue], AfterValidator(_plain)]
-Spec = Annotated[dict[str, JsonValue], AfterValidator(_plain), AfterValidator(_named)]
+Spec = Annotated[Data, AfterValidator(_named)]
+Environment = Annotated[Data, AfterValidator(_environment)]
 Date = Annotated[str, Field(max_length=40), AfterValidator(_date)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Real = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Real = Annotated[float, Field(ge=0, le=LARGEST_REAL, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
@@ -122,7 +148,7 @@ class Experiment(_Strict):
     trials: Annotated[int, Field(ge=1, le=100_000)]
     points: Annotated[int, Field(ge=1, le=10_000_000)]
     trace: bool
-    problems: Annotated[list[Problem], Field(min_length=1, max_length=100_000)]
+    problems: Annotated[list[Problem], FailFast(), Field(min_length=1, max_length=100_000)]
 
 
 class SuiteFacts(_Strict):
@@ -130,7 +156,7 @@ class SuiteFacts(_Strict):
 
     name: Annotated[str, AfterValidator(_folder_name)]
     title: Title
-    experiments: Annotated[list[Experiment], Field(min_length=1, max_length=1000)]
+    experiments: Annotated[list[Experiment], FailFast(), Field(min_length=1, max_length=1000)]
 
 
 class Entry(_Strict):
@@ -139,7 +165,7 @@ class Entry(_Strict):
     experiment: Count
     label: Label
     points: Annotated[int, Field(ge=1, le=10_000_000)]
-    solver: Spec
+    solver: Annotated[Spec, AfterValidator(_solver)]
 
 
 class Chunk(_Strict):
@@ -165,7 +191,7 @@ class Cell(_Strict):
     problem: Count
     trial: Count
     signals: Count | None
-    chunks: Annotated[list[Chunk], Field(max_length=10_000_000)]
+    chunks: Annotated[list[Chunk], FailFast(), Field(max_length=10_000_000)]
 
 
 class Provenance(_Strict):
@@ -190,10 +216,10 @@ class Manifest(_Strict):
     format: Literal["benchbase bundle"]
     version: Literal[1]
     suite: SuiteFacts
-    entries: Annotated[list[Entry], Field(min_length=1, max_length=100_000)]
-    cells: Annotated[list[Cell], Field(min_length=1, max_length=2_000_000)]
-    signals: Annotated[list[tuple[Count, Count]], Field(max_length=1_000_000)]
-    environments: Annotated[list[Data], Field(max_length=10_000)]
+    entries: Annotated[list[Entry], FailFast(), Field(min_length=1, max_length=100_000)]
+    cells: Annotated[list[Cell], FailFast(), Field(min_length=1, max_length=2_000_000)]
+    signals: Annotated[list[tuple[Count, Count]], FailFast(), Field(max_length=1_000_000)]
+    environments: Annotated[list[Environment], FailFast(), Field(max_length=10_000)]
     provenance: Provenance
     citation: Citation
     digests: dict[str, Digest]
@@ -209,16 +235,19 @@ def read_manifest(data: Any) -> Manifest:
     """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise BundleError("the manifest is not that of a bundle")
-    if type(data.get("version")) is not int or data["version"] != VERSION:
-        told = f"its format version is {data.get('version')!r}, and this benchbase reads {VERSION}"
+    number = data.get("version")
+    if type(number) is not int or number != VERSION:
+        told = f"its format version is {repr(number)[:40]}, and this benchbase reads {VERSION}"
         raise BundleError(told)
     if isinstance(data.get("signals"), list):  # strict models take no list for a tuple
         data = data | {"signals": [tuple(s) if isinstance(s, list) else s for s in data["signals"]]}
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
+        if error.error_count() > _MOST_ERRORS:
+            raise BundleError(f"the manifest is wrong in {error.error_count()} places") from None
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(part)[:80] for part in first["loc"])
+        place = ".".join(visible(str(part)[:80]) for part in first["loc"])
         raise BundleError(f"the manifest is wrong at {place}: {first['msg']}") from None
     except RecursionError:
         raise BundleError("the manifest is nested too deeply") from None

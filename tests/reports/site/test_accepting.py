@@ -173,12 +173,13 @@ def test_a_label_of_the_installed_suite_is_for_its_solver_only(cli: Cli, tmp_pat
     shapes = array_shapes(read_manifest(manifest)).items()
     arrays = {n: archive.array(n, *shape, manifest["digests"][n]) for n, shape in shapes}
     del manifest["digests"]
-    manifest["entries"][0]["label"] = "PhaseLift"
-    write_archive(tmp_path / "b.zip", manifest, arrays)
-    done = cli("accept", "b.zip", "site")
-    assert done.exit_code == 2
-    assert "the label 'PhaseLift' is that of another solver in the suite itself" in done.stderr
-    assert not (tmp_path / "site").exists()
+    for label in ("PhaseLift", "phase lift", "ＰhaseLift"):
+        manifest["entries"][0]["label"] = label
+        write_archive(tmp_path / "b.zip", manifest, arrays)
+        done = cli("accept", "b.zip", "site")
+        assert done.exit_code == 2
+        assert f"the label '{label}' is that of another solver in the suite itself" in done.stderr
+        assert not (tmp_path / "site").exists()
 
 
 def test_html_in_names_is_shown_as_text(forged: Forged, site: Path) -> None:
@@ -232,7 +233,7 @@ def test_the_data_are_those_of_all_bundles(ran: Path, honest: Path, site: Path) 
     accept(honest, site)
     place = site / "suites" / "small"
     rows = pd.read_parquet(place / "results.parquet")
-    assert len(rows) == len(pd.read_csv(place / "results.csv")) == 4 * 8 * 4
+    assert len(rows) == len(pd.read_csv(place / "results.csv.gz")) == 4 * 8 * 4
     whole = benchbase.load_results(ran).frame()
     key = ["label", "n_pools", "rectified", "trial", "signal"]
     pd.testing.assert_series_equal(
@@ -368,12 +369,17 @@ def test_levels_are_in_order() -> None:
         "origin": "submitted",
         "software": "x",
         "accepted": "2020-01-01T00:00Z",
+        "scored": False,
+        "seeds": [],
+        "other_seeds": [],
+        "other_code": [],
     }
-    levels = [
-        folders.Receipt.model_validate(receipt | {"scored": scored, "seeds": seeds}).level
-        for scored, seeds in ((False, []), (True, []), (True, [3]))
-    ]
-    assert tuple(levels) == folders.LEVELS
+    claimed = folders.Receipt.model_validate(receipt)
+    scored = claimed.model_copy(update={"scored": True})
+    other = claimed.having_run(4, ["benchbase_knn"])
+    same = other.having_run(3, [])
+    assert tuple(each.level for each in (claimed, scored, other, same)) == folders.LEVELS
+    assert (same.seeds, same.other_seeds, same.other_code) == ([3], [4], ["benchbase_knn"])
 
 
 def test_publish_can_refuse_what_does_not_reproduce(

@@ -124,7 +124,7 @@ def test_a_bomb_of_10_gb_is_refused_without_unpacking_it(tmp_path: Path, refused
     for size, reason in {
         10 << 30: r"manifest\.json declares 10737418240 bytes, more than is read",
         300: "manifest.json cannot be read: Bad CRC-32",
-        200 << 20: "cannot be read|another size",
+        60 << 20: "cannot be read|another size",
     }.items():
         path.write_bytes(raw_zip("manifest.json", data, size))
         tracemalloc.start()
@@ -138,7 +138,7 @@ def test_a_bomb_of_10_gb_is_refused_without_unpacking_it(tmp_path: Path, refused
 
 def test_a_member_that_is_packed_too_well_is_refused(tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "bomb.zip"
-    path.write_bytes(raw_zip("manifest.json", bomb(100 << 20), 100 << 20))
+    path.write_bytes(raw_zip("manifest.json", bomb(50 << 20), 50 << 20))
     refused(path, "manifest.json is packed more than 200 times: a zip bomb")
 
 
@@ -232,7 +232,7 @@ def with_manifest(with_member: Callable[..., Path], honest: Path) -> Callable[..
         ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is no number of JSON"),
         ('"seed": 7', '"seed": 1e999', "holds 1e999, which is not finite"),
         ('"seed": 7', '"seed": 7, "seed": 8', "says 'seed' twice"),
-        ('"seed": 7', f'"seed": {"[" * 100_000}', "is nested deeper than 40"),
+        ('"seed": 7', f'"seed": {"[" * 100_000}', "the manifest is nested too deeply"),
         ('"seed": 7', f'"seed": {"9" * 5000}', "is no JSON: Exceeds the limit"),
         ('"seed": 7', '"seed": 7}', "is no JSON"),
         ('"seed": 7', '"seed": __import__("os")', "is no JSON"),

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from click.testing import Result
 
 import benchbase
 from benchbase_reports.site.accepting import accept
-from benchbase_reports.site.rerun import compare, compare_all, design_effect, tolerance
+from benchbase_reports.site.rerun import (
+    compare,
+    compare_all,
+    design_effect,
+    other_code,
+    tolerance,
+)
 
 M = dict[str, Any]
 Cli = Callable[..., Result]
@@ -73,6 +80,47 @@ def test_the_seed_must_be_another_and_the_solver_there(
         accept(forged(of_a_stranger), site, rerun=11, jobs=0)
     assert digest_of(site) == before
     assert accept(forged(of_a_stranger), site).level == "scores verified"
+
+
+def of_older_code(m: M, a: M) -> None:
+    for each in m["environments"]:
+        each["code"]["benchbase_knn"] = "0" * 64
+
+
+def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
+    cli: Cli, forged: Callable[..., Path], site: Path
+) -> None:
+    path = forged(of_older_code)
+    done = cli("accept", path, site, "--rerun", "11", "--jobs", "0")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith("knn, mean, phasecut on small: solver verified (other code)\n")
+    told = "warning: run here with other code than the bundle names: benchbase_knn\n"
+    assert told in done.stderr
+    found = json.loads((site / "index.json").read_text())["bundles"][1]
+    assert (found["level"], found["seeds"]) == ("solver verified (other code)", [])
+    assert (found["other_seeds"], found["other_code"]) == ([11], ["benchbase_knn"])
+    assert "with other code of benchbase_knn: seed 11" in (site / "index.html").read_text()
+    rows = (site / "suites" / "small" / "leaderboard.csv").read_text()
+    assert rows.count('"solver verified (other code)"') == 6
+    done = cli("accept", path, site, "--rerun", "12", "--jobs", "0", "--json")
+    assert json.loads(done.stdout)["other_code"] == ["benchbase_knn"]
+    assert levels(site)[1][1] == "solver verified (other code)"
+
+
+def test_code_is_compared_by_digests_and_plugin_files_by_theirs_alone() -> None:
+    def differ(claimed: M, again: M) -> list[str]:
+        chunk = SimpleNamespace(environment=0)
+        manifest = SimpleNamespace(
+            environments=[{"code": claimed}], cells=[SimpleNamespace(chunks=[chunk])]
+        )
+        record = SimpleNamespace(chunks=[{"environment": {"code": again}}])
+        return other_code(SimpleNamespace(manifest=manifest), [record])  # type: ignore[arg-type, list-item] # as far as it looks
+
+    assert differ({"a": "1", "b": "2"}, {"a": "1", "b": "2"}) == []
+    assert differ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b"]
+    assert differ({}, {"a": "1"}) == ["a"]
+    assert differ({"benchbase_plugin_0a": "1"}, {"benchbase_plugin_0b": "1"}) == []
+    assert differ({"benchbase_plugin_0a": "1"}, {"benchbase_plugin_0a": "2"}) == ["a plugin file"]
 
 
 PLUGIN = """\

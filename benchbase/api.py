@@ -17,6 +17,7 @@ from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
+from benchbase.invocation import run_command
 from benchbase.processes import LocalWorkers
 from benchbase.registry import Registry, registry
 from benchbase.results import Results
@@ -106,18 +107,21 @@ def run(
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
+    labels = [solvers] if isinstance(solvers, str) else solvers
+    files = [plugins] if isinstance(plugins, str | Path) else plugins
     resolved = resolve(
-        suite, points=points, trials=trials, extras=added,
-        labels=[solvers] if isinstance(solvers, str) else solvers,
-        plugins=[plugins] if isinstance(plugins, str | Path) else plugins,
+        suite, points=points, trials=trials, extras=added, labels=labels, plugins=files,
         changes=set_to, time_limit=time_limit,
     )  # fmt: skip # one argument a line says no more
-    folder = results_folder(results)
-    again = [rerun] if isinstance(rerun, str) else rerun
+    command = run_command(
+        suite, points=points, trials=trials, labels=labels, extras=[each.spec for each in added],
+        plugins=files, changes=changes, time_limit=time_limit,
+    )  # fmt: skip # as above
+    folder, again = results_folder(results), [rerun] if isinstance(rerun, str) else rerun
     todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
     return execute(
-        resolved, todo, folder, command="benchbase.run", jobs=jobs, memory_limit=memory_limit,
-        dask=dask, progress=progress,
+        resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
+        progress=progress,
     )  # fmt: skip # as above
 
 

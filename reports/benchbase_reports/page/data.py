@@ -11,10 +11,10 @@ import numpy as np
 import benchbase
 from benchbase import Array
 from benchbase_reports.citations import bibliography, bibliography_of_spec
-from benchbase_reports.page.invocation import row_command
+from benchbase_reports.invocation import row_command, sized_command, suite_command
 from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
 from benchbase_reports.rebuild import component, solver_specs
-from benchbase_reports.summary import RECOVERED, problem_columns
+from benchbase_reports.summary import RECOVERED, latest, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,13 +49,15 @@ class PageData:
     suite, title : str
         Of the suite.
     command : str
-        The command that made the results, as recorded, less what changes no number.
+        The command that computes the suite again.
     budget : float or None
         Frame applications a signal that solvers had; None as run.
     notes : list of str
         What readers should know, a sentence each, without its full stop.
     solvers : list of dict
-        ``label``, ``spec``, ``command`` and ``cites`` (keys of `bibliography`).
+        ``label``, ``spec``, ``commands`` (more than one where its rows come from several runs) and
+        ``cites`` (keys of `bibliography`); in a published site also ``level``, a name of `levels`,
+        and ``bundle``, a text and a relative address.
     problems : list of dict
         ``title``, ``setting``, ``tab``, ``rows`` (a list a column, ``solver`` being numbers of
         `solvers`), ``curves`` (``k``, ``solver``, and for each measure a list of points a
@@ -71,6 +73,8 @@ class PageData:
         The squared cosine above which a signal counts as recovered.
     links : list of (str, str)
         Text and address of other files beside the page, relative.
+    levels : list of (str, str)
+        What may be known of a row and what that means, from the least; empty where nothing is.
     """
 
     suite: str
@@ -85,6 +89,7 @@ class PageData:
     cites: list[str]
     recovered: float = RECOVERED
     links: tuple[tuple[str, str], ...] = ()
+    levels: tuple[tuple[str, str], ...] = ()
 
 
 def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGEST) -> PageData:
@@ -110,23 +115,8 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
     }
     drawn = album(results, ranked, largest) if largest else Album()
     entries, cites = _shared_citations(parts)
-    own = solver_specs(results.suites)
-    specs = {label: spec for (_, label), spec in own.items() if label in numbers}
-    largest_rows = table.groupby("label", sort=False)[["trials", "signals"]].max()
-    solvers = []
-    for label, trials, signals in largest_rows.itertuples(name=None):
-        cited = bibliography_of_spec("solver", specs[label]) if label in specs else {}
-        entries |= cited
-        trials = max(int(trials), 1)
-        points = max(int(signals) // trials, 1)
-        solvers.append(
-            {
-                "label": label,
-                "spec": spec_text(specs[label]) if label in specs else "",
-                "command": row_command(board.command, board.suite, label, points, trials),
-                "cites": list(cited),
-            }
-        )
+    solvers, cited = _solvers(results, board)
+    entries |= cited
     curves = dict(iter(board.curves.groupby("problem", sort=False)))
     budgets = dict(iter(board.budgets.groupby("problem", sort=False)))
     problems = []
@@ -147,7 +137,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
     return PageData(
         suite=board.suite,
         title=board.title,
-        command=board.command,
+        command=board.command or _command(results.suites[-1]),
         budget=float(board.budget) if np.isfinite(board.budget) else None,
         notes=[*_notes(table), *drawn.notes],
         solvers=solvers,
@@ -156,6 +146,47 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
         bibliography=entries,
         cites=cites,
     )
+
+
+def _solvers(
+    results: benchbase.Results, board: Board
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return what a page tells of each solver, and the entries of what they cite."""
+    own, runs = solver_specs(results.suites), _runs(results)
+    specs = {label: spec for (_, label), spec in own.items()}
+    solvers = []
+    entries: dict[str, str] = {}
+    for label in dict.fromkeys(board.table["label"]):
+        known = runs[label] if label in runs else results.suites[-1:]
+        commands = dict.fromkeys(row_command(_command(run), label) for run in known)
+        cited = bibliography_of_spec("solver", specs[label]) if label in specs else {}
+        entries |= cited
+        solvers.append(
+            {
+                "label": label,
+                "spec": benchbase.as_toml(specs[label]) if label in specs else "",
+                "commands": list(commands),
+                "cites": list(cited),
+            }
+        )
+    return solvers, entries
+
+
+def _runs(results: benchbase.Results) -> dict[str, list[dict[str, Any]]]:
+    """Return the runs that each solver's rows come from, where there are several runs."""
+    runs = {run["id"]: run for run in results.suites}
+    if len(runs) < 2:
+        return {}
+    frame = results.frame()
+    rows = latest(frame, [*problem_columns(frame), "label", "n_pools", "points"])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for label, run in rows[["label", "run"]].drop_duplicates().itertuples(index=False):
+        found.setdefault(label, []).append(runs[run])
+    return found
+
+
+def _command(run: dict[str, Any]) -> str:
+    return suite_command(run["command"]) or sized_command(run)
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
@@ -177,18 +208,6 @@ def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], li
             except benchbase.BenchbaseError:  # of a plugin that is not here, or without its K
                 entries |= bibliography_of_spec(kind, {"name": row[kind]})
     return entries, list(entries)
-
-
-def spec_text(value: Any) -> str:
-    """Write a spec the way suites do: ``{ name = "knn", q = 10 }``, what is unset left out."""
-    if isinstance(value, dict):
-        own = [f"{key} = {spec_text(item)}" for key, item in value.items() if item is not None]
-        return f"{{ {', '.join(own)} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(spec_text, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _rows(part: pd.DataFrame, numbers: dict[str, int]) -> dict[str, list[Any]]:

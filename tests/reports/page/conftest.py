@@ -25,7 +25,7 @@ class MadeUp:
     budgets: pd.DataFrame
     suite: str = "a_suite"
     title: str = "A made-up suite"
-    command: str = "benchbase run a_suite --points 25 --results somewhere"
+    command: str = "benchbase run a_suite --points 25"
     budget: float = np.inf
 
 
@@ -33,7 +33,9 @@ class MadeUp:
 class Nothing:
     """Results of a board that is made up: they hold no signals."""
 
-    suites: tuple[Any, ...] = ()
+    suites: tuple[Any, ...] = (
+        {"id": 1, "suite": "a_suite", "command": "benchbase run a_suite --points 25 --jobs 2"},
+    )
 
     def frame(self) -> pd.DataFrame:
         raise AssertionError("without pictures nothing is looked up")

@@ -33,7 +33,6 @@ WHOLE = (
     "rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals", "failed",
     "unsupported",
 )  # fmt: skip # as above
-TEXTS = ("message", "environment")
 CURVES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "seconds",
     "frame_applications",
@@ -73,6 +72,8 @@ class PageData:
         The squared cosine above which a signal counts as recovered.
     links : list of (str, str)
         Text and address of other files beside the page, relative.
+    environments : list of str
+        What rows were computed in, each once; rows name them by their numbers.
     levels : list of (str, str)
         What may be known of a row and what that means, from the least; empty where nothing is.
     """
@@ -87,6 +88,7 @@ class PageData:
     pictures: list[str]
     bibliography: dict[str, str]
     cites: list[str]
+    environments: list[str]
     recovered: float = RECOVERED
     links: tuple[tuple[str, str], ...] = ()
     levels: tuple[tuple[str, str], ...] = ()
@@ -119,6 +121,8 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
     entries |= cited
     curves = dict(iter(board.curves.groupby("problem", sort=False)))
     budgets = dict(iter(board.budgets.groupby("problem", sort=False)))
+    listed = dict.fromkeys(each for texts in _environments(table) for each in texts)
+    places = {text: place for place, text in enumerate(listed)}
     problems = []
     for part in parts:
         first, title = part.iloc[0], str(part["problem"].iloc[0])
@@ -128,7 +132,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
                 "title": title,
                 "setting": title.removesuffix(f" · {tab}"),
                 "tab": tab,
-                "rows": _rows(part, numbers),
+                "rows": _rows(part, numbers, places),
                 "curves": _curves(curves.get(title), numbers),
                 "budgets": _budgets(budgets.get(title), numbers),
                 "pictures": _pictures(drawn, identity(first, columns), numbers),
@@ -145,6 +149,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
         pictures=drawn.pictures,
         bibliography=entries,
         cites=cites,
+        environments=list(listed),
     )
 
 
@@ -210,12 +215,20 @@ def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], li
     return entries, list(entries)
 
 
-def _rows(part: pd.DataFrame, numbers: dict[str, int]) -> dict[str, list[Any]]:
+def _environments(part: pd.DataFrame) -> list[list[str]]:
+    """Return the environments of each row, which a board joins by semicolons."""
+    texts = part["environment"].fillna("").astype(str)
+    return [[each for each in text.split("; ") if each] for text in texts]
+
+
+def _rows(
+    part: pd.DataFrame, numbers: dict[str, int], places: dict[str, int]
+) -> dict[str, list[Any]]:
     rows: dict[str, list[Any]] = {"solver": [numbers[label] for label in part["label"]]}
     for name in (*WHOLE, *SHARES, *COSTS):
         rows[name] = plain(part[name].to_numpy(dtype=float, na_value=np.nan), name)
-    for name in TEXTS:
-        rows[name] = part[name].fillna("").astype(str).tolist()
+    rows["message"] = part["message"].fillna("").astype(str).tolist()
+    rows["environments"] = [[places[each] for each in texts] for texts in _environments(part)]
     rows["one_frame"] = part["one_frame"].fillna(value=False).astype(bool).tolist()
     return rows
 

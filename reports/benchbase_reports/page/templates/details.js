@@ -81,9 +81,6 @@ function drawAgain() {
   const lazily = (id, fill) => $(id).addEventListener("toggle", () => { if ($(id).open) fill(); });
   lazily("commands", () => $("command-list").replaceChildren(...data.solvers.flatMap((each) =>
     [el("dt", {}, each.label), el("dd", {}, el("code", {}, each.commands.join("\n")))])));
-  lazily("environments", () => {
-    const all = new Set(data.problems.flatMap((_, i) => problem(i).table.map((row) => row.environment)).filter(Boolean));
-    $("environment-list").replaceChildren(...[...all].map((each) => el("li", {}, each)));
-  });
+  lazily("environments", () => $("environment-list").replaceChildren(...data.environments.map((each) => el("li", {}, each))));
   $("bibliography").textContent = bibtex(Object.keys(data.bibliography));
 }

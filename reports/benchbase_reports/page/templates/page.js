@@ -16,6 +16,7 @@ function choose(index, remember = true) {
   forgetPictures();
   drawTabs();
   $("setting").value = String(settings.indexOf(data.problems[index].setting));
+  $("problem").textContent = data.problems[index].title;
   $("caption").textContent = `${data.title}: ${data.problems[index].title}. Columns can be sorted by the buttons in their heads.`;
   const { curves: all, budgets } = problem();
   const measures = Object.entries(MEASURES).filter(([key]) => key !== "budget" || budgets.solver.length);

@@ -10,10 +10,11 @@ function makeRow(row) {
 }
 function nameCell(row) {
   const remark = !applies(row) ? row.message : row.one_frame ? "one frame only" : "";
+  const kinds = ["names", remark ? "remarked" : "", row.label.length > 20 ? "long" : ""];
   return el("th", { scope: "row", role: "rowheader", class: "solver" },
     el("button", { type: "button", class: "swatch", "data-pin": row.solver, "aria-pressed": String(state.shown.has(row.solver)),
       "aria-label": `Curve of ${row.label}`, disabled: !applies(row) }, sample(row.solver)),
-    el("div", { class: remark ? "names remarked" : "names" },
+    el("div", { class: kinds.join(" ") },
       el("button", { type: "button", class: "name clamp", "data-open": row.solver, "aria-haspopup": "dialog", title: row.label }, row.label),
       remark ? el("span", { class: "remark", title: remark }, remark) : null));
 }

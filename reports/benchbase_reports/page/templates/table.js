@@ -35,22 +35,22 @@ function failedCell(row) {
 }
 
 function levelCell(row) {
-  return [el("span", { class: `level l${row.level}`, "data-level": row.level }, data.levels[row.level][0])];
+  return [el("span", { class: `seal l${row.level}`, "data-level": row.level }, data.levels[row.level][0])];
 }
 
 const COLUMNS = [
-  { key: "rank", head: "Rank", width: "62px", cell: rankCell },
+  { key: "rank", head: "Rank", width: "var(--rank)", cell: rankCell },
   { key: "label", name: "solver", head: "Solver", width: "minmax(var(--solver), 1fr)", text: true },
-  { key: "level", head: "Checked", width: "104px", down: true, text: true, cell: levelCell },
-  { key: "K95", head: "K₉₅, pools needed", width: "150px", cell: poolsCell },
-  { key: "success", head: "Recovered", width: "112px", down: true, cell: intervalOf("success", percent) },
-  { key: "mean", head: "Mean squared cosine", width: "104px", down: true, cell: intervalOf("mean", (v) => share(v)) },
-  { key: "area", head: "Area under curve", width: "78px", down: true, cell: (row) => two(share(row.area)) },
-  { key: "seconds", head: "Time a signal", width: "84px", cell: (row) => two(time(row.seconds)) },
-  { key: "init_seconds", head: "of it, start", width: "84px", cell: (row) => two(time(row.init_seconds)) },
-  { key: "frame_applications", head: "Frame appli\u00adcations", width: "84px", cell: (row) => two(count(row.frame_applications)) },
-  { key: "failed", head: "Failed", width: "68px", down: true, cell: failedCell },
-  { key: "environment", head: "Environ\u00adment", width: "104px", text: true, cell: (row) => [el("span", { class: "clamp", title: row.environment }, row.environment || "–")] },
+  { key: "K95", head: "K₉₅, pools needed", width: "136px", cell: poolsCell },
+  { key: "level", head: "Checked", width: "92px", down: true, text: true, cell: levelCell },
+  { key: "success", head: "Recovered", width: "106px", down: true, cell: intervalOf("success", percent) },
+  { key: "mean", head: "Mean squared cosine", width: "96px", down: true, cell: intervalOf("mean", (v) => share(v)) },
+  { key: "area", head: "Area under curve", width: "68px", down: true, cell: (row) => two(share(row.area)) },
+  { key: "seconds", head: "Time a signal", width: "76px", cell: (row) => two(time(row.seconds)) },
+  { key: "init_seconds", head: "of it, start", width: "78px", cell: (row) => two(time(row.init_seconds)) },
+  { key: "frame_applications", head: "Frame appli\u00adcations", width: "80px", cell: (row) => two(count(row.frame_applications)) },
+  { key: "failed", head: "Failed", width: "60px", down: true, cell: failedCell },
+  { key: "environment", head: "Environ\u00adment", width: "66px", cell: (row) => [el("span", { title: row.environment }, row.place_made ?? "–")] },
 ];
 const columns = COLUMNS.filter(({ key }) => key !== "level" || data.levels.length);
 const collator = new Intl.Collator("en", { numeric: true });

@@ -30,7 +30,9 @@ function problem(index = state.problem) {
     made.table = made.rows.solver.map((solver, i) => {
       const row = { place: i, label: data.solvers[solver].label };
       for (const name of names) row[name] = number(made.rows[name][i]);
-      const { level } = data.solvers[solver];
+      const { level } = data.solvers[solver], numbers = made.rows.environments[i];
+      row.environment = numbers.map((each) => data.environments[each]).join("; ");
+      row.place_made = numbers.map((each) => each + 1).join(", ") || null;
       row.level = known(level) ? data.levels.findIndex(([name]) => name === level) : null;
       row.words = `${row.label} ${row.message} ${row.environment} ${level ?? ""}`.toLowerCase();
       return row;

@@ -109,20 +109,18 @@ def run(
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
     labels = [solvers] if isinstance(solvers, str) else solvers
     files = [plugins] if isinstance(plugins, str | Path) else plugins
-    resolved = resolve(
-        suite, points=points, trials=trials, extras=added, labels=labels, plugins=files,
-        changes=set_to, time_limit=time_limit,
-    )  # fmt: skip # one argument a line says no more
-    command = run_command(
-        suite, points=points, trials=trials, labels=labels, extras=[each.spec for each in added],
-        plugins=files, changes=changes, time_limit=time_limit,
-    )  # fmt: skip # as above
-    folder, again = results_folder(results), [rerun] if isinstance(rerun, str) else rerun
+    asked: dict[str, Any] = {"points": points, "trials": trials, "labels": labels}
+    asked |= {"time_limit": time_limit, "plugins": files}
+    resolved = resolve(suite, **asked, extras=added, changes=set_to)
+    specs = [each.spec for each in added]
+    command = run_command(suite, **asked, extras=specs, changes=changes)
+    folder = results_folder(results)
+    again = [rerun] if isinstance(rerun, str) else rerun
     todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
     return execute(
         resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
         progress=progress,
-    )  # fmt: skip # as above
+    )  # fmt: skip # one argument a line says no more
 
 
 def _as_spec(item: Any, known: Registry) -> Any:

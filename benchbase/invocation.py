@@ -57,7 +57,9 @@ def run_command(
 
 
 def as_toml(value: Any) -> str:
-    """Write a value as TOML on one line: ``{ name = "knn", q = 10 }``; what is None is left out.
+    """Write a value as TOML on one line: ``{ name = "knn", q = 10 }``.
+
+    Of a dict, ``name`` comes first, and what is None is left out.
 
     Parameters
     ----------
@@ -69,7 +71,8 @@ def as_toml(value: Any) -> str:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
-        pairs = [f"{_key(k)} = {as_toml(v)}" for k, v in value.items() if v is not None]
+        named = sorted(value.items(), key=lambda item: item[0] != "name")  # else in their order
+        pairs = [f"{_key(k)} = {as_toml(v)}" for k, v in named if v is not None]
         return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(as_toml, value))}]"

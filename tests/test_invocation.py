@@ -27,6 +27,7 @@ def test_specs_are_written_as_suites_write_them() -> None:
     spec = {"name": "x", "init": {"name": "knn", "q": 10}, "on": True, "w": [1, 2.5], "no": None}
     expected = '{ name = "x", init = { name = "knn", q = 10 }, on = true, w = [1, 2.5] }'
     assert as_toml(spec) == expected
+    assert as_toml(dict(reversed(spec.items()))).startswith('{ name = "x", ')
     assert as_toml(np.array([1.5, np.inf])) == "[1.5, inf]"
     built = benchbase.build("pooling", {"name": "lp", "p": 2})
     assert as_toml(built) == as_toml(built.spec())

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from benchbase_reports.leaderboard import Board
     from benchbase_reports.site.folder import Held, Site
 
-_LINKS = (
+LINKS = (
     ("All leaderboards", "../../index.html"),
     ("Leaderboard: CSV", "leaderboard.csv"),
     ("Leaderboard: Parquet", "leaderboard.parquet"),
     ("Signals: CSV", "results.csv"),
     ("Signals: Parquet", "results.parquet"),
 )
+"""Text and address of what stands beside a leaderboard of a site."""
+
 _NOTES = ("Seconds and frame applications are as claimed: no scoring can check them",)
 
 
@@ -71,7 +73,7 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     data = replace(
         data,
         notes=[*_NOTES, *data.notes],
-        links=_LINKS,
+        links=LINKS,
         levels=tuple(MEANINGS.items()),
         solvers=_checked(data.solvers, held),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchbase_reports.site.index import MEANINGS
+from benchbase_reports.site.pages import LINKS
 
 Page = Any  # of the fixture `browse`
 
@@ -105,7 +106,7 @@ def checked_file(page_file: Callable[..., Path], data_of: Any, made_up: Any) -> 
         for i, entry in enumerate(data.solvers)
     ]
     found: Path = page_file(
-        dataclasses.replace(data, levels=tuple(MEANINGS.items()), solvers=solvers)
+        dataclasses.replace(data, levels=tuple(MEANINGS.items()), solvers=solvers, links=LINKS)
     )
     return found
 
@@ -149,6 +150,12 @@ def test_levels_are_explained_to_the_eye_the_keyboard_and_in_the_text(checked: P
     assert not hint.is_displayed()
     assert all(meaning in page.one("#levels").text for meaning in MEANINGS.values())
     assert page.one("[data-sort=level]").get_attribute("aria-describedby") == "levels"
+
+
+def test_each_link_says_where_it_leads(checked: Page) -> None:
+    texts = [each.text for each in checked.all("nav a") if each.text]
+    assert [text for text, _ in LINKS] == texts[-len(LINKS) :]
+    assert len(set(texts)) == len(texts)
 
 
 def test_a_rows_details_link_its_bundle(checked: Page) -> None:

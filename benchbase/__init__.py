@@ -42,6 +42,7 @@ from benchbase.recovery import solve
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.exchange import Record, RunRecord, read_records, write_records
+    from benchbase.invocation import as_toml
     from benchbase.referee import Referee
     from benchbase.results import Results, load_results
 
@@ -75,6 +76,7 @@ __all__ = [
     "SpecError",
     "StoreError",
     "SuiteError",
+    "as_toml",
     "build",
     "cache_folder",
     "cached",
@@ -100,6 +102,7 @@ _LAZY = {
     "Referee": "referee",
     "Results": "results",
     "RunRecord": "exchange",
+    "as_toml": "invocation",
     "load_results": "results",
     "read_records": "exchange",
     "report": "api",

@@ -17,6 +17,7 @@ from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
+from benchbase.invocation import run_command
 from benchbase.processes import LocalWorkers
 from benchbase.registry import Registry, registry
 from benchbase.results import Results
@@ -106,19 +107,20 @@ def run(
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
-    resolved = resolve(
-        suite, points=points, trials=trials, extras=added,
-        labels=[solvers] if isinstance(solvers, str) else solvers,
-        plugins=[plugins] if isinstance(plugins, str | Path) else plugins,
-        changes=set_to, time_limit=time_limit,
-    )  # fmt: skip # one argument a line says no more
+    labels = [solvers] if isinstance(solvers, str) else solvers
+    files = [plugins] if isinstance(plugins, str | Path) else plugins
+    asked: dict[str, Any] = {"points": points, "trials": trials, "labels": labels}
+    asked |= {"time_limit": time_limit, "plugins": files}
+    resolved = resolve(suite, **asked, extras=added, changes=set_to)
+    specs = [each.spec for each in added]
+    command = run_command(suite, **asked, extras=specs, changes=changes)
     folder = results_folder(results)
     again = [rerun] if isinstance(rerun, str) else rerun
     todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
     return execute(
-        resolved, todo, folder, command="benchbase.run", jobs=jobs, memory_limit=memory_limit,
-        dask=dask, progress=progress,
-    )  # fmt: skip # as above
+        resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
+        progress=progress,
+    )  # fmt: skip # one argument a line says no more
 
 
 def _as_spec(item: Any, known: Registry) -> Any:

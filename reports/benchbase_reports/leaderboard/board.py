@@ -20,7 +20,8 @@ class Board:
     Attributes
     ----------
     suite, title, command : str
-        The suite's name and title, and the command of its latest run.
+        The suite's name and title, and the command of its latest run as
+        `benchbase_reports.invocation.suite_command` cleans it.
     budget : float
         Frame applications a signal: a signal that took more is not recovered. Infinite: as run.
     table : pandas.DataFrame

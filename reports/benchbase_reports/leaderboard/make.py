@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
+from benchbase_reports.invocation import suite_command
 from benchbase_reports.leaderboard.board import TABLE, Board
 from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid, first_budgets
 from benchbase_reports.leaderboard.counts import Cells, Problem, problems, read_cells
@@ -75,7 +76,7 @@ def make_board(
     return Board(
         suite=suite["suite"],
         title=suite["title"],
-        command=suite.get("command", ""),
+        command=suite_command(suite.get("command", "")),
         budget=float(budget),
         table=table,
         curves=_join(recovery, [*CURVES]),

@@ -11,10 +11,10 @@ import numpy as np
 import benchbase
 from benchbase import Array
 from benchbase_reports.citations import bibliography, bibliography_of_spec
-from benchbase_reports.page.invocation import row_command
+from benchbase_reports.invocation import row_command, sized_command, suite_command
 from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
 from benchbase_reports.rebuild import component, solver_specs
-from benchbase_reports.summary import RECOVERED, problem_columns
+from benchbase_reports.summary import RECOVERED, latest, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,6 @@ WHOLE = (
     "rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals", "failed",
     "unsupported",
 )  # fmt: skip # as above
-TEXTS = ("message", "environment")
 CURVES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "seconds",
     "frame_applications",
@@ -49,13 +48,15 @@ class PageData:
     suite, title : str
         Of the suite.
     command : str
-        The command that made the results, as recorded, less what changes no number.
+        The command that computes the suite again.
     budget : float or None
         Frame applications a signal that solvers had; None as run.
     notes : list of str
         What readers should know, a sentence each, without its full stop.
     solvers : list of dict
-        ``label``, ``spec``, ``command`` and ``cites`` (keys of `bibliography`).
+        ``label``, ``spec``, ``commands`` (more than one where its rows come from several runs) and
+        ``cites`` (keys of `bibliography`); in a published site also ``level``, a name of `levels`,
+        and ``bundle``, a text and a relative address.
     problems : list of dict
         ``title``, ``setting``, ``tab``, ``rows`` (a list a column, ``solver`` being numbers of
         `solvers`), ``curves`` (``k``, ``solver``, and for each measure a list of points a
@@ -71,6 +72,10 @@ class PageData:
         The squared cosine above which a signal counts as recovered.
     links : list of (str, str)
         Text and address of other files beside the page, relative.
+    environments : list of str
+        What rows were computed in, each once; rows name them by their numbers.
+    levels : list of (str, str)
+        What may be known of a row and what that means, from the least; empty where nothing is.
     """
 
     suite: str
@@ -83,8 +88,10 @@ class PageData:
     pictures: list[str]
     bibliography: dict[str, str]
     cites: list[str]
+    environments: list[str]
     recovered: float = RECOVERED
     links: tuple[tuple[str, str], ...] = ()
+    levels: tuple[tuple[str, str], ...] = ()
 
 
 def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGEST) -> PageData:
@@ -110,25 +117,12 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
     }
     drawn = album(results, ranked, largest) if largest else Album()
     entries, cites = _shared_citations(parts)
-    own = solver_specs(results.suites)
-    specs = {label: spec for (_, label), spec in own.items() if label in numbers}
-    largest_rows = table.groupby("label", sort=False)[["trials", "signals"]].max()
-    solvers = []
-    for label, trials, signals in largest_rows.itertuples(name=None):
-        cited = bibliography_of_spec("solver", specs[label]) if label in specs else {}
-        entries |= cited
-        trials = max(int(trials), 1)
-        points = max(int(signals) // trials, 1)
-        solvers.append(
-            {
-                "label": label,
-                "spec": spec_text(specs[label]) if label in specs else "",
-                "command": row_command(board.command, board.suite, label, points, trials),
-                "cites": list(cited),
-            }
-        )
+    solvers, cited = _solvers(results, board)
+    entries |= cited
     curves = dict(iter(board.curves.groupby("problem", sort=False)))
     budgets = dict(iter(board.budgets.groupby("problem", sort=False)))
+    listed = dict.fromkeys(each for texts in _environments(table) for each in texts)
+    places = {text: place for place, text in enumerate(listed)}
     problems = []
     for part in parts:
         first, title = part.iloc[0], str(part["problem"].iloc[0])
@@ -138,7 +132,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
                 "title": title,
                 "setting": title.removesuffix(f" · {tab}"),
                 "tab": tab,
-                "rows": _rows(part, numbers),
+                "rows": _rows(part, numbers, places),
                 "curves": _curves(curves.get(title), numbers),
                 "budgets": _budgets(budgets.get(title), numbers),
                 "pictures": _pictures(drawn, identity(first, columns), numbers),
@@ -147,7 +141,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
     return PageData(
         suite=board.suite,
         title=board.title,
-        command=board.command,
+        command=board.command or _command(results.suites[-1]),
         budget=float(board.budget) if np.isfinite(board.budget) else None,
         notes=[*_notes(table), *drawn.notes],
         solvers=solvers,
@@ -155,7 +149,49 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
         pictures=drawn.pictures,
         bibliography=entries,
         cites=cites,
+        environments=list(listed),
     )
+
+
+def _solvers(
+    results: benchbase.Results, board: Board
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return what a page tells of each solver, and the entries of what they cite."""
+    own, runs = solver_specs(results.suites), _runs(results)
+    specs = {label: spec for (_, label), spec in own.items()}
+    solvers = []
+    entries: dict[str, str] = {}
+    for label in dict.fromkeys(board.table["label"]):
+        known = runs[label] if label in runs else results.suites[-1:]
+        commands = dict.fromkeys(row_command(_command(run), label) for run in known)
+        cited = bibliography_of_spec("solver", specs[label]) if label in specs else {}
+        entries |= cited
+        solvers.append(
+            {
+                "label": label,
+                "spec": benchbase.as_toml(specs[label]) if label in specs else "",
+                "commands": list(commands),
+                "cites": list(cited),
+            }
+        )
+    return solvers, entries
+
+
+def _runs(results: benchbase.Results) -> dict[str, list[dict[str, Any]]]:
+    """Return the runs that each solver's rows come from, where there are several runs."""
+    runs = {run["id"]: run for run in results.suites}
+    if len(runs) < 2:
+        return {}
+    frame = results.frame()
+    rows = latest(frame, [*problem_columns(frame), "label", "n_pools", "points"])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for label, run in rows[["label", "run"]].drop_duplicates().itertuples(index=False):
+        found.setdefault(label, []).append(runs[run])
+    return found
+
+
+def _command(run: dict[str, Any]) -> str:
+    return suite_command(run["command"]) or sized_command(run)
 
 
 def _notes(table: pd.DataFrame) -> list[str]:
@@ -179,24 +215,20 @@ def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], li
     return entries, list(entries)
 
 
-def spec_text(value: Any) -> str:
-    """Write a spec the way suites do: ``{ name = "knn", q = 10 }``, what is unset left out."""
-    if isinstance(value, dict):
-        own = [f"{key} = {spec_text(item)}" for key, item in value.items() if item is not None]
-        return f"{{ {', '.join(own)} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(spec_text, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _environments(part: pd.DataFrame) -> list[list[str]]:
+    """Return the environments of each row, which a board joins by semicolons."""
+    texts = part["environment"].fillna("").astype(str)
+    return [[each for each in text.split("; ") if each] for text in texts]
 
 
-def _rows(part: pd.DataFrame, numbers: dict[str, int]) -> dict[str, list[Any]]:
+def _rows(
+    part: pd.DataFrame, numbers: dict[str, int], places: dict[str, int]
+) -> dict[str, list[Any]]:
     rows: dict[str, list[Any]] = {"solver": [numbers[label] for label in part["label"]]}
     for name in (*WHOLE, *SHARES, *COSTS):
         rows[name] = plain(part[name].to_numpy(dtype=float, na_value=np.nan), name)
-    for name in TEXTS:
-        rows[name] = part[name].fillna("").astype(str).tolist()
+    rows["message"] = part["message"].fillna("").astype(str).tolist()
+    rows["environments"] = [[places[each] for each in texts] for texts in _environments(part)]
     rows["one_frame"] = part["one_frame"].fillna(value=False).astype(bool).tolist()
     return rows
 

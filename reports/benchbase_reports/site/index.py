@@ -9,11 +9,29 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchbase_reports.site.folder import BUNDLES, LEVELS, Held, Level, Site
+from benchbase_reports.site.folder import BUNDLES, Held, Level, Site
 from benchbase_reports.site.schema import Digest
 
 CLAIMED = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
 """Columns that no scoring can check, whatever a row's level."""
+
+
+MEANINGS: dict[Level, str] = {
+    "claimed": "the site's owner put the rows here, and nobody has scored them again",
+    "scores verified": (
+        "frames and test signals were made again from the seed, and every stored estimate scores "
+        "as the row says; whether it was recovered from measurements or copied from the truth, "
+        "scoring cannot tell"
+    ),
+    "solver verified (other code)": (
+        "the same as below, but the code that was run is another than the bundle names"
+    ),
+    "solver verified": (
+        "the solver was also run on a seed that its author could not know, and its mean scores "
+        "agree within 3 standard errors"
+    ),
+}
+"""What each of `LEVELS` says of a row, as a sentence without its full stop."""
 
 
 class _Model(BaseModel):
@@ -135,7 +153,7 @@ def write_index(site: Site, folder: Path) -> None:
     schema = json.dumps(Index.model_json_schema(), indent=1, sort_keys=True)
     source = files(__package__).joinpath("index.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    page = environment.from_string(source).render(index=index, levels=LEVELS)
+    page = environment.from_string(source).render(index=index, meanings=MEANINGS)
     texts = {
         "index.json": index.model_dump_json(indent=1) + "\n",
         "index.schema.json": schema + "\n",

@@ -7,11 +7,13 @@ from dataclasses import replace
 from gzip import GzipFile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import benchbase
 from benchbase import BenchbaseError
 from benchbase_reports.site.bundle import read_bundle
-from benchbase_reports.site.index import write_index
+from benchbase_reports.site.folder import BUNDLES
+from benchbase_reports.site.index import MEANINGS, write_index
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,22 +22,16 @@ if TYPE_CHECKING:
     from benchbase_reports.site.folder import Held, Site
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_LINKS = (
+LINKS = (
     ("All leaderboards", "../../index.html"),
-    ("Leaderboard as CSV", "leaderboard.csv"),
-    ("as parquet", "leaderboard.parquet"),
-    ("All signals as CSV (gzip)", "results.csv.gz"),
-    ("as parquet", "results.parquet"),
+    ("Leaderboard: CSV", "leaderboard.csv"),
+    ("Leaderboard: Parquet", "leaderboard.parquet"),
+    ("Signals: CSV (gzip)", "results.csv.gz"),
+    ("Signals: Parquet", "results.parquet"),
 )
-_NOTES = (
-    (
-        "What is known of each row stands before its environment: claimed, scores verified (every "
-        "stored estimate was scored again on problems made from the seed), or solver verified (the "
-        "solver was also run on a seed that its author could not know; other code: than the bundle "
-        "names)"
-    ),
-    "Seconds and frame applications are as claimed: no scoring can check them",
-)
+"""Text and address of what stands beside a leaderboard of a site."""
+
+_NOTES = ("Seconds and frame applications are as claimed: no scoring can check them",)
 
 
 def write_pages(site: Site, folder: Path) -> None:
@@ -80,7 +76,13 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     board.table.to_parquet(folder / "leaderboard.parquet", index=False)
     with offline():
         data = page_data(results, board)
-    data = replace(data, notes=[*_NOTES, *data.notes], links=_LINKS)
+    data = replace(
+        data,
+        notes=[*_NOTES, *data.notes],
+        links=LINKS,
+        levels=tuple(MEANINGS.items()),
+        solvers=_checked(data.solvers, held),
+    )
     (folder / "index.html").write_text(render(data), encoding="utf-8")
 
 
@@ -128,16 +130,23 @@ def _as_text(value: Any) -> Any:
 
 
 def with_levels(board: Board, held: list[Held]) -> Board:
-    """Add what is known of each row to a board: columns ``level`` and ``bundle``.
+    """Add what is known of each row to a board: columns ``level`` and ``bundle``."""
+    of = _by_label(held)
+    known = [of[label] for label in board.table["label"]]
+    levels, digests = [e.receipt.level for e in known], [e.bundle.digest for e in known]
+    return replace(board, table=board.table.assign(level=levels, bundle=digests))
 
-    It also stands before the row's environment, where pages show it.
-    """
-    of = {label: each for each in held for label in each.bundle.labels}
-    levels = board.table["label"].map(lambda label: of[label].receipt.level)
-    environments = board.table["environment"].fillna("").astype(str)
-    told = [
-        f"{level}; {text}".removesuffix("; ")
-        for level, text in zip(levels, environments, strict=True)
-    ]
-    digests = board.table["label"].map(lambda label: of[label].bundle.digest)
-    return replace(board, table=board.table.assign(environment=told, level=levels, bundle=digests))
+
+def _checked(solvers: list[dict[str, Any]], held: list[Held]) -> list[dict[str, Any]]:
+    """Add to what a page tells of solvers what is known of their rows, and their bundle."""
+    of = _by_label(held)
+    found = []
+    for solver in solvers:
+        own = of[solver["label"]]
+        link = (f"Bundle {own.bundle.digest[:12]}", f"../../{BUNDLES}/{quote(own.stem)}.zip")
+        found.append(solver | {"level": own.receipt.level, "bundle": link})
+    return found
+
+
+def _by_label(held: list[Held]) -> dict[str, Held]:
+    return {label: each for each in held for label in each.bundle.labels}

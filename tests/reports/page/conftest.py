@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ class MadeUp:
     budgets: pd.DataFrame
     suite: str = "a_suite"
     title: str = "A made-up suite"
-    command: str = "benchbase run a_suite --points 25 --results somewhere"
+    command: str = "benchbase run a_suite --points 25"
     budget: float = np.inf
 
 
@@ -33,7 +35,9 @@ class MadeUp:
 class Nothing:
     """Results of a board that is made up: they hold no signals."""
 
-    suites: tuple[Any, ...] = ()
+    suites: tuple[Any, ...] = (
+        {"id": 1, "suite": "a_suite", "command": "benchbase run a_suite --points 25 --jobs 2"},
+    )
 
     def frame(self) -> pd.DataFrame:
         raise AssertionError("without pictures nothing is looked up")
@@ -180,6 +184,86 @@ def chromium() -> Iterator[Any]:
     found = webdriver.Chrome(options=options, service=Service(driver))
     yield found
     found.quit()
+
+
+class Page:
+    """A page in a browser."""
+
+    def __init__(self, driver: Any, file: Path) -> None:
+        self.driver, self.file = driver, file
+
+    def open(self, size: tuple[int, int] = (1280, 900), theme: str = "light") -> Page:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        wishes = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
+        scheme = {"features": [{"name": name, "value": wish} for name, wish in wishes.items()]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)
+        self.driver.get(self.file.as_uri())
+        self.run("try { localStorage.clear(); } catch {}")
+        return self
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self) -> None:
+        """Wait for the next frame and for events that follow it."""
+        self.driver.execute_async_script(
+            "const done = arguments[0]; requestAnimationFrame(() => setTimeout(done, 20))"
+        )
+
+    def settle(self) -> None:
+        """Wait until a table that is scrolled has all its rows, which come in several frames."""
+        for _ in range(6):
+            self.wait()
+
+    @contextmanager
+    def busy(self) -> Iterator[list[float]]:
+        """Measure the seconds that the page's thread works within the block."""
+
+        def seconds() -> float:
+            found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+            return float({each["name"]: each["value"] for each in found}["TaskDuration"])
+
+        self.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        took, start = [0.0], seconds()
+        yield took
+        took[0] = seconds() - start
+
+    def one(self, selector: str) -> Any:
+        return self.driver.find_element("css selector", selector)
+
+    def all(self, selector: str) -> list[Any]:
+        return list(self.driver.find_elements("css selector", selector))
+
+    def names(self) -> list[str]:
+        found: list[str] = self.run(
+            "return [...document.querySelectorAll('#rows .name')].map((each) => each.title)"
+        )
+        return found
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def complaints(self) -> list[str]:
+        """Return what the console says, and every address that was asked for but the page's."""
+        said = [entry["message"] for entry in self.driver.get_log("browser")]
+        events = [json.loads(entry["message"])["message"] for entry in
+                  self.driver.get_log("performance")]  # fmt: skip # reads best so
+        asked = [e["params"]["request"]["url"] for e in events
+                 if e["method"] == "Network.requestWillBeSent"]  # fmt: skip # as above
+        own = (self.file.as_uri(), "data:")
+        return said + [address for address in asked if not address.startswith(own)]
+
+
+@pytest.fixture(scope="session")
+def browse(chromium: Any) -> Callable[[Path], Page]:
+    """Return what makes a `Page` of a file."""
+    return lambda file: Page(chromium, file)
 
 
 @pytest.fixture(scope="session")

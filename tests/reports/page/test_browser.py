@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,59 +10,7 @@ from typing import Any
 import pytest
 
 WIDE, NARROW = (1280, 900), (390, 844)
-
-
-class Page:
-    """A page in a browser."""
-
-    def __init__(self, driver: Any, file: Path) -> None:
-        self.driver, self.file = driver, file
-
-    def open(self, size: tuple[int, int] = WIDE, theme: str = "light") -> Page:
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        wishes = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
-        scheme = {"features": [{"name": name, "value": wish} for name, wish in wishes.items()]}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
-        for log in ("browser", "performance"):
-            self.driver.get_log(log)
-        self.driver.get(self.file.as_uri())
-        self.run("try { localStorage.clear(); } catch {}")
-        return self
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def wait(self) -> None:
-        """Wait for the next frame and for events that follow it."""
-        self.driver.execute_async_script(
-            "const done = arguments[0]; requestAnimationFrame(() => setTimeout(done, 20))"
-        )
-
-    def one(self, selector: str) -> Any:
-        return self.driver.find_element("css selector", selector)
-
-    def all(self, selector: str) -> list[Any]:
-        return list(self.driver.find_elements("css selector", selector))
-
-    def names(self) -> list[str]:
-        return [each.get_attribute("title") for each in self.all("#rows .name")]
-
-    def keys(self, *keys: str) -> None:
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.driver).send_keys(*keys).perform()
-
-    def complaints(self) -> list[str]:
-        """Return what the console says, and every address that was asked for but the page's."""
-        said = [entry["message"] for entry in self.driver.get_log("browser")]
-        events = [json.loads(entry["message"])["message"] for entry in
-                  self.driver.get_log("performance")]  # fmt: skip # reads best so
-        asked = [e["params"]["request"]["url"] for e in events
-                 if e["method"] == "Network.requestWillBeSent"]  # fmt: skip # as above
-        own = (self.file.as_uri(), "data:")
-        return said + [address for address in asked if not address.startswith(own)]
+Page = Any  # of the fixture `browse`
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +20,8 @@ def file(page_file: Any, data_of: Any, made_up: Any) -> Path:
 
 
 @pytest.fixture
-def page(chromium: Any, file: Path) -> Iterator[Page]:
-    opened = Page(chromium, file).open()
+def page(browse: Callable[[Path], Page], file: Path) -> Iterator[Page]:
+    opened = browse(file).open()
     yield opened
     assert opened.complaints() == []
 
@@ -263,15 +210,20 @@ def test_it_prints_every_row_and_no_control(page: Page) -> None:
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("opened", [False, True], ids=["page", "dialog"])
 def test_axe_finds_nothing_serious(
-    chromium: Any, file: Path, axe: str, theme: str, size: tuple[int, int], opened: bool
+    browse: Callable[[Path], Page],
+    file: Path,
+    axe: str,
+    theme: str,
+    size: tuple[int, int],
+    opened: bool,
 ) -> None:
-    page = Page(chromium, file).open(size, theme)
+    page = browse(file).open(size, theme)
     page.one("#tab-1").click()
     page.run("for (const each of document.querySelectorAll('details')) each.open = true")
     if opened:
         page.run("document.querySelector('#rows .name').click()")
     page.run(axe)
-    found = chromium.execute_async_script("axe.run().then(arguments[0])")
+    found = page.driver.execute_async_script("axe.run().then(arguments[0])")
     bad = [
         (each["id"], each["impact"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"])
         for each in found["violations"]
@@ -279,38 +231,3 @@ def test_axe_finds_nothing_serious(
     ]
     assert bad == []
     assert len(found["passes"]) > 20
-
-
-def test_a_thousand_solvers_scroll_and_filter_smoothly(
-    chromium: Any, page_file: Callable[..., Path], data_of: Any, made_up: Any
-) -> None:
-    labels = [f"solver {number:04d}" for number in range(1000)]
-    board = made_up(labels, poolings=("ℓ2",), datasets=("digits",), pools=tuple(range(20, 220, 4)))
-    page = Page(chromium, page_file(data_of(board))).open()
-    assert 0 < len(page.all("#rows tr")) < 60
-    took = page.run(
-        "const input = document.querySelector('#query'), start = performance.now();"
-        "input.value = 'solver 09'; input.dispatchEvent(new Event('input'));"
-        "document.body.offsetHeight; return performance.now() - start"
-    )
-    matching = sum("09" in label for label in labels)
-    assert page.one("#status").text == f"{matching} of 1000 solvers"
-    assert took < 500  # milliseconds; a busy machine is no reason to fail
-    page.run(
-        "const input = document.querySelector('#query'); input.value = '';"
-        "input.dispatchEvent(new Event('input'))"
-    )
-    frames = chromium.execute_async_script(
-        "const done = arguments[0], scroller = document.querySelector('#scroller'), times = [];"
-        "let last = performance.now();"
-        "(function step(n) { requestAnimationFrame(() => { const now = performance.now();"
-        "times.push(now - last); last = now; scroller.scrollTop += 900;"
-        "n ? step(n - 1) : done(times); }); })(58)"
-    )
-    page.run("document.querySelector('#scroller').scrollTop = 1e9")
-    page.wait()
-    assert page.names()[-1] == labels[-1]
-    assert 0 < len(page.all("#rows tr")) < 60
-    assert sorted(frames)[len(frames) // 2] < 100
-    print(f"filter {took:.0f} ms, longest frame {max(frames):.0f} ms")  # noqa: T201 # the measure, for who asks with -s
-    assert page.complaints() == []

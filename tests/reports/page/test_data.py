@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbase_reports.page import render
-from benchbase_reports.page.data import plain, spec_text
-from benchbase_reports.page.invocation import row_command
+from benchbase_reports.page.data import plain
 from benchbase_reports.page.render import as_json, digest
 
 
@@ -82,33 +81,3 @@ def test_markup_in_titles_is_escaped(made_up: Any, data_of: Any) -> None:
     text = render(data_of(board))
     assert "<img" not in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
-
-
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ("benchbase run quick", "benchbase run quick --solver 'a b'"),
-        (
-            "benchbase run quick --points 3 --results /data/me/r --jobs=2 --json --solver kNN",
-            "benchbase run quick --points 3 --solver 'a b'",
-        ),
-        (
-            "benchbase run /data/me/s.toml --plugin=/data/me/p.py --plugin /data/me/q.py",
-            "benchbase run s.toml --plugin=p.py --plugin q.py --solver 'a b'",
-        ),
-        (
-            "benchbase run quick --set 'grid.frame.n_pools=[60, 80]'",
-            "benchbase run quick --set 'grid.frame.n_pools=[60, 80]' --solver 'a b'",
-        ),
-        ("benchbase.run", "benchbase run s --points 7 --trials 2 --solver 'a b'"),
-        ("", "benchbase run s --points 7 --trials 2 --solver 'a b'"),
-    ],
-)
-def test_a_rows_command_holds_what_changes_its_numbers(command: str, expected: str) -> None:
-    assert row_command(command, "s", "a b", 7, 2) == expected
-
-
-def test_specs_are_written_as_suites_write_them() -> None:
-    spec = {"name": "x", "init": {"name": "knn", "q": 10}, "on": True, "w": [1, 2.5], "no": None}
-    expected = '{ name = "x", init = { name = "knn", q = 10 }, on = true, w = [1, 2.5] }'
-    assert spec_text(spec) == expected

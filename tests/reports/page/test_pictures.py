@@ -87,7 +87,7 @@ def test_the_report_is_the_same_each_time_and_small(
 
 
 def test_the_command_writes_it(results: benchbase.Results, cli: Any) -> None:
-    done = cli("report", "--results", results.folder)
+    done = cli("report", "page", "--results", results.folder)
     assert done.exit_code == 0, done.output
     assert list(results.folder.rglob("page.html"))
 

@@ -252,7 +252,10 @@ def test_the_leaderboard_says_what_is_known_of_each_row(honest: Path, site: Path
     bundles = {b["sha256"]: b["labels"] for b in index(site)["bundles"]}
     assert all(row["label"] in bundles[row["bundle"]] for _, row in table.iterrows())
     page = (site / "suites" / "small" / "index.html").read_text(encoding="utf-8")
-    assert "scores verified; " in page
+    assert page.count('"level":"scores verified"') == len(verified)
+    assert page.count('"level":"claimed"') == 1
+    (bundle,) = [b for b in index(site)["bundles"] if b["origin"] == "submitted"]
+    assert f'["Bundle {bundle["sha256"][:12]}","../../{bundle["file"]}"]' in page
     assert "Seconds and frame applications are as claimed" in page
 
 

@@ -39,7 +39,7 @@ function curveAxes(lines) {
 }
 function drawCurves() {
   const plot = $("curves-plot"), lines = series(), parts = curveAxes(lines);
-  curves = null;
+  curves = lit = null;
   if (!parts) empty(plot, visible().length ? "There are no points of this measure to draw." : "No curve is switched on: choose solvers in the list or in the table.");
   else {
     const made = axes(plot, parts.x, parts.y, 400), { picture, px, py } = made;
@@ -113,9 +113,14 @@ function drawLegend() {
   const more = ranked.length - listed.length + Math.max(0, listed.length - 3 * MANY);
   $("legend-more").textContent = more ? `${more} more: switch them on in the table.` : "";
 }
+let lit = null;
 function light(solver) {
-  curves?.picture.classList.toggle("faded", solver !== null && state.shown.has(solver));
-  for (const node of curves?.picture.querySelectorAll(".series") ?? []) node.classList.toggle("lit", Number(node.dataset.series) === solver);
+  if (solver === lit) return;
+  lit = solver;
+  const own = solver === null ? null : curves?.picture.querySelector(`[data-series="${solver}"]`);
+  for (const node of curves?.picture.querySelectorAll(".lit") ?? []) node.classList.remove("lit");
+  curves?.picture.classList.toggle("faded", Boolean(own));
+  own?.classList.add("lit");
 }
 function tabulateCurves() {
   const { write, title } = MEASURES[state.measure], lines = series(), parts = curveAxes(lines);

@@ -37,6 +37,12 @@ function facts(row) {
   return el("dl", { class: "facts" }, ...list.map(([name, value, more]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, more) : null))));
 }
+// What is known of a solver's rows, and the bundle that holds what it takes to check them.
+function levelOf({ level, bundle }) {
+  const [, meaning] = data.levels.find(([name]) => name === level);
+  const link = bundle ? [" ", el("a", { href: bundle[1] }, bundle[0])] : [];
+  return el("p", {}, el("b", {}, level), `: ${meaning}.`, ...link);
+}
 function openDetails(solver) {
   const row = problem().of.get(solver), entry = data.solvers[solver], drawn = trios(solver);
   const part = (title, ...nodes) => [el("h3", {}, title), ...nodes];
@@ -45,7 +51,8 @@ function openDetails(solver) {
     el("p", { class: "small" }, problem().title), facts(row),
     ...(row.message ? part("Remark", el("p", {}, row.message)) : []),
     ...(drawn ? part(known(problem().pictures.n_pools) ? `Recovered signals at K = ${problem().pictures.n_pools}` : "Recovered signals", drawn) : []),
-    ...part("Compute it again", copyable(entry.command, "Command")),
+    ...(known(entry.level) ? part("Checked", levelOf(entry)) : []),
+    ...part("Compute it again", copyable(entry.commands.join("\n"), "Command")),
     ...(entry.spec ? part("Parameters", copyable(entry.spec, "Parameters")) : []),
     ...part("Environment", el("p", {}, row.environment || "not recorded")),
     ...part("Cite", copyable(bibtex([...new Set([...entry.cites, ...data.cites])]), "BibTeX")));
@@ -73,10 +80,7 @@ function drawAgain() {
   document.querySelectorAll("#again .copyable").forEach(addCopy);
   const lazily = (id, fill) => $(id).addEventListener("toggle", () => { if ($(id).open) fill(); });
   lazily("commands", () => $("command-list").replaceChildren(...data.solvers.flatMap((each) =>
-    [el("dt", {}, each.label), el("dd", {}, el("code", {}, each.command))])));
-  lazily("environments", () => {
-    const all = new Set(data.problems.flatMap((_, i) => problem(i).table.map((row) => row.environment)).filter(Boolean));
-    $("environment-list").replaceChildren(...[...all].map((each) => el("li", {}, each)));
-  });
+    [el("dt", {}, each.label), el("dd", {}, el("code", {}, each.commands.join("\n")))])));
+  lazily("environments", () => $("environment-list").replaceChildren(...data.environments.map((each) => el("li", {}, each))));
   $("bibliography").textContent = bibtex(Object.keys(data.bibliography));
 }

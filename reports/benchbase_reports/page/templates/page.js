@@ -13,8 +13,10 @@ function choose(index, remember = true) {
   state.problem = index;
   limit = SHOWN_AT_ONCE;
   forgetRows();
+  forgetPictures();
   drawTabs();
   $("setting").value = String(settings.indexOf(data.problems[index].setting));
+  $("problem").textContent = data.problems[index].title;
   $("caption").textContent = `${data.title}: ${data.problems[index].title}. Columns can be sorted by the buttons in their heads.`;
   const { curves: all, budgets } = problem();
   const measures = Object.entries(MEASURES).filter(([key]) => key !== "budget" || budgets.solver.length);
@@ -28,7 +30,15 @@ function choose(index, remember = true) {
   if (remember) history.replaceState(null, "", `#problem-${index + 1}`);
 }
 function redraw() { drawRows(); say(); drawCurves(); drawCosts(); drawGallery(); }
-function filter() { drawRows(); $("scroller").scrollTop = 0; say(); drawGallery(); }
+// Pictures follow the filter when it rests: a key is answered by the table alone.
+let resting = 0;
+function filter() {
+  $("scroller").scrollTop = 0;
+  drawRows();
+  say();
+  clearTimeout(resting);
+  resting = setTimeout(drawGallery, 150);
+}
 function showBest() {
   state.shown = new Set(inRanks().slice(0, BEST));
   state.bands = new Set(inRanks().slice(0, BANDS));
@@ -66,12 +76,18 @@ function overSolver(event) {
 function listen() {
   document.addEventListener("click", clicked);
   document.addEventListener("pointerover", overSolver);
+  for (const [shown, hidden] of [["pointerover", "pointerout"], ["focusin", "focusout"]]) {
+    $("table").addEventListener(shown, showHint);
+    $("table").addEventListener(hidden, hideHint);
+  }
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") hideHint(); });
   $("tabs").addEventListener("keydown", keyTabs);
   $("rows").addEventListener("keydown", stepRow);
   $("scroller").addEventListener("scroll", scrolled, { passive: true });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("query").addEventListener("input", () => { state.query = $("query").value; filter(); });
   $("applicable").addEventListener("change", () => { state.applicable = $("applicable").checked; filter(); });
+  $("level").addEventListener("change", () => { state.level = $("level").value; filter(); });
   $("setting").addEventListener("change", () => choose(data.problems.findIndex((each) => each.setting === settings[$("setting").value])));
   $("measure").addEventListener("change", () => { state.measure = $("measure").value; drawCurves(); });
   for (const name of ["accuracy", "cost", "at"]) $(name).addEventListener("change", () => { state[name] = $(name).value; drawCosts(); });
@@ -103,6 +119,7 @@ options($("setting"), settings.map((each, i) => [i, each]), 0);
 $("setting-field").hidden = settings.length < 2;
 options($("accuracy"), Object.entries(ACCURACIES), state.accuracy);
 options($("cost"), Object.entries(COSTS).map(([key, [name]]) => [key, name]), state.cost);
+options($("level"), [["", "any"], ...data.levels.map(([name], i) => [i, name])], "");
 drawHeads();
 drawAgain();
 listen();

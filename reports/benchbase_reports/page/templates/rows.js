@@ -1,73 +1,70 @@
-// The rows of the ranking. Of a long table only those in sight are in the document.
-const ROW = 52, LONG = 150, MARGIN = 12;
-let chosen = [], made = new Map(), first = -1, last = -1, whole = false, awaiting = 0;
+// The rows of the ranking. Of a long table only those in sight are in the document: each stands at
+// its own place and is laid out by itself, so that scrolling costs no more than the rows that come.
+const ROW = 52, LONG = 60, MARGIN = 5, AT_ONCE = 8;
+let chosen = [], made = new Map(), whole = false, awaiting = 0;
 
 function makeRow(row) {
-  const cells = COLUMNS.map((column) => {
-    if (column.key === "label") return nameCell(row);
-    return el("td", { class: `${column.key}` }, ...column.cell(row).filter(Boolean));
-  });
-  return el("tr", { class: applies(row) ? null : "inapplicable", "data-solver": row.solver }, ...cells);
+  const cells = columns.map((column) => (column.key === "label" ? nameCell(row)
+    : el("td", { role: "cell", class: column.key }, ...column.cell(row).filter(Boolean))));
+  return el("tr", { role: "row", class: applies(row) ? null : "inapplicable", "data-solver": row.solver }, ...cells);
 }
 function nameCell(row) {
   const remark = !applies(row) ? row.message : row.one_frame ? "one frame only" : "";
-  return el("th", { scope: "row", class: "solver" }, el("div", { class: "pin" },
+  const kinds = ["names", remark ? "remarked" : "", row.label.length > 20 ? "long" : ""];
+  return el("th", { scope: "row", role: "rowheader", class: "solver" },
     el("button", { type: "button", class: "swatch", "data-pin": row.solver, "aria-pressed": String(state.shown.has(row.solver)),
       "aria-label": `Curve of ${row.label}`, disabled: !applies(row) }, sample(row.solver)),
-    el("div", { class: "names" },
-      el("button", { type: "button", class: "name", "data-open": row.solver, "aria-haspopup": "dialog", title: row.label },
-        el("span", { class: "clamp" }, row.label)),
-      remark ? el("span", { class: "remark", title: remark }, remark) : null)));
+    el("div", { class: kinds.join(" ") },
+      el("button", { type: "button", class: "name clamp", "data-open": row.solver, "aria-haspopup": "dialog", title: row.label }, row.label),
+      remark ? el("span", { class: "remark", title: remark }, remark) : null));
 }
 function rowOf(row) {
   if (!made.has(row.solver)) made.set(row.solver, makeRow(row));
   return made.get(row.solver);
 }
-const space = (rows) => {
-  const cell = el("td", { colspan: COLUMNS.length });
-  cell.style.height = `${rows * ROW}px`;
-  return el("tr", { class: "space", "aria-hidden": "true" }, cell);
-};
+const isTall = () => problem().table.length > LONG && !whole;
 
-// Called for every new selection or order, and as a long table is scrolled.
+// Called for every new selection or order.
 function drawRows() {
   chosen = chosenRows();
-  first = last = -1;
-  const long = chosen.length > LONG && !whole;
-  $("scroller").classList.toggle("tall", chosen.length > LONG);
+  $("scroller").classList.toggle("tall", isTall());
   $("table").setAttribute("aria-rowcount", chosen.length + 1);
-  if (long) drawWindow();
-  else {
-    chosen.forEach((row, i) => rowOf(row).setAttribute("aria-rowindex", i + 2));
-    $("rows").replaceChildren(...chosen.map(rowOf));
-  }
-  if (!chosen.length) {
-    $("rows").replaceChildren(el("tr", {}, el("td", { colspan: COLUMNS.length }, "No solver matches the filter.")));
-  }
+  $("rows").style.height = isTall() && chosen.length ? `${chosen.length * ROW}px` : "";
+  if (chosen.length) { // what is in sight at once, what is near it in the next frames
+    if (!drawWindow(isTall() ? Math.ceil($("scroller").clientHeight / ROW) + 1 : Infinity)) scrolled();
+  } else $("rows").replaceChildren(el("tr", { role: "row" }, el("td", { role: "cell", class: "none" }, "No solver matches the filter.")));
 }
-function drawWindow() {
-  const { scrollTop, clientHeight } = $("scroller");
-  const from = Math.max(0, Math.floor(scrollTop / ROW) - MARGIN);
-  const to = Math.min(chosen.length, Math.ceil((scrollTop + clientHeight) / ROW) + MARGIN);
-  if (from === first && to === last) return;
-  [first, last] = [from, to];
-  const focused = document.activeElement?.closest?.("#rows tr");
-  const rows = chosen.slice(from, to).map(rowOf);
-  rows.forEach((row, i) => row.setAttribute("aria-rowindex", from + i + 2));
-  // A row that holds the focus stays in place: moving it would lose the focus.
-  const inside = focused && rows.includes(focused);
-  const parts = [space(from), ...rows, space(chosen.length - to)];
-  if (!inside) $("rows").replaceChildren(...parts);
-  else {
-    for (const child of [...$("rows").children]) if (child !== focused) child.remove();
-    const at = parts.indexOf(focused);
-    focused.before(...parts.slice(0, at));
-    focused.after(...parts.slice(at + 1));
+// Called as a long table is scrolled, too: rows that stay are not touched. Returns whether all rows
+// of the window are drawn; at most so many are new, those in the middle of it first.
+function drawWindow(atOnce = Infinity) {
+  const { scrollTop, clientHeight } = $("scroller"), tall = isTall();
+  const from = tall ? Math.max(0, Math.floor(scrollTop / ROW) - MARGIN) : 0;
+  const to = tall ? Math.min(chosen.length, Math.ceil((scrollTop + clientHeight) / ROW) + MARGIN) : chosen.length;
+  const middle = (scrollTop + clientHeight / 2) / ROW, isDrawn = (i) => Boolean(made.get(chosen[i].solver)?.isConnected);
+  const wanted = Array.from({ length: to - from }, (_, j) => from + j);
+  const fresh = wanted.filter((i) => !isDrawn(i)).sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
+  const later = new Set(fresh.slice(atOnce));
+  const focused = document.activeElement?.closest?.("#rows tr"), held = focused ? chosen.findIndex((row) => made.get(row.solver) === focused) : -1;
+  if (held >= to) wanted.push(held); // a row that holds the focus stays, in sight or not
+  else if (held >= 0 && held < from) wanted.unshift(held);
+  const nodes = wanted.filter((i) => !later.has(i)).map((i) => {
+    const node = rowOf(chosen[i]);
+    node.setAttribute("aria-rowindex", i + 2);
+    node.style.top = tall ? `${i * ROW}px` : "";
+    return node;
+  });
+  const kept = new Set(nodes);
+  for (const node of [...$("rows").children]) if (!kept.has(node)) node.remove();
+  let next = $("rows").firstChild;
+  for (const node of nodes) {
+    if (node === next) next = next.nextSibling;
+    else $("rows").insertBefore(node, next);
   }
+  return later.size === 0;
 }
 function scrolled() {
-  if (whole || chosen.length <= LONG || awaiting) return;
-  awaiting = requestAnimationFrame(() => { awaiting = 0; drawWindow(); });
+  if (!isTall() || awaiting || !chosen.length) return;
+  awaiting = requestAnimationFrame(() => { awaiting = 0; if (!drawWindow(AT_ONCE)) scrolled(); });
 }
 function forgetRows() { made = new Map(); }
 function printRows(all) { whole = all; drawRows(); }

@@ -2,7 +2,7 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const state = {
-  problem: 0, sort: "rank", ascending: true, query: "", applicable: false,
+  problem: 0, sort: "rank", ascending: true, query: "", applicable: false, level: "",
   shown: new Set(), bands: new Set(), measure: "success", accuracy: "success", cost: "seconds", at: "",
 };
 const COLOURS = 10, MARKERS = 9, SVG = "http://www.w3.org/2000/svg";
@@ -30,7 +30,11 @@ function problem(index = state.problem) {
     made.table = made.rows.solver.map((solver, i) => {
       const row = { place: i, label: data.solvers[solver].label };
       for (const name of names) row[name] = number(made.rows[name][i]);
-      row.words = `${row.label} ${row.message} ${row.environment}`.toLowerCase();
+      const { level } = data.solvers[solver], numbers = made.rows.environments[i];
+      row.environment = numbers.map((each) => data.environments[each]).join("; ");
+      row.place_made = numbers.map((each) => each + 1).join(", ") || null;
+      row.level = known(level) ? data.levels.findIndex(([name]) => name === level) : null;
+      row.words = `${row.label} ${row.message} ${row.environment} ${level ?? ""}`.toLowerCase();
       return row;
     });
     made.of = new Map(made.table.map((row) => [row.solver, row]));

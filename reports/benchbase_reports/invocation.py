@@ -1,0 +1,113 @@
+"""Commands as leaderboards show them: for anybody, on any machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+_OF_THE_MACHINE = frozenset({"--results", "--jobs", "--dask", "--memory-limit"})
+_OF_THAT_DAY = frozenset({"--solver", "--rerun"})
+_ALONE = frozenset({"--json", "--failed", "--host-name", "--dry-run"})
+_PATHS = frozenset({"--plugin"})
+
+
+def suite_command(command: str) -> str:
+    """Return the command that computes a suite, or "" where a record is no command of that kind.
+
+    Left out is what changes no number: what belongs to the machine that ran it (the folder of
+    results, workers, memory, a cluster), and what chose only a part on that day (solvers, failed
+    ones, a rerun). Absolute paths are cut to the file's name. Every word is quoted anew: a record
+    of strangers is one command, and nothing after it.
+
+    Parameters
+    ----------
+    command : str
+        As recorded with a run.
+    """
+    words = _words(command)
+    return shlex.join(_kept(words)) if words[:2] == ["benchbase", "run"] else ""
+
+
+def sized_command(run: Mapping[str, Any]) -> str:
+    """Return the command for a run of which no command is recorded, by its suite's name and size.
+
+    Parameters
+    ----------
+    run : mapping
+        As from `benchbase.Results.suites`.
+    """
+    experiments = json.loads(run.get("resolved", "{}")).get("experiments", ())
+    words = ["benchbase", "run", str(run["suite"])]
+    for name in ("points", "trials"):
+        sizes = {each[name] for each in experiments if name in each}
+        if len(sizes) == 1:  # several are the suite's own: no option sets them all
+            words += [f"--{name}", str(*sizes)]
+    return shlex.join(words)
+
+
+def row_command(command: str, label: str) -> str:
+    """Return the command that computes what one solver has in a leaderboard.
+
+    Parameters
+    ----------
+    command : str
+        From `suite_command` or `sized_command`.
+    label : str
+        The solver's label. Solvers that ``--with`` adds under other labels are left out: they may
+        be of a plugin that is not here.
+    """
+    words = iter(_words(command))
+    kept = []
+    for word in words:
+        name, equals, text = word.partition("=")
+        if name != "--with":
+            kept.append(word)
+            continue
+        text = text if equals else next(words, "")
+        kept += ["--with", text] if _adds(text, label) else []
+    return shlex.join([*kept, "--solver", label])
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # an open quotation: not the work of `shlex.join`
+        return []
+
+
+def _kept(words: list[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in _OF_THE_MACHINE | _OF_THAT_DAY:
+            if not equals:
+                next(rest, None)
+        elif word in _ALONE:
+            continue
+        elif name in _PATHS and equals:
+            yield f"{name}={_place(value)}"
+        else:
+            yield word if name.startswith("-") else _place(word)
+
+
+def _place(word: str) -> str:
+    """Return a path's last part where it is absolute, and other words as they are."""
+    return Path(word).name if word.startswith(("/", "~/")) else word
+
+
+def _adds(text: str, label: str) -> bool:
+    """Whether a spec of ``--with`` may be that of a label."""
+    try:
+        spec = tomllib.loads(f"spec = {text}")["spec"]
+    except tomllib.TOMLDecodeError:
+        return True
+    if not isinstance(spec, dict):
+        return bool(spec == label)
+    name = str(spec.get("name", ""))
+    if "label" in spec:
+        return bool(spec["label"] == label)
+    return label == name or label.startswith((f"{name}(", f"{name} "))  # of a name that was taken

@@ -67,7 +67,7 @@ def row_numbers(problem: Problem, *, counted: bool) -> dict[str, Any]:
         "n_largest": np.where(nothing, np.nan, ends[:, 1]),
         "trials": _trials(problem),
         "signals": sizes.sum(axis=(1, 2)).astype(int),
-        "failed": problem.sums("lost").sum(axis=(1, 2)).astype(int),
+        "failed": problem.totals("lost").sum(axis=1).astype(int),
     }
     for name in ("seconds", "frame_applications"):
         column = "pareto_" + name.removeprefix("frame_")
@@ -119,7 +119,7 @@ def _ranks(
 
 def _resamples(moves: Array, fits: Fits, k95: Array, ends: Array) -> Array:
     """Return K95 in resamples, (R, S)."""
-    beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
+    beta = fits.beta + np.tensordot(moves, fits.influence, (1, 1))
     drawn = resampled(beta, fits, ends, LEVELS["K95"])
     return np.where(np.isnan(drawn), k95, drawn)  # all or none recovered, whichever are drawn
 
@@ -160,27 +160,34 @@ def _keys(k95: Array, area: Array) -> tuple[Array, Array]:
 
 def costs(problem: Problem) -> dict[str, Array]:
     """Return mean seconds and frame applications of each solver, (S,); NaN where not known."""
-    return {column: _average(problem, name, (1, 2)) for column, name in _COSTS.items()}
+    return {
+        column: _ratio(*(each.sum(axis=1) for each in _spent(problem, name)))
+        for column, name in _COSTS.items()
+    }
 
 
-def _average(problem: Problem, name: str, axis: tuple[int, ...]) -> Array:
-    count = problem.sums(f"{name} known").sum(axis=axis)
+def _spent(problem: Problem, name: str) -> tuple[Array, Array]:
+    """Return a cost by solver and K, and of how many signals it is known, (S, G)."""
+    return problem.totals(name), problem.totals(f"{name} known")
+
+
+def _ratio(total: Array, count: Array) -> Array:
     with np.errstate(invalid="ignore"):
-        mean: Array = problem.sums(name).sum(axis=axis) / count
-    return mean
+        ratio: Array = total / count
+    return ratio
 
 
 def _medians(problem: Problem) -> Interval:
     """Return the median squared cosine of each solver."""
     solver = problem.by_row(problem.solver)
     cluster = problem.cluster if problem.one_frame else problem.by_row(problem.cluster)
-    score = problem.cells.score[problem.rows]
     sizes = np.bincount(solver, minlength=len(problem.labels))
+    score, most = problem.cells.score[problem.rows], sizes.max(initial=1)
+    if (sizes == most).all():  # a rectangle, as rows go solver by solver
+        return median_interval(score.reshape(-1, most), cluster.reshape(-1, most))
     place = np.arange(len(solver)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    values = np.full((len(sizes), sizes.max(initial=1)), np.nan)
-    values[solver, place] = score
-    owners = np.zeros(values.shape, int)
-    owners[solver, place] = cluster
+    values, owners = np.full((len(sizes), most), np.nan), np.zeros((len(sizes), most), int)
+    values[solver, place], owners[solver, place] = score, cluster
     return median_interval(values, owners)
 
 
@@ -209,5 +216,5 @@ def curves(problem: Problem, name: str) -> pd.DataFrame:
         for end, values in zip(("", "_low", "_high"), interval, strict=True):
             columns[kind + end] = values.ravel()
     for kind in ("seconds", "frame_applications"):
-        columns[kind] = _average(problem, _COSTS[kind], (1,)).ravel()
+        columns[kind] = _ratio(*_spent(problem, _COSTS[kind])).ravel()
     return pd.DataFrame(columns)[sizes.any(axis=1).ravel()]

@@ -103,16 +103,17 @@ def median_interval(values: Array, cluster: Array) -> Interval:
     Interval
         Of shape (B,); NaN without a value; no interval (NaN) with one cluster.
     """
-    there = ~np.isnan(values)
-    n = there.sum(axis=1)
     ordered = np.sort(values, axis=1)  # NaN last
+    n = values.shape[1] - np.isnan(ordered).sum(axis=1)
     median = _quantiles(ordered, n, np.full(len(n), 0.5))
     # A value at the median counts half on either side, so that ties do not tilt the share.
-    side = (values < median[:, None]) + 0.5 * (values == median[:, None]) - 0.5
+    side = (values >= median[:, None]).astype(int) + (values > median[:, None])
     most = int(cluster.max(initial=0)) + 1
-    place = (np.arange(len(n))[:, None] * most + cluster)[there]
-    totals = np.bincount(place, side[there], len(n) * most).reshape(-1, most)
-    count = (np.bincount(place, minlength=totals.size).reshape(-1, most) > 0).sum(axis=1)
+    place = 3 * (cluster + np.arange(0, len(n) * most, most)[:, None]) + side
+    place = place.ravel() if n.min(initial=0) == values.shape[1] else place[~np.isnan(values)]
+    sides = np.bincount(place, minlength=3 * len(n) * most).reshape(-1, most, 3)
+    sizes, totals = sides.sum(axis=2), (sides[..., 0] - sides[..., 2]) / 2
+    count = (sizes > 0).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = (totals**2).sum(axis=1) / n**2 * count / (count - 1)
         half = student(np.maximum(count - 1, 1)) * np.sqrt(np.where(count == n, 0.25 / n, variance))

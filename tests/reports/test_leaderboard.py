@@ -17,7 +17,7 @@ from rich.console import Console
 
 import benchbase
 from benchbase_reports.leaderboard import Board, make_board
-from benchbase_reports.leaderboard.cells import read_cells, signal_costs
+from benchbase_reports.leaderboard.cells import ROUNDING, read_cells, signal_costs
 from benchbase_reports.leaderboard.compare import resolve
 from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
@@ -107,11 +107,13 @@ def test_costs_of_signals_add_up_to_those_of_the_chunk(rows: pd.DataFrame) -> No
     assert read_cells(rows).cost[:2].tolist() == pytest.approx([2 / 10.5, 4 / 10.5])
 
 
-def test_a_budget_that_all_signals_take_holds_them(cell: Make, join: Make) -> None:
+def test_signals_that_take_what_the_mean_is_are_within_that_budget() -> None:
     """Whatever a mean, over the iterations and times them again, is rounded to."""
-    for steps in range(1, 200):
-        done = join(cell(np.ones(7), n_iter=steps, frame_applications=1 / 3))
-        assert read_cells(done, budget=1 / 3).totals["won"].tolist() == [7]
+    same = {"frame_applications": 1 / 3, "init_seconds": 0.0, "solve_seconds": 0.0}
+    rows = pd.DataFrame({"n_iter": np.arange(1, 1000).repeat(7)} | same)
+    costs = signal_costs(rows, np.arange(0, len(rows), 7))
+    assert (costs > 1 / 3).any()  # what the allowance is for
+    assert (costs <= (1 + ROUNDING) / 3).all()
 
 
 def test_cells_that_lack_their_first_signals_are_told_apart(cell: Make, join: Make) -> None:

@@ -88,7 +88,10 @@ class Results:
         ``solver.init.q`` and so on, empty where a row's component has none of that name. Where two
         runs of a suite hold the same cell under the same label, it appears once, for the later run.
         """
-        return self._frame.copy()
+        import pandas as pd
+
+        # Copied only where it is written to, in versions of pandas that can do so.
+        return self._frame.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
     @cached_property
     def _frame(self) -> pd.DataFrame:
@@ -115,10 +118,14 @@ class Results:
         for name in set(frame) - set(COLUMNS):
             frame[name] = _typed(frame[name])
         sizes = [len(rows["signal"]) for *_, rows in blocks]
-        frame = frame.loc[frame.index.repeat(sizes)].reset_index(drop=True)
+        # Types, too: the text of a block becomes the column's kind of text once, not once a row.
+        frame = _tidy(frame)
+        frame = frame.take(np.repeat(np.arange(len(blocks)), sizes)).reset_index(drop=True)
         for name in blocks[0][3] if blocks else ():
-            frame[name] = np.concatenate([rows[name] for *_, rows in blocks])
-        return _tidy(frame)
+            own = np.concatenate([rows[name] for *_, rows in blocks])
+            kind = frame[name].dtype
+            frame[name] = _text(own) if own.dtype == object else pd.Series(own).astype(kind)
+        return frame
 
     def estimates(self, cell: str) -> Array:
         """Return what was recovered in a cell, (S, N) float32; NaN where there is no estimate."""
@@ -366,6 +373,14 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     types = dict.fromkeys(whole, "Int64") | truth
     types |= dict.fromkeys([*reals, "frame_applications", "condition"], "float64")
     return frame.astype(types).infer_objects()
+
+
+def _text(values: Array) -> Any:
+    """Return a column of text, of which few differ, in the type that pandas has for text."""
+    import pandas as pd
+
+    numbers, different = pd.factorize(values)
+    return pd.Series(different).infer_objects().array.take(numbers)
 
 
 def _typed(parameter: pd.Series[Any]) -> pd.Series[Any]:

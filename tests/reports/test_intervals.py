@@ -56,12 +56,22 @@ def test_equal_values_have_intervals_without_nan(count: int, value: float) -> No
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_all_or_none_recovered_has_an_interval_of_some_length(share: float) -> None:
-    value, low, high = share_interval(np.full(4, share), np.full(4, 25))
+def test_all_or_none_recovered_is_as_sure_as_frames_can_make_it(share: float) -> None:
+    """Frames of 41 signals that all agree count for a third: the design effect 1 + .05 · 40."""
+    value, low, high = share_interval(np.full(6, share), np.full(6, 41))
     assert value == share
-    assert 0.95 < float(high - low) + 0.95 < 1.0
-    wanted = stats.binomtest(int(100 * share), 100).proportion_ci(0.95, "wilson")
+    wanted = stats.binomtest(round(82 * share), 82).proportion_ci(0.95, "wilson")
     assert (low, high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_one_bad_frame_among_good_ones_widens_the_interval() -> None:
+    good = share_interval(np.full(10, 1.0), np.full(10, 50))
+    bad = share_interval(np.array([0.98] + [1.0] * 9), np.full(10, 50))
+    assert bad.low < good.low
+    n = 500 / (1 + 0.05 * 0.9 * 49)
+    p, z = 0.998, stats.norm.ppf(0.975)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert float(bad.low) == pytest.approx((p + z**2 / (2 * n) - half) / (1 + z**2 / n))
 
 
 def test_one_cluster_has_no_interval_and_none_has_nothing() -> None:

@@ -17,8 +17,8 @@ from rich.console import Console
 
 import benchbase
 from benchbase_reports.leaderboard import Board, make_board
+from benchbase_reports.leaderboard.cells import ROUNDING, read_cells, signal_costs
 from benchbase_reports.leaderboard.compare import resolve
-from benchbase_reports.leaderboard.counts import read_cells, signal_costs
 from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
 
@@ -100,12 +100,27 @@ def test_k95_falls_with_the_budget(board: Board) -> None:
 
 
 def test_costs_of_signals_add_up_to_those_of_the_chunk(rows: pd.DataFrame) -> None:
-    owner = np.repeat(np.arange(len(rows) // 20), 20)[: len(rows)]
     counted = rows[rows["status"] == "done"]
-    costs = signal_costs(counted, owner[: len(counted)])
+    costs = signal_costs(counted, np.arange(0, len(counted), 20))
     known = counted["frame_applications"].to_numpy()
     assert np.nansum(costs) == pytest.approx(np.nansum(known))
     assert read_cells(rows).cost[:2].tolist() == pytest.approx([2 / 10.5, 4 / 10.5])
+
+
+def test_signals_that_take_what_the_mean_is_are_within_that_budget() -> None:
+    """Whatever a mean, over the iterations and times them again, is rounded to."""
+    same = {"frame_applications": 1 / 3, "init_seconds": 0.0, "solve_seconds": 0.0}
+    rows = pd.DataFrame({"n_iter": np.arange(1, 1000).repeat(7)} | same)
+    costs = signal_costs(rows, np.arange(0, len(rows), 7))
+    assert (costs > 1 / 3).any()  # what the allowance is for
+    assert (costs <= (1 + ROUNDING) / 3).all()
+
+
+def test_cells_that_lack_their_first_signals_are_told_apart(cell: Make, join: Make) -> None:
+    whole = cell([1, 1, 0, 0]), cell([0, 0, 1, 1], cell="other", k=20)
+    rows = join(whole[0].iloc[:2], whole[1].iloc[2:])  # signals 0, 1 and 2, 3
+    assert read_cells(rows).sizes.tolist() == [2, 2]
+    assert make_board(Results(rows)).table["signals"].tolist() == [4]  # type: ignore[arg-type] # as above
 
 
 def test_solvers_that_are_the_same_share_a_rank(cell: Make, join: Make) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.leaderboard.counts import Cells, Problem
+from benchbase_reports.leaderboard.cells import ROUNDING, Cells
+from benchbase_reports.leaderboard.counts import Problem
 from benchbase_reports.leaderboard.numbers import costs
 from benchbase_reports.statistics.logistic import find_levels, fit_many
 from benchbase_reports.transitions import LEVELS
@@ -19,26 +20,31 @@ if TYPE_CHECKING:
 
 def budget_grid(cells: Cells) -> Array:
     """Return budgets 1, 2, 5, 10, ... that span what signals of a suite took."""
-    known = cells.cost[np.isfinite(cells.cost) & (cells.cost > 0)]
-    if not known.size:
+    cost = cells.cost
+    known = (cost > 0) & (cost < math.inf)
+    if not known.any():
         return np.zeros(0)
-    powers = range(math.floor(math.log10(known.min())), math.ceil(math.log10(known.max())) + 1)
+    cost = cost if known.all() else cost[known]
+    least, most = cost.min() * (1 - ROUNDING), cost.max() * (1 - ROUNDING)
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     steps = [m * 10.0**power for power in powers for m in (1, 2, 5)]
-    first = max(i for i, step in enumerate(steps) if step <= known.min())
-    last = min(i for i, step in enumerate(steps) if step >= known.max())
+    first = max(i for i, step in enumerate(steps) if step <= least * (1 + 2 * ROUNDING))
+    last = min(i for i, step in enumerate(steps) if step >= most)
     return np.array(steps[first : last + 1])
 
 
-def first_budgets(cells: Cells, grid: Array) -> Array:
-    """Count the signals of each block that are recovered from each budget on: (B, len(grid))."""
-    shape = (len(cells.starts), len(grid))
-    rows = np.flatnonzero(cells.won & np.isfinite(cells.cost))
-    owner = np.searchsorted(cells.starts, rows, side="right") - 1
-    place = owner * len(grid) + np.searchsorted(grid, cells.cost[rows])
-    return np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
+def first_budgets(problem: Problem, grid: Array) -> Array:
+    """Count the signals that are recovered from each budget of the grid on, (S, G, D)."""
+    n_solvers, _, n_pools = problem.shape
+    cost = problem.cells.cost[problem.rows]
+    won = problem.cells.won[problem.rows] & np.isfinite(cost)
+    cell = problem.by_row(problem.solver * n_pools + problem.column)[won]
+    place = cell * len(grid) + np.searchsorted(grid * (1 + ROUNDING), cost[won])
+    found = np.bincount(place, minlength=n_solvers * n_pools * len(grid))
+    return found.reshape(n_solvers, n_pools, len(grid))
 
 
-def budget_curves(problem: Problem, grid: Array, first: Array, name: str) -> pd.DataFrame:
+def budget_curves(problem: Problem, grid: Array, name: str) -> pd.DataFrame:
     """Return K95 against the budget, of solvers whose applications are counted.
 
     Parameters
@@ -47,19 +53,15 @@ def budget_curves(problem: Problem, grid: Array, first: Array, name: str) -> pd.
         Whose solvers.
     grid : ndarray, shape (D,)
         The budgets, ascending.
-    first : ndarray, shape (B, D)
-        From `first_budgets`.
     name : str
         The problem's.
     """
     import pandas as pd
 
     counted = np.isfinite(costs(problem)["frame_applications"])
-    n_solvers, _, n_pools = problem.shape
-    each = np.zeros((n_solvers, n_pools, len(grid)))
-    np.add.at(each, (problem.solver, problem.column), first[problem.blocks])
-    wins = np.moveaxis(np.cumsum(each[counted], axis=2), 2, 1).reshape(-1, n_pools)
-    sizes = problem.sums("ran").sum(axis=1)[counted].repeat(len(grid), axis=0)
+    each = first_budgets(problem, grid)[counted].astype(float)
+    wins = np.moveaxis(np.cumsum(each, axis=2), 2, 1).reshape(-1, len(problem.pools))
+    sizes = problem.totals("ran")[counted].repeat(len(grid), axis=0)
     fits = fit_many(problem.pools, wins[:, None], sizes[:, None], trials=False)
     labels = np.array(problem.labels, object)[counted]
     columns = {

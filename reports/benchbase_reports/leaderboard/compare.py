@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase_reports.leaderboard.counts import Problem, problems, read_cells
-from benchbase_reports.leaderboard.numbers import k95_difference
+from benchbase_reports.leaderboard.cells import read_cells
+from benchbase_reports.leaderboard.counts import Problem, problems
+from benchbase_reports.leaderboard.ranking import k95_difference
 from benchbase_reports.names import pooling_name, setting_name, varying_parameters
 from benchbase_reports.statistics.paired import compare_pairs
 from benchbase_reports.summary import problem_columns
@@ -151,7 +152,7 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
         name = f"{setting_name(head, varying)} · {pooling_name(head)}"
         own = _pairs(problem, a, b)
         both = len(own) > 0
-        k95 = k95_difference(problem, a, b) if both else {}
+        k95 = _k95(problem, a, b) if both else {}
         paired = compare_pairs(own["a"], own["b"], own["draw"])
         reason = "" if both else _reason(problem)
         found.append(Comparison(suite["suite"], name, a, b, paired, k95, reason))
@@ -184,6 +185,12 @@ def _pairs(problem: Problem, a: str, b: str) -> pd.DataFrame:
         for label, name in ((a, "a"), (b, "b"))
     ]
     return sides[0].merge(sides[1], on=keys)
+
+
+def _k95(problem: Problem, a: str, b: str) -> dict[str, float]:
+    places = [problem.labels.index(label) for label in (a, b)]
+    wins, sizes = problem.sums("won")[places], problem.sums("ran")[places]
+    return k95_difference(problem.pools, wins, sizes, trials=not problem.one_frame)
 
 
 def _reason(problem: Problem) -> str:

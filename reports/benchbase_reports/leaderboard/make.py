@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
+from benchbase import Array
 from benchbase_reports.invocation import suite_command
 from benchbase_reports.leaderboard.board import TABLE, Board
-from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid, first_budgets
-from benchbase_reports.leaderboard.counts import Cells, Problem, problems, read_cells
+from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
+from benchbase_reports.leaderboard.cells import Cells, read_cells
+from benchbase_reports.leaderboard.counts import Problem, problems
 from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers
 from benchbase_reports.names import pooling_name, setting_name, varying_parameters
 from benchbase_reports.summary import RECOVERED, problem_columns
@@ -57,20 +59,19 @@ def make_board(
         raise benchbase.BenchbaseError(f"a budget is a positive number, not {budget:g}")
     suite = results.suites[-1]
     cells = read_cells(results.frame(), recovered=recovered, budget=budget)
-    environments = _environments(results)
-    grid = budget_grid(cells)
-    first, heads = first_budgets(cells, grid), _heads(cells)
+    texts = _block_texts(cells, _environments(results))
+    grid, heads = budget_grid(cells), _heads(cells)
     tables, recovery, budgets = [], [], []
     for head, problem in zip(heads, problems(cells), strict=True):
         columns = row_numbers(problem, counted=math.isfinite(budget))
-        columns |= _row_texts(problem, environments)
+        columns |= _row_texts(problem, texts)
         if math.isfinite(budget):
             _exclude(columns)
         table = pd.DataFrame(head | columns)
         tables.append(table.sort_values("rank", kind="stable", na_position="last"))
         name = head["problem"]
         recovery.append(curves(problem, name))
-        budgets.append(budget_curves(problem, grid, first, name))
+        budgets.append(budget_curves(problem, grid, name))
     names = [*problem_columns(cells.blocks), *TABLE]
     table = _join(tables, names)[names].astype(dict.fromkeys(_WHOLE, "Int64"))
     return Board(
@@ -102,29 +103,36 @@ def _heads(cells: Cells) -> list[dict[str, Any]]:
     return heads
 
 
-def _row_texts(problem: Problem, environments: dict[str, str]) -> dict[str, Any]:
+def _block_texts(cells: Cells, environments: dict[str, str]) -> tuple[Array, Array, Array]:
+    """Return solver and environment of each block, these as places among all that there are."""
+    import pandas as pd
+
+    made, names = pd.factorize(cells.blocks["cell"].map(environments))
+    return cells.blocks["solver"].to_numpy(object), made, np.asarray(names, object)
+
+
+def _row_texts(problem: Problem, texts: tuple[Array, Array, Array]) -> dict[str, Any]:
     """Return what is not a number in a problem's rows, and what is counted by block."""
     cells, blocks = problem.cells, problem.blocks
-    told = cells.blocks.iloc[blocks].assign(
-        row=problem.solver,
-        text=[environments.get(cell, "") for cell in cells.blocks["cell"].iloc[blocks]],
-    )
+    solvers, made, names = texts
     own: list[dict[str, None]] = [{} for _ in problem.labels]
-    for block in sorted(cells.messages.keys() & set(blocks.tolist())):
-        row = int(problem.solver[np.flatnonzero(blocks == block)[0]])
-        own[row][cells.messages[block]] = None
-    made: list[list[str]] = [[] for _ in problem.labels]
-    for row, text in told[["row", "text"]].drop_duplicates().itertuples(index=False):
-        made[row] += [text] if text else []
+    told = np.flatnonzero(np.isin(blocks, [*cells.messages])) if cells.messages else ()
+    for place in sorted(told, key=blocks.__getitem__):
+        own[problem.solver[place]][cells.messages[int(blocks[place])]] = None
+    computed: list[dict[str, None]] = [{} for _ in problem.labels]
+    _, first = np.unique(np.stack([problem.solver, made[blocks]]), axis=1, return_index=True)
+    for place in sorted(first):
+        if made[blocks[place]] >= 0:
+            computed[problem.solver[place]][str(names[made[blocks[place]]])] = None
+    _, places = np.unique(problem.solver, return_index=True)
     counts = {
-        name: np.bincount(problem.solver, weights[blocks]).astype(int)
-        for name, weights in (("unsupported", cells.unsupported), ("pending", cells.pending))
+        name: problem.totals(name).sum(axis=1).astype(int) for name in ("unsupported", "pending")
     }
     return counts | {
         "label": problem.labels,
-        "solver": told.drop_duplicates("row")["solver"].tolist(),
+        "solver": solvers[blocks[places]].tolist(),
         "message": ["; ".join(messages) for messages in own],
-        "environment": ["; ".join(texts) for texts in made],
+        "environment": ["; ".join(each) for each in computed],
         "one_frame": problem.one_frame,
     }
 

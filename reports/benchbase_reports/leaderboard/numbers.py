@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchbase import Array
 from benchbase_reports.leaderboard.counts import Problem
-from benchbase_reports.statistics.areas import area_weights
-from benchbase_reports.statistics.bootstrap import multipliers
+from benchbase_reports.leaderboard.ranking import rank_solvers
 from benchbase_reports.statistics.intervals import (
     Interval,
     mean_interval,
     median_interval,
     share_interval,
 )
-from benchbase_reports.statistics.logistic import Fits, find_levels, fit_many, resampled
 from benchbase_reports.statistics.pareto import pareto_front
-from benchbase_reports.statistics.ranks import rank, rank_intervals
-from benchbase_reports.transitions import LEVELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,49 +26,41 @@ CURVES = (
     *("mean", "mean_low", "mean_high", "seconds", "frame_applications"),
 )
 _COSTS = {"seconds": "seconds", "init_seconds": "init_seconds", "frame_applications": "cost"}
-_REPLICATES = 999
-_COMPARISONS = 3e8  # of ranks, that a problem may take; with many solvers there are fewer resamples
 
 
 def row_numbers(problem: Problem, *, counted: bool) -> dict[str, Any]:
     """Return the numbers of a problem's rows: rank, K95, success, mean, area, costs."""
     sizes, wins = problem.sums("ran"), problem.sums("won")
-    scores = problem.sums("score")
+    by_cluster = sizes.sum(axis=2)
     with np.errstate(invalid="ignore"):
-        by_cluster = sizes.sum(axis=2)
         success = share_interval(wins.sum(axis=2) / by_cluster, by_cluster)
-        mean = _of_cosines(mean_interval(scores.sum(axis=2) / by_cluster))
-        share = wins / sizes
-    there = sizes.sum(axis=1) > 0
-    known = there.sum(axis=1) > 0
-    weights = area_weights(problem.pools, there)
-    area = np.where(known, (weights * _mean(share)).sum(axis=1), np.nan)
-    fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
-    pooled = wins.sum(axis=1), sizes.sum(axis=1)
-    k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])
-    ends = _ends(problem.pools, there)
+        mean = _of_cosines(mean_interval(problem.sums("score").sum(axis=2) / by_cluster))
     spent = costs(problem)
-    ranked = known & (np.isfinite(spent["frame_applications"]) | ~np.bool_(counted))
-    ranks = _ranks(problem, fits, k95[0], area, _parts(share, weights), ends, ranked)
-    nothing = ~known
+    rankable = np.isfinite(spent["frame_applications"]) | ~np.bool_(counted)
+    ranking = rank_solvers(problem.pools, wins, sizes, rankable, trials=not problem.one_frame)
+    there = sizes.sum(axis=1) > 0
     numbers = {
-        **dict(zip(("rank", "rank_low", "rank_high"), ranks, strict=True)),
-        **dict(zip(("K95", "K95_low", "K95_high"), k95, strict=True)),
+        **{name.replace("k95", "K95"): values for name, values in ranking._asdict().items()},
         **dict(zip(("success", "success_low", "success_high"), success, strict=True)),
         **dict(zip(("mean", "mean_low", "mean_high"), mean, strict=True)),
         **dict(zip(("median", "median_low", "median_high"), _medians(problem), strict=True)),
-        "area": area,
         **spent,
-        "n_least": np.where(nothing, np.nan, ends[:, 0]),
-        "n_largest": np.where(nothing, np.nan, ends[:, 1]),
+        "n_least": _outermost(problem.pools, there, np.inf, np.min),
+        "n_largest": _outermost(problem.pools, there, -np.inf, np.max),
         "trials": _trials(problem),
         "signals": sizes.sum(axis=(1, 2)).astype(int),
-        "failed": problem.sums("lost").sum(axis=(1, 2)).astype(int),
+        "failed": problem.totals("lost").sum(axis=1).astype(int),
     }
     for name in ("seconds", "frame_applications"):
         column = "pareto_" + name.removeprefix("frame_")
-        numbers[column] = pareto_front(numbers[name], area)
+        numbers[column] = pareto_front(numbers[name], ranking.area)
     return numbers
+
+
+def _outermost(pools: Array, there: Array, none: float, choose: Callable[..., Array]) -> Array:
+    """Return the least or largest K of each solver; NaN where it has none."""
+    found = choose(np.where(there, pools, none), axis=1)
+    return np.where(there.any(axis=1), found, np.nan)
 
 
 def _of_cosines(interval: Interval) -> Interval:
@@ -80,107 +68,36 @@ def _of_cosines(interval: Interval) -> Interval:
     return Interval(interval.value, np.maximum(interval.low, 0), np.minimum(interval.high, 1))
 
 
-def _mean(share: Array) -> Array:
-    """Return the mean over clusters, axis 1, of what there is; 0 where there is nothing."""
-    there = ~np.isnan(share)
-    mean: Array = np.where(there, share, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    return mean
-
-
-def _parts(share: Array, weights: Array) -> Array:
-    """Return what each cluster contributes to the area: (S, C)."""
-    there = ~np.isnan(share)
-    away = np.where(there, share - _mean(share)[:, None], 0.0)
-    each = away / np.maximum(there.sum(axis=1), 1)[:, None]
-    parts: Array = np.einsum("scg,sg->sc", each, weights)
-    return parts
-
-
-def _ranks(
-    problem: Problem, fits: Fits, k95: Array, area: Array, parts: Array, ends: Array, ranked: Array
-) -> tuple[Array, Array, Array]:
-    """Return ranks with their intervals; NaN for solvers that are not ranked."""
-    found = tuple(np.full(len(ranked), np.nan) for _ in range(3))
-    n = int(ranked.sum())
-    if not n:
-        return found  # type: ignore[return-value] # three
-    ranks = rank(*_keys(k95[ranked], area[ranked]))
-    if problem.shape[1] == 1:  # one signal tells nothing of others
-        low, high = np.ones(n), np.full(n, n)
-    else:
-        replicates = int(min(_REPLICATES, max(199, _COMPARISONS / n**2)))
-        moves = multipliers(problem.shape[1], replicates)
-        drawn = _resamples(moves, fits, k95, ends)[:, ranked]
-        low, high = rank_intervals(rank(*_keys(drawn, (area + moves @ parts.T)[:, ranked])), ranks)
-    for whole, own in zip(found, (ranks, low, high), strict=True):
-        whole[ranked] = own
-    return found  # type: ignore[return-value] # three
-
-
-def _resamples(moves: Array, fits: Fits, k95: Array, ends: Array) -> Array:
-    """Return K95 in resamples, (R, S)."""
-    beta = fits.beta + np.einsum("rc,sci->rsi", moves, fits.influence)
-    drawn = resampled(beta, fits, ends, LEVELS["K95"])
-    return np.where(np.isnan(drawn), k95, drawn)  # all or none recovered, whichever are drawn
-
-
-def k95_difference(problem: Problem, a: str, b: str) -> dict[str, float]:
-    """Return K95 of two solvers, with the 95 % interval of their difference over paired resamples.
-
-    Where one is outside the grid the difference is infinite, or NaN where both are beyond it.
-    """
-    sizes, wins = problem.sums("ran"), problem.sums("won")
-    fits = fit_many(problem.pools, wins, sizes, trials=not problem.one_frame)
-    pooled = wins.sum(axis=1), sizes.sum(axis=1)
-    k95 = find_levels(fits, problem.pools, *pooled, LEVELS["K95"])[0]
-    places = [problem.labels.index(label) for label in (a, b)]
-    moves = multipliers(problem.shape[1], _REPLICATES)
-    drawn = _resamples(moves, fits, k95, _ends(problem.pools, pooled[1] > 0))[:, places]
-    found = dict(zip(("a", "b"), k95[places].tolist(), strict=True))
-    with np.errstate(invalid="ignore"):
-        found["difference"] = found["a"] - found["b"]
-        gaps = np.sort(drawn[:, 0] - drawn[:, 1])  # NaN last
-    gaps = gaps[~np.isnan(gaps)]
-    for name, share in (("low", 0.025), ("high", 0.975)):
-        # Not between two resamples: one of them may be infinite.
-        found[name] = float(gaps[round(share * (len(gaps) - 1))]) if len(gaps) else math.nan
-    return found
-
-
-def _ends(pools: Array, there: Array) -> Array:
-    """Return the least and the largest K of each solver, (S, 2)."""
-    least, largest = np.where(there, pools, np.inf), np.where(there, pools, -np.inf)
-    return np.stack([least.min(axis=1), largest.max(axis=1)], axis=1)
-
-
-def _keys(k95: Array, area: Array) -> tuple[Array, Array]:
-    """Return what solvers are ranked by, rounded: equal results give equal ranks."""
-    return np.where(np.isnan(k95), np.inf, k95).round(6), -area.round(9)
-
-
 def costs(problem: Problem) -> dict[str, Array]:
     """Return mean seconds and frame applications of each solver, (S,); NaN where not known."""
-    return {column: _average(problem, name, (1, 2)) for column, name in _COSTS.items()}
+    return {
+        column: _ratio(*(each.sum(axis=1) for each in _spent(problem, name)))
+        for column, name in _COSTS.items()
+    }
 
 
-def _average(problem: Problem, name: str, axis: tuple[int, ...]) -> Array:
-    count = problem.sums(f"{name} known").sum(axis=axis)
+def _spent(problem: Problem, name: str) -> tuple[Array, Array]:
+    """Return a cost by solver and K, and of how many signals it is known, (S, G)."""
+    return problem.totals(name), problem.totals(f"{name} known")
+
+
+def _ratio(total: Array, count: Array) -> Array:
     with np.errstate(invalid="ignore"):
-        mean: Array = problem.sums(name).sum(axis=axis) / count
-    return mean
+        ratio: Array = total / count
+    return ratio
 
 
 def _medians(problem: Problem) -> Interval:
     """Return the median squared cosine of each solver."""
     solver = problem.by_row(problem.solver)
     cluster = problem.cluster if problem.one_frame else problem.by_row(problem.cluster)
-    score = problem.cells.score[problem.rows]
     sizes = np.bincount(solver, minlength=len(problem.labels))
+    score, most = problem.cells.score[problem.rows], sizes.max(initial=1)
+    if (sizes == most).all():  # a rectangle, as rows go solver by solver
+        return median_interval(score.reshape(-1, most), cluster.reshape(-1, most))
     place = np.arange(len(solver)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    values = np.full((len(sizes), sizes.max(initial=1)), np.nan)
-    values[solver, place] = score
-    owners = np.zeros(values.shape, int)
-    owners[solver, place] = cluster
+    values, owners = np.full((len(sizes), most), np.nan), np.zeros((len(sizes), most), int)
+    values[solver, place], owners[solver, place] = score, cluster
     return median_interval(values, owners)
 
 
@@ -209,5 +126,5 @@ def curves(problem: Problem, name: str) -> pd.DataFrame:
         for end, values in zip(("", "_low", "_high"), interval, strict=True):
             columns[kind + end] = values.ravel()
     for kind in ("seconds", "frame_applications"):
-        columns[kind] = _average(problem, _COSTS[kind], (1,)).ravel()
+        columns[kind] = _ratio(*_spent(problem, _COSTS[kind])).ravel()
     return pd.DataFrame(columns)[sizes.any(axis=1).ravel()]

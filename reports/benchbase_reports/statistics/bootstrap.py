@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.transitions import student
+from benchbase_reports.transitions import CONFIDENCE, student
 
 SEED = 0
 """Of the resamples: the same results give the same intervals."""
 
 
-def multipliers(clusters: int, replicates: int) -> Array:
+def multipliers(clusters: int, replicates: int, comparisons: int = 1) -> Array:
     """Draw the weights by which a resample moves a statistic off its estimate.
 
     With ψ_c what cluster c contributes to a statistic (Σ ψ_c = 0), a resample moves it by
@@ -27,14 +27,20 @@ def multipliers(clusters: int, replicates: int) -> Array:
         Their number C. One alone tells nothing of others: its weights are 0.
     replicates : int
         How many resamples.
+    comparisons : int, optional
+        How many intervals are to hold together in 95 % of cases (Bonferroni): t is that at
+        1 − .025 / comparisons, and the quantiles at 2.5 and 97.5 % are those of such an interval.
 
     Returns
     -------
     ndarray, shape (replicates, clusters)
     """
+    from scipy.special import stdtrit
+
     if clusters < 2:
         return np.zeros((replicates, clusters))
     drawn = np.random.default_rng(SEED).standard_normal((replicates, clusters))
-    scale = np.sqrt(clusters / (clusters - 1)) * student(clusters - 1) / student(np.inf)
+    reach = stdtrit(clusters - 1, 1 - (1 - CONFIDENCE) / 2 / comparisons)
+    scale = np.sqrt(clusters / (clusters - 1)) * reach / student(np.inf)
     weights: Array = drawn * scale
     return weights

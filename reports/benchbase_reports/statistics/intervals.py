@@ -15,6 +15,9 @@ import numpy as np
 from benchbase import Array
 from benchbase_reports.transitions import student
 
+LEAST_CORRELATION = 0.05
+"""Of signals of a cluster, where clusters are so much alike that it cannot be estimated."""
+
 
 class Interval(NamedTuple):
     """Estimates with the ends of their 95 % intervals, arrays of one shape."""
@@ -56,6 +59,11 @@ def share_interval(clusters: Array, sizes: Array) -> Interval:
     clusters' shares, and at most the number of signals; where p is 0 or 1, that number. It is
     the interval that Dean and Pagano (J. Survey Stat. Methodol. 2015) found to hold its level.
 
+    Shares near 0 or 1 come from few clusters, and the rare bad ones may be missing: s is then too
+    small. n is hence also at most that of an intraclass correlation of .05 times the share u of
+    clusters in which all signals agree with the majority: the signals over 1 + .05 u (m − 1), with
+    m signals a cluster (Kish's design effect).
+
     Parameters
     ----------
     clusters : ndarray, shape (..., C)
@@ -74,8 +82,10 @@ def share_interval(clusters: Array, sizes: Array) -> Interval:
     narrowing = (z / student(np.maximum(count - 1, 1))) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = value * (1 - value) / error**2 * narrowing
+        alike = (clusters == np.where(value > 0.5, 1.0, 0.0)[..., None]).sum(axis=-1) / count
+        most = signals / (1 + LEAST_CORRELATION * alike * (signals / count - 1))
         inside = (value > 0) & (value < 1) & (count > 1) & (count < signals)
-        n = np.where(inside, np.minimum(effective, signals), signals)
+        n = np.where(inside, np.minimum(effective, most), most)
         centre = (value + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z * np.sqrt(value * (1 - value) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     # Rounding must not push an end that is 0 or 1 beyond it, nor the estimate out.
@@ -103,16 +113,17 @@ def median_interval(values: Array, cluster: Array) -> Interval:
     Interval
         Of shape (B,); NaN without a value; no interval (NaN) with one cluster.
     """
-    there = ~np.isnan(values)
-    n = there.sum(axis=1)
     ordered = np.sort(values, axis=1)  # NaN last
+    n = values.shape[1] - np.isnan(ordered).sum(axis=1)
     median = _quantiles(ordered, n, np.full(len(n), 0.5))
     # A value at the median counts half on either side, so that ties do not tilt the share.
-    side = (values < median[:, None]) + 0.5 * (values == median[:, None]) - 0.5
+    side = (values >= median[:, None]).astype(int) + (values > median[:, None])
     most = int(cluster.max(initial=0)) + 1
-    place = (np.arange(len(n))[:, None] * most + cluster)[there]
-    totals = np.bincount(place, side[there], len(n) * most).reshape(-1, most)
-    count = (np.bincount(place, minlength=totals.size).reshape(-1, most) > 0).sum(axis=1)
+    place = 3 * (cluster + np.arange(0, len(n) * most, most)[:, None]) + side
+    place = place.ravel() if n.min(initial=0) == values.shape[1] else place[~np.isnan(values)]
+    sides = np.bincount(place, minlength=3 * len(n) * most).reshape(-1, most, 3)
+    sizes, totals = sides.sum(axis=2), (sides[..., 0] - sides[..., 2]) / 2
+    count = (sizes > 0).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = (totals**2).sum(axis=1) / n**2 * count / (count - 1)
         half = student(np.maximum(count - 1, 1)) * np.sqrt(np.where(count == n, 0.25 / n, variance))

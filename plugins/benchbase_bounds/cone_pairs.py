@@ -166,9 +166,6 @@ class Search:
         Takes numbers of two cones; returns J and J', each (M, N).
     ratio : callable
         Takes x and y; returns the ratio of the pair, as of the representation itself.
-    linear : bool
-        Whether J and J' are those of the representation, so that it is the same on a face whatever
-        cone it is taken for, rather than of a part of it.
     upper, pair : float and tuple of ndarray
         The best pair.
     """
@@ -176,7 +173,6 @@ class Search:
     fan: Fan
     jacobians: Callable[[int, int], tuple[Array, Array]]
     ratio: Callable[[Array, Array], float]
-    linear: bool
     upper: float
     pair: tuple[Array, Array]
 
@@ -207,9 +203,9 @@ class Search:
             parts = [(part, face2) for part in self.fan.facets(face)]
             parts += [(face, part) for part in self.fan.facets(face2)]
             for part in parts:
-                key = part if self.linear else (part, i, k)
-                if key not in seen and any(part):
-                    seen.add(key)
+                # On a face the representation is the same, whatever cone it is taken for.
+                if part not in seen and any(part):
+                    seen.add(part)
                     heapq.heappush(queue, (value, count, i, k, *part))
                     count += 1
         done = not queue or queue[0][0] >= min(self.upper, lower)

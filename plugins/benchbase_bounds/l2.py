@@ -12,7 +12,10 @@ from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.frame_operators import least_eigenvectors
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.polynomial import polynomial_lower_bound
+from benchbase_bounds.subdivision import certify
 
+_LARGEST = 3  # the largest N of the subdivision
+_TESTS = 400_000  # pairs of cones that are tested, times the effort
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -25,8 +28,8 @@ def l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) ->
 
     (Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014, Proposition
     2.4, whose minimum over projectors this is in closed form; tight). It is minimised by monotone
-    alternation and by L-BFGS, each from random starts and from what the other has found; the
-    lower end is the polynomial bound. B = λ₊(F).
+    alternation and by L-BFGS, each from random starts and from what the other has found. The
+    lower end is by subdivision of cones up to N = 3, the polynomial bound beyond. B = λ₊(F).
 
     Parameters
     ----------
@@ -52,10 +55,15 @@ def l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) ->
         best = alternate(vectors, *descend(vectors, *best.transpose(1, 0, 2)).transpose(1, 0, 2))
     candidates = np.concatenate([candidates, best])
     x, y = candidates.sum(axis=1) / 2, (candidates[:, 0] - candidates[:, 1]) / 2
-    ratios = Operator.of(frame, pooling).ratio(x, y)
+    operator = Operator.of(frame, pooling)
+    ratios = operator.ratio(x, y)
     index = int(ratios.argmin())
     upper = float(ratios[index])
     lower = min(polynomial_lower_bound(vectors), upper)
+    certificate, reason = "polynomial lower bound", "but the polynomial one, which is loose"
+    if n <= _LARGEST and upper > 0:
+        lower = max(lower, certify(operator, None, upper, most=int(_TESTS * effort)))
+        certificate, reason = "subdivision of cones", "to more than a part of the upper end"
     largest = float(np.linalg.norm(vectors.reshape(-1, n), ord=2))
     exact = agree(lower, upper, largest)
     return Bracket(
@@ -65,10 +73,9 @@ def l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) ->
         largest=largest,
         largest_exact=True,
         pair=(x[index], y[index]),
-        method=f"closed form by alternation and L-BFGS from {starts} starts each;"
-        " polynomial lower bound",
+        method=f"closed form by alternation and L-BFGS from {starts} starts each; {certificate}",
         seconds=time.perf_counter() - begin,
-        reason="" if exact else "no certificate but the polynomial one, which is loose",
+        reason="" if exact else f"no certificate {reason}",
     )
 
 

@@ -120,7 +120,6 @@ def piecewise(operator: Operator, *, seed: int, effort: float) -> Bracket:
         fan=cones,
         jacobians=lambda a, b: (J[kind[a]], J[kind[b]]),
         ratio=lambda x, y: float(operator.ratio(x, y)),
-        linear=True,
         upper=upper,
         pair=pair,
     )

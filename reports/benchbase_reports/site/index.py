@@ -24,7 +24,8 @@ MEANINGS: dict[Level, str] = {
         "scoring cannot tell"
     ),
     "solver verified (other code)": (
-        "the same as below, but the code that was run is another than the bundle names"
+        "the solver was run likewise and agrees, but with other code than the bundle names, such "
+        "as another version of the solver or of benchbase"
     ),
     "solver verified": (
         "the solver was also run on a seed that its author could not know, and its mean scores "

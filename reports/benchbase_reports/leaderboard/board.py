@@ -32,6 +32,9 @@ class Board:
     budgets : pandas.DataFrame
         K95 against the budget: problem, label, budget, K95. Solvers whose frame applications are
         not counted are not in it.
+    trials : pandas.DataFrame
+        The mean squared cosine in each trial, over the K that all solvers ran on: problem, label,
+        trial (numbered over the suite, seeds apart), mean.
     """
 
     suite: str
@@ -41,6 +44,7 @@ class Board:
     table: pd.DataFrame
     curves: pd.DataFrame
     budgets: pd.DataFrame
+    trials: pd.DataFrame
 
     @property
     def unlimited(self) -> bool:

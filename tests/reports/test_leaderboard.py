@@ -19,7 +19,7 @@ from scipy import stats
 import benchbase
 from benchbase_reports.leaderboard import Board, make_board
 from benchbase_reports.leaderboard.cells import ROUNDING, read_cells, signal_costs
-from benchbase_reports.leaderboard.compare import resolve
+from benchbase_reports.leaderboard.compare import compare, resolve
 from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
 from benchbase_reports.leaderboard.text import many, many_text
@@ -191,6 +191,9 @@ def test_markdown_and_latex_escape(board: Board) -> None:
     assert r"needs 5 % & \<more\>" in markdown(board)
     text = latex(board)
     assert text.count(r"\toprule") == 2
+    assert text.count("\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}{") == 2
+    assert text.count("\\end{tabular}}\n\\end{table}") == 2
+    assert text.count("{") == text.count("}")
     assert r"good \& fast" in text
     assert r"needs 5 \% \& \textless{}more\textgreater{}" in text
 
@@ -256,4 +259,25 @@ def test_the_report_writes_all_formats(folder: Path, tmp_path: Path) -> None:
 
 def test_a_name_of_several_labels_is_refused(rows: pd.DataFrame) -> None:
     with pytest.raises(benchbase.BenchbaseError, match="several labels"):
-        resolve(rows, "altmin")
+        resolve([rows], "altmin")
+
+
+def verdict(cell: Make, join: Make, a: float, b: float, pools: tuple[int, ...] = (10,)) -> str:
+    """Return what is said of two solvers that have these squared cosines in each of four trials."""
+    cells = [
+        cell([score] * 5, name, k, trial=trial)
+        for name, score in (("one", a), ("other", b))
+        for k in pools
+        for trial in range(4)
+    ]
+    return compare(join(*cells), {"suite": "s"}, "one", "other")[0].sentence()
+
+
+def test_a_verdict_says_no_more_than_there_is_to_say(cell: Make, join: Make) -> None:
+    assert "one and other are level: " in verdict(cell, join, 0.9995, 0.9990)
+    small = verdict(cell, join, 0.9905, 0.9885)
+    assert "one recovers better than other" in small
+    assert "difference +.0020 [+.0020, +.0020]" in small
+    assert "signed rank p = .125 (the least that 4 trials can give)" in small
+    for pools in ((10,), (10, 20)):  # recovered at the least K: K95 may be anywhere below
+        assert "K95" not in verdict(cell, join, 1, 1, pools)

@@ -134,9 +134,9 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
         "by area, that under the recovery curve, of 1"
     )
     intervals = (
-        "Rank [best, worst]: solvers ahead in 97.5 % of resamples of the paired differences count "
-        "as better. Success and Mean (squared cosine) are over all K; brackets are 95 % intervals, "
-        "clustered by trial"
+        "Rank [best, worst] is a 95 % interval, by a bootstrap of paired differences, clustered by "
+        "trial; without brackets the rank is sure. Success and Mean (squared cosine) are over all "
+        "K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
         "Seconds and Applications (of the frame) are means a signal, Start the seconds of its "

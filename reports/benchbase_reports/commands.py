@@ -48,7 +48,13 @@ def suites_of(results: benchbase.Results) -> Iterator[benchbase.Results]:
     metavar="N",
     help="Frame applications a signal may take (no limit).",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="terminal")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="terminal",
+    help="How to write it (terminal); csv and json have all columns.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Where to write (standard output).")
 def leaderboard_command(
     results: str, number: str | None, budget: float, form: str, output: str | None
@@ -56,8 +62,9 @@ def leaderboard_command(
     """Rank solvers on each problem, with how sure the ranks are.
 
     A section for each pooling. The primary column is K95, the number of pools at which 95 % of the
-    signals are recovered within the budget. Of several suites, one follows the other; JSON has one
-    suite only. `benchbase report leaderboard` writes all formats, and figures.
+    signals are recovered within the budget. Of several suites, one follows the other; csv and json
+    hold one suite, chosen with --run. `benchbase report leaderboard` writes all formats, and
+    figures.
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
@@ -100,22 +107,22 @@ def _write(file: Path, text: str) -> None:
 def compare_command(a: str, b: str, results: str, number: str | None, as_json: bool) -> None:
     """Compare solvers A and B, labels or names, on the signals that both have tried.
 
-    Prints for each suite and pooling which recovers better, the difference of their mean squared
-    cosines with its 95 % interval, how likely it is by chance, and who is ahead how often.
+    Says for each suite and problem which recovers better, the difference of their mean squared
+    cosines with its 95 % interval, how likely it is by chance, and who is ahead how often. Names
+    with spaces need quotes: benchbase compare 'altmin + kNN' kNN
     """
     from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
     from benchbase_reports.leaderboard.formats import plain
 
     loaded = benchbase.load_results(results, number)
-    frame = loaded.frame()
-    first, second = (resolve(frame, name) for name in (a, b))
+    parts = [(part.suites[-1], part.frame()) for part in suites_of(loaded)]
+    first, second = (resolve([frame for _, frame in parts], name) for name in (a, b))
     if first == second:
         raise benchbase.BenchbaseError(f"{a!r} and {b!r} are the same solver, {first!r}")
     found: list[Comparison] = []
-    for part in suites_of(loaded):
-        own = part.frame()
-        if {first, second} <= {*own["label"]}:
-            found += compare(own, part.suites[-1], first, second)
+    for suite, frame in parts:
+        if {first, second} <= {*frame["label"].unique()}:
+            found += compare(frame, suite, first, second)
     if not found:
         raise benchbase.BenchbaseError(f"no suite has both {first!r} and {second!r}")
     if as_json:

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchbase_reports.leaderboard import make_board
 
-SOLVERS = 30  # 1000 by hand: 15 million rows, and 6 GB
+SOLVERS = 30  # 1000 by hand: 15 million rows, 4 GB, to which a board adds a third of one
 POOLS, TRIALS, SIGNALS = np.arange(20, 70, 5), 5, 50
 POOLINGS = [(p, rectified) for p in (1.0, 2.0, math.inf) for rectified in (False, True)]
 

@@ -14,13 +14,16 @@ import pandas as pd
 import pytest
 from click.testing import Result
 from rich.console import Console
+from scipy import stats
 
 import benchbase
 from benchbase_reports.leaderboard import Board, make_board
 from benchbase_reports.leaderboard.cells import ROUNDING, read_cells, signal_costs
-from benchbase_reports.leaderboard.compare import resolve
+from benchbase_reports.leaderboard.compare import compare, resolve
 from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
+from benchbase_reports.leaderboard.text import many, many_text
+from benchbase_reports.statistics import friedman
 
 Make = Callable[..., pd.DataFrame]
 POOLS = (10, 20, 30, 40)
@@ -133,6 +136,33 @@ def test_solvers_that_are_the_same_share_a_rank(cell: Make, join: Make) -> None:
     assert table["rank_high"].tolist() == [2, 2]
 
 
+def test_solvers_are_compared_once_a_trial(rows: pd.DataFrame, board: Board) -> None:
+    """Further numbers of pools are no further evidence of their differing."""
+    found = many(board, "ℓ2")
+    assert found.problems == 4
+    assert found.ranks.to_dict() == {"good & fast": 1, "fair_er": 2, "none": 3}
+    wanted = stats.friedmanchisquare([3, 3, 3, 3], [2, 2, 2, 2], [1, 1, 1, 1])
+    assert (found.statistic, found.p) == pytest.approx((wanted.statistic, wanted.pvalue))
+    again = rows[rows["status"] == "done"].assign(n_pools=lambda own: own["n_pools"] + 5)
+    more = make_board(Results(pd.concat([rows, again.assign(cell="other")])))  # type: ignore[arg-type] # as above
+    assert many(more, "ℓ2").p == found.p
+    assert "over 4 trials" in str(many_text(board, "ℓ2"))
+
+
+def test_equal_solvers_are_found_to_differ_in_one_case_of_twenty_at_most() -> None:
+    """Signals of a trial that are hard at one K are so at all: by K, a third were too many."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+        skill = rng.standard_normal((8, 3))  # of solvers in trials
+        tries = skill[:, None] + 0.3 * rng.standard_normal((8, 6, 3))  # at six K
+        by_trial, by_pools = tries.mean(axis=1), tries.reshape(-1, 3)
+        found.append([friedman(pd.DataFrame(each)).p <= 0.05 for each in (by_trial, by_pools)])
+    by_trial, by_pools = np.mean(found, axis=0)
+    assert by_trial <= 0.07
+    assert by_pools > 0.3
+
+
 def test_one_trial_is_said_to_be_one_frame(cell: Make, join: Make) -> None:
     one = join(*(part for label in CURVES for part in rows_of(cell, label, trials=1)))
     board = make_board(Results(one))  # type: ignore[arg-type] # as above
@@ -161,6 +191,9 @@ def test_markdown_and_latex_escape(board: Board) -> None:
     assert r"needs 5 % & \<more\>" in markdown(board)
     text = latex(board)
     assert text.count(r"\toprule") == 2
+    assert text.count("\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}{") == 2
+    assert text.count("\\end{tabular}}\n\\end{table}") == 2
+    assert text.count("{") == text.count("}")
     assert r"good \& fast" in text
     assert r"needs 5 \% \& \textless{}more\textgreater{}" in text
 
@@ -226,4 +259,25 @@ def test_the_report_writes_all_formats(folder: Path, tmp_path: Path) -> None:
 
 def test_a_name_of_several_labels_is_refused(rows: pd.DataFrame) -> None:
     with pytest.raises(benchbase.BenchbaseError, match="several labels"):
-        resolve(rows, "altmin")
+        resolve([rows], "altmin")
+
+
+def verdict(cell: Make, join: Make, a: float, b: float, pools: tuple[int, ...] = (10,)) -> str:
+    """Return what is said of two solvers that have these squared cosines in each of four trials."""
+    cells = [
+        cell([score] * 5, name, k, trial=trial)
+        for name, score in (("one", a), ("other", b))
+        for k in pools
+        for trial in range(4)
+    ]
+    return compare(join(*cells), {"suite": "s"}, "one", "other")[0].sentence()
+
+
+def test_a_verdict_says_no_more_than_there_is_to_say(cell: Make, join: Make) -> None:
+    assert "one and other are level: " in verdict(cell, join, 0.9995, 0.9990)
+    small = verdict(cell, join, 0.9905, 0.9885)
+    assert "one recovers better than other" in small
+    assert "difference +.0020 [+.0020, +.0020]" in small
+    assert "signed rank p = .125 (the least that 4 trials can give)" in small
+    for pools in ((10,), (10, 20)):  # recovered at the least K: K95 may be anywhere below
+        assert "K95" not in verdict(cell, join, 1, 1, pools)

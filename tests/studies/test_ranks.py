@@ -7,7 +7,7 @@ import pytest
 
 from benchbase import Array
 from benchbase_reports.leaderboard.ranking import rank_solvers
-from benchbase_reports.transitions import logit
+from benchbase_reports.statistics.logistic import logit
 
 GRID = np.arange(20.0, 70, 5)
 WIDTH = 2.5  # pools for a factor of e in the odds

@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import brentq
 
 from benchbase import Array
-from benchbase_reports.transitions import LEVELS, find_crossings, logit
+from benchbase_reports.statistics.logistic import LEVELS, logit
+from benchbase_reports.transitions import find_crossings
 
 pytestmark = pytest.mark.slow
 

@@ -33,6 +33,9 @@ class Board:
     budgets : pandas.DataFrame
         K95 against the budget: problem, label, budget, K95. Solvers whose frame applications are
         not counted are not in it.
+    trials : pandas.DataFrame
+        The mean squared cosine in each trial, over the K that all solvers ran on: problem, label,
+        trial (numbered over the suite, seeds apart), mean.
     """
 
     suite: str
@@ -42,6 +45,7 @@ class Board:
     table: pd.DataFrame
     curves: pd.DataFrame
     budgets: pd.DataFrame
+    trials: pd.DataFrame
 
     @property
     def unlimited(self) -> bool:
@@ -55,8 +59,8 @@ TABLE = {
     "label": "the solver's label in the suite",
     "solver": "name of the solver",
     "rank": "by K95, then by area; missing where the solver is not ranked",
-    "rank_low": "1 + solvers that are better in 97.5 % of resamples",
-    "rank_high": "solvers that are ranked, less those that are worse in 97.5 % of resamples",
+    "rank_low": "lower end of its 95 % interval: 1 + solvers that are surely better",
+    "rank_high": "upper end: solvers that are ranked, less those that are surely worse",
     "K95": "K at which 95 % of the signals are recovered; inf: more than the largest",
     "K95_low": "lower end of its 95 % interval; 0 below the least K",
     "K95_high": "upper end; inf above the largest K",

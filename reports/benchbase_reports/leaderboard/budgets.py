@@ -11,8 +11,7 @@ from benchbase import Array
 from benchbase_reports.leaderboard.cells import ROUNDING, Cells
 from benchbase_reports.leaderboard.counts import Problem
 from benchbase_reports.leaderboard.numbers import costs
-from benchbase_reports.statistics.logistic import find_levels, fit_many
-from benchbase_reports.transitions import LEVELS
+from benchbase_reports.statistics.logistic import LEVELS, find_levels, fit_many
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ class Comparison:
         problems together.
     reason : str
         Why there are no signals that both have tried.
+    least : float
+        The least K: a K95 that is not above it may be anywhere below, and is not told in words.
     """
 
     suite: str
@@ -47,6 +50,7 @@ class Comparison:
     paired: pd.Series[Any]
     k95: dict[str, float]
     reason: str = ""
+    least: float = math.inf
 
     def numbers(self) -> dict[str, Any]:
         """Return all of it as one flat table."""
@@ -60,8 +64,9 @@ class Comparison:
         if not found["signals"]:
             return f"{where}: {self.a} and {self.b} have no signals in common{self.reason}."
         means = f"{_share(found['mean_a'])} against {_share(found['mean_b'])}"
-        better = f"{self._verdict()}: mean squared cosine {means}, difference "
-        better += f"{_signed(found['difference'])}{self._sureness()}"
+        better = f"{self._verdict()}: mean squared cosine {means}"
+        if found["ties"] < 1:
+            better += f", difference {_signed(found['difference'])}{self._sureness()}"
         ahead = f"{self.a} is ahead on {_percent(found['wins'])} of "
         ahead += f"{_count(found['signals'], 'signal')}, behind on {_percent(found['losses'])}, "
         ahead += f"level on {_percent(found['ties'])} ({self._sampling()})"
@@ -70,7 +75,7 @@ class Comparison:
     def _verdict(self) -> str:
         found = self.paired
         a, b = self.a, self.b
-        if found["difference"] == 0 and found["ties"] == 1:
+        if found["ties"] == 1:
             return f"{a} and {b} are level"
         if not found["p"] <= LEVEL:  # NaN as well
             return f"{a} and {b} cannot be told apart"
@@ -82,7 +87,13 @@ class Comparison:
         if math.isnan(found["low"]):
             return " (one signal: nothing can be said of others)"
         interval = f"[{_signed(found['low'])}, {_signed(found['high'])}]"
-        return f" {interval}, {_p(found['p'])}, signed rank {_p(found['wilcoxon_p'])}"
+        least = 2 / 2 ** found["trials"]
+        told = f" (the least that {_count(found['trials'], 'trial')} can give)"
+        bound = (
+            found["wilcoxon_p"] <= least * (1 + 1e-9) and least > LEVEL and not found["one_frame"]
+        )
+        rank = f"signed rank {_p(found['wilcoxon_p'])}{told if bound else ''}"
+        return f" {interval}, {_p(found['p'])}, {rank}"
 
     def _sampling(self) -> str:
         if self.paired["one_frame"]:
@@ -91,14 +102,16 @@ class Comparison:
 
     def _pools(self) -> str:
         known = self.k95
-        if not known or not math.isfinite(known["a"]) or not math.isfinite(known["b"]):
+        if not known or not self.least < min(known["a"], known["b"]):
+            return ""
+        if not math.isfinite(known["difference"]):
             return ""
         gap, low, high = (_pools_text(known[name]) for name in ("difference", "low", "high"))
         numbers = f"{known['a']:.1f} against {known['b']:.1f}"
         return f"K95 {numbers} pools, difference {gap} [{low}, {high}]"
 
 
-def resolve(frame: pd.DataFrame, name: str) -> str:
+def resolve(frames: Sequence[pd.DataFrame], name: str) -> str:
     """Return the label that a person means by a label or the name of a solver.
 
     Raises
@@ -106,17 +119,22 @@ def resolve(frame: pd.DataFrame, name: str) -> str:
     benchbase.BenchbaseError
         If there is none, or several labels have a solver of that name.
     """
-    labels = [str(label) for label in frame["label"].unique()]
+    pairs = {
+        (str(label), str(solver)): None
+        for frame in frames
+        for label, solver in frame[["label", "solver"]].drop_duplicates().itertuples(index=False)
+    }
+    labels = [*dict.fromkeys(label for label, _ in pairs)]
     if name in labels:
         return name
-    own = [str(label) for label in frame.loc[frame["solver"] == name, "label"].unique()]
+    own = [*dict.fromkeys(label for label, solver in pairs if solver == name)]
     if len(own) == 1:
         return own[0]
     if own:
         raise benchbase.BenchbaseError(
             f"{name!r} is the solver of several labels; choose one: {', '.join(own)}"
         )
-    known = sorted({*labels, *map(str, frame["solver"].unique())})
+    known = sorted({each for pair in pairs for each in pair})
     close = get_close_matches(name, known, n=3)
     told = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise benchbase.BenchbaseError(
@@ -155,7 +173,8 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
         k95 = _k95(problem, a, b) if both else {}
         paired = compare_pairs(own["a"], own["b"], own["draw"])
         reason = "" if both else _reason(problem)
-        found.append(Comparison(suite["suite"], name, a, b, paired, k95, reason))
+        least = float(problem.pools[0])
+        found.append(Comparison(suite["suite"], name, a, b, paired, k95, reason, least))
         pairs.append(own)
     if sum(len(own) > 0 for own in pairs) > 1:
         whole = pd.concat(pairs, ignore_index=True)
@@ -205,13 +224,14 @@ def _pools_text(value: float) -> str:
     return ("−" if value < 0 else "+") + size
 
 
-def _share(value: float) -> str:
-    return f"{value:.3f}".removeprefix("0")
+def _share(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}".removeprefix("0")
 
 
 def _signed(value: float) -> str:
-    sign = "−" if value < 0 else "+"
-    return sign + _share(abs(value))
+    size = abs(value)
+    text = _share(size, 4 if size < 0.00995 else 3)
+    return "0" if not float(text) else ("−" if value < 0 else "+") + text
 
 
 def _percent(share: float) -> str:

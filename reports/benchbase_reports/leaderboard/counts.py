@@ -33,6 +33,8 @@ class Problem:
         the signals of the one trial that there is.
     n_clusters : int
         Their number C.
+    draws : ndarray
+        The trials, as the blocks' ``draw``, ascending: the clusters unless there is only one.
     one_frame : bool
         Whether clusters are signals.
     """
@@ -45,6 +47,7 @@ class Problem:
     column: Array
     cluster: Array
     n_clusters: int
+    draws: Array
     one_frame: bool
 
     @property
@@ -121,4 +124,4 @@ def _problem(cells: Cells, blocks: Array) -> Problem:
         signals, cluster = np.unique(cells.signal[cells.rows(blocks)], return_inverse=True)
         count = len(signals)
     names = [str(label) for label in labels]
-    return Problem(cells, blocks, names, pools, solver, column, cluster, count, one)
+    return Problem(cells, blocks, names, pools, solver, column, cluster, count, draws, one)

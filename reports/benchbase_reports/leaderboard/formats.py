@@ -40,10 +40,10 @@ def markdown(board: Board) -> str:
 
 
 def latex(board: Board) -> str:
-    """Write a board as LaTeX tables (booktabs) with the labels ``tab:SUITE-leaderboard-1``, ..."""
+    """Write a board as LaTeX tables (booktabs), labelled ``tab:SUITE-leaderboard-1``, ..."""
     import pandas as pd
 
-    parts, number = [r"% needs \usepackage{booktabs}"], 0
+    parts, number = [r"% needs \usepackage{booktabs, graphicx}"], 0
     for tab in tabs(board):
         for title, rows in tab.problems:
             number += 1
@@ -61,7 +61,11 @@ def latex(board: Board) -> str:
                 caption=". ".join(map(as_latex, told)) + ".",
                 label=f"tab:{identifier(board.suite)}-leaderboard-{number}",
             )
-            parts.append(text)
+            # As wide as the page: with all its intervals a table is wider.
+            text = text.replace(
+                r"\begin{tabular}", "\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}"
+            )
+            parts.append(text.replace(r"\end{tabular}", r"\end{tabular}}"))
     return "\n".join(parts)
 
 
@@ -119,8 +123,8 @@ def print_board(board: Board, console: Console) -> None:
     say(f"\nLeaderboard: {board.title}", "bold")
     for tab in tabs(board):
         say(f"\n{tab.name}", "bold")
-        for title, rows in tab.problems:
-            say(title)
+        for number, (title, rows) in enumerate(tab.problems):
+            say(f"\n{title}" if number else title)
             heads, texts = grid(rows)
             cells = [[Text(text) for text in row] for row in texts]
             for table in fitting_tables(heads, cells, console.width):

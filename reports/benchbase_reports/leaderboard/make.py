@@ -14,7 +14,7 @@ from benchbase_reports.leaderboard.board import TABLE, Board
 from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
 from benchbase_reports.leaderboard.cells import Cells, read_cells
 from benchbase_reports.leaderboard.counts import Problem, problems
-from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers
+from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers, trial_means
 from benchbase_reports.names import pooling_name, setting_name, varying_parameters
 from benchbase_reports.summary import RECOVERED, problem_columns
 
@@ -61,7 +61,7 @@ def make_board(
     cells = read_cells(results.frame(), recovered=recovered, budget=budget)
     texts = _block_texts(cells, _environments(results))
     grid, heads = budget_grid(cells), _heads(cells)
-    tables, recovery, budgets = [], [], []
+    tables, recovery, budgets, trials = [], [], [], []
     for head, problem in zip(heads, problems(cells), strict=True):
         columns = row_numbers(problem, counted=math.isfinite(budget))
         columns |= _row_texts(problem, texts)
@@ -72,6 +72,7 @@ def make_board(
         name = head["problem"]
         recovery.append(curves(problem, name))
         budgets.append(budget_curves(problem, grid, name))
+        trials.append(trial_means(problem, name))
     names = [*problem_columns(cells.blocks), *TABLE]
     table = _join(tables, names)[names].astype(dict.fromkeys(_WHOLE, "Int64"))
     return Board(
@@ -82,6 +83,7 @@ def make_board(
         table=table,
         curves=_join(recovery, [*CURVES]),
         budgets=_join(budgets, ["problem", "label", "budget", "K95"]),
+        trials=_join(trials, ["problem", "label", "trial", "mean"]),
     )
 
 

@@ -128,3 +128,26 @@ def curves(problem: Problem, name: str) -> pd.DataFrame:
     for kind in ("seconds", "frame_applications"):
         columns[kind] = _ratio(*_spent(problem, _COSTS[kind])).ravel()
     return pd.DataFrame(columns)[sizes.any(axis=1).ravel()]
+
+
+def trial_means(problem: Problem, name: str) -> pd.DataFrame:
+    """Return the mean squared cosine of each solver in each trial, over the K that all ran on."""
+    import pandas as pd
+
+    names = "ran", "score"
+    sizes, scores = (
+        problem.totals(each)[:, None] if problem.one_frame else problem.sums(each) for each in names
+    )
+    tried = sizes.sum(axis=(1, 2)) > 0
+    sizes, scores = sizes[tried], scores[tried]
+    common = (sizes > 0).all(axis=0)  # (trials, K)
+    means = np.where(common, scores / np.maximum(sizes, 1), 0.0).sum(axis=2)
+    used = common.any(axis=1)
+    means = means[:, used] / common.sum(axis=1)[used]
+    columns = {
+        "problem": name,
+        "label": np.array(problem.labels, object)[tried].repeat(int(used.sum())),
+        "trial": np.tile(problem.draws[used], int(tried.sum())),
+        "mean": means.ravel(),
+    }
+    return pd.DataFrame(columns)

@@ -10,9 +10,8 @@ import numpy as np
 from benchbase import Array
 from benchbase_reports.statistics.areas import area_weights
 from benchbase_reports.statistics.bootstrap import multipliers
-from benchbase_reports.statistics.logistic import Fits, find_levels, fit_many, resampled
+from benchbase_reports.statistics.logistic import LEVELS, Fits, find_levels, fit_many, resampled
 from benchbase_reports.statistics.ranks import rank, rank_intervals
-from benchbase_reports.transitions import LEVELS
 
 _REPLICATES = 999
 _COMPARISONS = 3e8  # of ranks, that a problem may take; with many solvers there are fewer resamples

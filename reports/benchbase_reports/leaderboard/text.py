@@ -134,9 +134,9 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
         "by area, that under the recovery curve, of 1"
     )
     intervals = (
-        "Rank [best, worst]: solvers ahead in 97.5 % of resamples of the paired differences count "
-        "as better. Success and Mean (squared cosine) are over all K; brackets are 95 % intervals, "
-        "clustered by trial"
+        "Rank [best, worst] is a 95 % interval, by a bootstrap of paired differences, clustered by "
+        "trial; without brackets the rank is sure. Success and Mean (squared cosine) are over all "
+        "K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
         "Seconds and Applications (of the frame) are means a signal, Start the seconds of its "
@@ -177,24 +177,28 @@ def _short(message: str) -> str:
 
 
 def many(board: Board, tab: str) -> Friedman:
-    """Compare all solvers of a pooling by their means at each K of each problem."""
+    """Compare all solvers of a pooling by their means in each trial.
+
+    What a trial's problems and numbers of pools have in common, test signals and often vectors of
+    frames, makes them alike: only trials are independent, and each counts once, by its mean over
+    the problems and K that all solvers ran on. Means that round to the same three digits are equal.
+    """
     problems = board.table.loc[board.table["tab"] == tab, "problem"].unique()
-    curves = board.curves[board.curves["problem"].isin(problems)]
-    scores = curves.assign(n_pools=curves["n_pools"].fillna(0)).pivot_table(
-        index=["problem", "n_pools"], columns="label", values="mean", sort=False
-    )
-    return friedman(scores)
+    rows = board.trials[board.trials["problem"].isin(problems)]
+    scores = rows.pivot_table(index=["trial", "problem"], columns="label", values="mean")
+    return friedman(scores.dropna().groupby("trial").mean().round(3))
 
 
 def many_text(board: Board, tab: str) -> str | None:
-    """Say in a sentence whether the solvers of a pooling differ; None for fewer than three."""
+    """Say whether the solvers of a pooling differ; None for fewer than three, or two trials."""
     found = many(board, tab)
     if len(found.ranks) < 3 or found.problems < 2:
         return None
     p = "p < .001" if found.p < 0.001 else f"p = {_share(found.p)}"
     ranks = ", ".join(f"{label} {value:.2g}" for label, value in found.ranks.items())
     return (
-        f"Mean ranks over the {found.problems} numbers of pools and problems that all ran on: "
-        f"{ranks} (Friedman's chi-squared {found.statistic:.3g}, {p}; they differ at 5 % where "
-        f"they are more than {found.critical_difference:.2g} apart, Nemenyi)"
+        f"Mean ranks by mean squared cosine over {found.problems} trials (each with its frames, of "
+        f"all the K and problems that all ran on): {ranks} (Friedman's chi-squared "
+        f"{found.statistic:.3g}, {p}; two solvers differ at 5 % where their ranks are more than "
+        f"{found.critical_difference:.2g} apart, Nemenyi)"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.transitions import CONFIDENCE, student
+from benchbase_reports.statistics.student import student
 
 SEED = 0
 """Of the resamples: the same results give the same intervals."""
@@ -35,12 +35,10 @@ def multipliers(clusters: int, replicates: int, comparisons: int = 1) -> Array:
     -------
     ndarray, shape (replicates, clusters)
     """
-    from scipy.special import stdtrit
-
     if clusters < 2:
         return np.zeros((replicates, clusters))
     drawn = np.random.default_rng(SEED).standard_normal((replicates, clusters))
-    reach = stdtrit(clusters - 1, 1 - (1 - CONFIDENCE) / 2 / comparisons)
-    scale = np.sqrt(clusters / (clusters - 1)) * reach / student(np.inf)
+    reach = student(clusters - 1, comparisons) / student(np.inf)
+    scale = np.sqrt(clusters / (clusters - 1)) * reach
     weights: Array = drawn * scale
     return weights

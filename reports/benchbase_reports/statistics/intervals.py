@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.transitions import student
+from benchbase_reports.statistics.student import student
 
 LEAST_CORRELATION = 0.05
 """Of signals of a cluster, where clusters are so much alike that it cannot be estimated."""

@@ -1,20 +1,23 @@
-"""Many phase transitions at once: the fits of `benchbase_reports.transitions`, without a loop.
+"""Logistic curves of success in K, of many solvers at once, and where they pass a level.
 
-The same curve, penalty and rules as there (Firth, Biometrika 1993), for a batch of solvers on a
-shared grid of K. Besides, each fit knows what every trial (or signal) contributes to it, so that a
-resample costs a product instead of another fit: the one-step, or score, bootstrap of Kline and
-Santos ("A score based approach to wild bootstrap inference", J. Econometric Methods 2012).
+Fitted by Firth's penalised likelihood ("Bias reduction of maximum likelihood estimates", Biometrika
+1993); the rules are told in `benchbase_reports.transitions`. Besides, each fit knows what every
+trial (or signal) contributes to it, so that a resample costs a product instead of another fit: the
+one-step, or score, bootstrap of Kline and Santos ("A score based approach to wild bootstrap
+inference", J. Econometric Methods 2012).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, log
 
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.transitions import expit, logit, student
+from benchbase_reports.statistics.student import student
+
+LEVELS = {"K50": 0.5, "K95": 0.95}
 
 _STEPS = 100  # Newton's; 5 to 10 are common
 _HALVINGS = 40
@@ -22,6 +25,17 @@ _LARGEST_STEP = 5.0  # of a coefficient, with K in standard deviations
 _ROUNDING = 1e-12  # of a likelihood
 _SMALL = 1e-9  # a step of Newton's that ends the search
 _FINE = 1e-6  # one too small for the likelihood to judge: its changes are rounding
+
+
+def logit(share: float) -> float:
+    """Return log(share / (1 − share))."""
+    return log(share / (1 - share))
+
+
+def expit(eta: Array) -> Array:
+    """Return 1 / (1 + exp(−eta)), kept off 0 and 1."""
+    probability: Array = 0.5 * (1 + np.tanh(eta / 2))
+    return np.clip(probability, 1e-15, 1 - 1e-15)  # the information stays regular
 
 
 @dataclass(frozen=True)
@@ -213,6 +227,8 @@ def find_levels(
     value, low, high : ndarray, shape (B,)
         As in `benchbase_reports.transitions.Crossing`; NaN without a signal.
     """
+    if not len(pools):
+        return tuple(np.full((3, len(total)), np.nan))  # type: ignore[return-value] # three
     there = total > 0
     share = wins / np.maximum(total, 1)
     least = np.where(there, pools, inf).min(axis=1)
@@ -226,7 +242,7 @@ def find_levels(
     over = never | (value > largest)
     under = ~over & (always & flat | (value < least))
     steep = ~over & ~under & (((share > 0) & (share < 1) & there).sum(axis=1) <= 1)
-    last, first = _bracket(pools, np.where(there, share, np.nan), level)
+    last, first = bracket(pools, np.where(there, share, np.nan), level)
     low = np.where(over, np.where(below == largest, largest, np.minimum(low, largest)), low)
     high = np.where(under, np.where(above == least, least, np.maximum(high, least)), high)
     low, high = np.where(under, 0.0, low), np.where(over, inf, high)
@@ -267,11 +283,26 @@ def _significant(fits: Fits, pools: Array, wanted: float) -> tuple[Array, Array]
     return below, above
 
 
-def _bracket(pools: Array, share: Array, level: float) -> tuple[Array, Array]:
-    """Return the largest K with a share below a level, and the least from which on none is."""
-    last = np.where(share < level, pools, 0.0).max(axis=1)
+def bracket(pools: Array, share: Array, level: float) -> tuple[Array, Array]:
+    """Return the largest K with a share below a level, and the least from which on none is.
+
+    Parameters
+    ----------
+    pools : ndarray, shape (G,)
+        The grid of K, ascending.
+    share : ndarray, shape (B, G)
+        NaN where there is none.
+    level : float
+        The share of signals.
+
+    Returns
+    -------
+    last, first : ndarray, shape (B,)
+        0 and infinity where there is none.
+    """
+    last = np.where(share < level, pools, 0.0).max(axis=1, initial=0.0)
     after = ~np.isnan(share) & (pools > last[:, None])
-    return last, np.where(after, pools, inf).min(axis=1)
+    return last, np.where(after, pools, inf).min(axis=1, initial=inf)
 
 
 def resampled(beta: Array, fits: Fits, ends: Array, level: float) -> Array:

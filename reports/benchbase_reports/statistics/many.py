@@ -44,7 +44,8 @@ def friedman(scores: pd.DataFrame) -> Friedman:
     Parameters
     ----------
     scores : pandas.DataFrame, shape (N, k)
-        A row a problem and a column a solver, large ones good. Rows with NaN are left out.
+        A row a problem and a column a solver, large ones good. Rows with NaN are left out. Rows
+        must be independent: several of one trial, which share signals, make p too small.
 
     Returns
     -------

@@ -29,7 +29,7 @@ MEANINGS: dict[Level, str] = {
     ),
     "solver verified": (
         "the solver was also run on a seed that its author could not know, and its mean scores "
-        "agree within 3 standard errors"
+        "agree as far as chance allows"
     ),
 }
 """What each of `LEVELS` says of a row, as a sentence without its full stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from benchbase import Array, BenchbaseError, Record, Referee, read_records
 from benchbase_reports.site.bundle import Bundle
 from benchbase_reports.site.judge import TOLERANCE, token
 from benchbase_reports.site.rules import name_of
+
+FAMILY_ERROR = 0.01
+"""How often an honest bundle may be refused, were all its signals independent."""
 
 PLUGIN_FILE = "a plugin file"
 _PLUGIN_FILE = "benchbase_plugin_"  # how the registry names their modules, by their paths
@@ -24,8 +28,9 @@ def run_again(
     """Run the bundle's solvers on its suite with another seed, and compare mean scores.
 
     For each solver and problem (each number of pools), the mean squared cosine over all signals,
-    what was not recovered as 0, may differ by 3 standard errors (`tolerance`); so may the mean
-    over all problems of an experiment.
+    what was not recovered as 0, may differ by as many standard errors as an honest bundle does not
+    exceed in any comparison, 99 times in 100 (`tolerance`); so may the mean over all problems of an
+    experiment.
 
     Parameters
     ----------
@@ -75,14 +80,14 @@ def run_again(
         place: design_effect([trials for key, trials in again.items() if key[:2] == place])
         for place in {key[:2] for key in claimed}
     }
-    told = []
+    told, number = [], len(claimed) + len(effects)
     for key, theirs in claimed.items():
-        fault = compare(theirs, again[key], effects[key[:2]])
+        fault = compare(theirs, again[key], effects[key[:2]], number)
         if fault is not None:
             told.append(f"{places[key]}: {fault}")
     for place, effect in effects.items():
         pairs = [(each, again[key]) for key, each in claimed.items() if key[:2] == place]
-        fault = compare_all(pairs, effect)
+        fault = compare_all(pairs, effect, number)
         if fault is not None:
             told.append(f"{place[1]}, all problems: {fault}")
     return told, other_code(bundle, records)
@@ -133,7 +138,9 @@ Trials = Sequence[Array | None]
 """The squared cosines of each trial of a problem; None where the solver does not apply."""
 
 
-def compare(claimed: Trials, again: Trials, effect: float = 1.0) -> str | None:
+def compare(
+    claimed: Trials, again: Trials, effect: float = 1.0, comparisons: int = 1
+) -> str | None:
     """Compare the trials of one problem with those of another seed; say what is wrong, or None.
 
     Parameters
@@ -142,18 +149,34 @@ def compare(claimed: Trials, again: Trials, effect: float = 1.0) -> str | None:
         The squared cosines of each trial, None where it is unsupported.
     effect : float, optional
         What `design_effect` says of the solver.
+    comparisons : int, optional
+        How many comparisons are made of the bundle.
     """
     if _is_refused(claimed) or _is_refused(again):
         same = _is_refused(claimed) and _is_refused(again)
         return None if same else "it is unsupported in the bundle or when run again, not in both"
-    return _verdict([(_joined(claimed), _joined(again))], effect)
+    return _verdict(_joined(claimed), _joined(again), effect, comparisons)
 
 
-def compare_all(pairs: Sequence[tuple[Trials, Trials]], effect: float = 1.0) -> str | None:
-    """Compare the mean over all problems, which many small differences add up to."""
+def compare_all(
+    pairs: Sequence[tuple[Trials, Trials]], effect: float = 1.0, comparisons: int = 1
+) -> str | None:
+    """Compare the mean over all problems, which many small differences add up to.
+
+    Problems share their signals: what varies is each signal's mean over all problems.
+
+    Parameters
+    ----------
+    pairs : sequence of (sequence of ndarray, sequence of ndarray)
+        The trials of each problem, once and again, of the same sizes for all problems.
+    effect, comparisons
+        As for `compare`.
+    """
     ran = [pair for pair in pairs if not (_is_refused(pair[0]) or _is_refused(pair[1]))]
-    joined = [(_joined(claimed), _joined(again)) for claimed, again in ran]
-    return _verdict(joined, effect) if joined else None
+    if not ran:
+        return None
+    claimed, again = (np.mean([_joined(pair[i]) for pair in ran], axis=0) for i in (0, 1))
+    return _verdict(claimed, again, effect, comparisons)
 
 
 def _is_refused(trials: Trials) -> bool:
@@ -164,15 +187,14 @@ def _joined(trials: Trials) -> Array:
     return np.concatenate([trial for trial in trials if trial is not None])
 
 
-def _verdict(pairs: Sequence[tuple[Array, Array]], effect: float) -> str | None:
-    """Say how far apart the means over problems are, if that is too far."""
-    claimed, again = (float(np.mean([each[i].mean() for each in pairs])) for i in (0, 1))
-    limit = tolerance(pairs, effect)
-    if abs(claimed - again) <= limit:
+def _verdict(claimed: Array, again: Array, effect: float, comparisons: int) -> str | None:
+    """Say how far apart two means are, if that is too far."""
+    limit = tolerance(claimed, again, effect, comparisons)
+    if abs(claimed.mean() - again.mean()) <= limit:
         return None
     return (
-        f"run again, the mean squared cosine is {again:.4f} and not {claimed:.4f}: "
-        f"they may differ by {limit:.4f} (3 standard errors)"
+        f"run again, the mean squared cosine is {again.mean():.4f} and not {claimed.mean():.4f}: "
+        f"they may differ by {limit:.4f} ({quantile(comparisons):.1f} standard errors)"
     )
 
 
@@ -204,19 +226,29 @@ def design_effect(problems: Sequence[Trials]) -> float:
     return max(1.0, between / within) if within > 0 else 1.0
 
 
-def tolerance(pairs: Sequence[tuple[Array, Array]], effect: float = 1.0) -> float:
-    """Return 3 standard errors of the difference of two means over problems.
+def tolerance(claimed: Array, again: Array, effect: float = 1.0, comparisons: int = 1) -> float:
+    """Return how far two means may be apart: `quantile` standard errors of their difference.
 
-    At least `TOLERANCE`. The standard error is √(d Σ (s₁²/n₁ + s₂²/n₂)) / G over G problems, with
-    the variances s² of n signals each and the design effect d.
+    At least `TOLERANCE`. The standard error is √(d (s₁²/n₁ + s₂²/n₂)), with the variances s² of n
+    signals each and the design effect d.
 
     Parameters
     ----------
-    pairs : sequence of (ndarray, ndarray)
-        The scores of all signals of each problem, once and again.
+    claimed, again : ndarray
+        The scores of all signals, once and again.
     effect : float, optional
         The design effect d.
+    comparisons : int, optional
+        How many comparisons are made of the bundle.
     """
-    parts = [each for pair in pairs for each in pair]
+    parts = (claimed, again)
     square = sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.25 for e in parts)
-    return max(3 * float(np.sqrt(effect * square)) / len(pairs), TOLERANCE)
+    return max(quantile(comparisons) * float(np.sqrt(effect * square)), TOLERANCE)
+
+
+def quantile(comparisons: int) -> float:
+    """Return how many standard errors none of so many differences exceeds, with 99 %.
+
+    Bonferroni: the normal quantile of 1 - 0.005 / comparisons.
+    """
+    return NormalDist().inv_cdf(1 - FAMILY_ERROR / (2 * comparisons))

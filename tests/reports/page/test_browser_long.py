@@ -97,6 +97,27 @@ def test_a_thousand_solvers_scroll_and_filter_smoothly(long_page: Page) -> None:
     print(f"filter {filtering[0]:.3f} s, a frame {scrolling[0] / steps:.4f} s")  # noqa: T201 # the measure, for who asks with -s
 
 
+def test_each_problem_shows_its_best_until_the_reader_picks_curves(
+    browse: Callable[[Path], Page], page_file: Callable[..., Path], data_of: Any, made_up: Any
+) -> None:
+    board = made_up(datasets=("digits",))
+    first = board.table["problem"] == board.table["problem"][0]
+    table = board.table[~first | (board.table["label"] == "altmin")]
+    page = browse(page_file(data_of(dataclasses.replace(board, table=table)))).open()
+    assert len(page.all("#curves-plot .series")) == 1
+    page.one("#tab-1").click()
+    assert len(page.all("#curves-plot .series")) == 6
+    page.one("#rows [data-pin='0']").click()
+    page.one("#tab-0").click()
+    page.one("#tab-1").click()
+    assert page.one("#rows [data-pin='0']").get_attribute("aria-pressed") == "true"
+    page.one("#rows [data-pin='0']").click()
+    page.one("#rows [data-pin='1']").click()
+    page.one("#show-best").click()
+    assert len(page.all("#curves-plot .series")) == 6
+    assert page.complaints() == []
+
+
 @pytest.fixture(scope="module")
 def checked_file(page_file: Callable[..., Path], data_of: Any, made_up: Any) -> Path:
     """Return a page of a site: each level in turn."""

@@ -24,7 +24,7 @@ function choose(index, remember = true) {
   options($("measure"), measures.map(([key, each]) => [key, each.name]), state.measure);
   if (!all.k.includes(Number(state.at))) state.at = "";
   options($("at"), [["", "all K"], ...all.k.map((k) => [k, `K = ${k}`])], state.at);
-  if (!visible().length) showBest();
+  if (!state.picked || !visible().length) showBest();
   $("scroller").scrollTop = 0;
   redraw();
   if (remember) history.replaceState(null, "", `#problem-${index + 1}`);
@@ -40,6 +40,7 @@ function filter() {
   resting = setTimeout(drawGallery, 150);
 }
 function showBest() {
+  state.picked = false;
   state.shown = new Set(inRanks().slice(0, BEST));
   state.bands = new Set(inRanks().slice(0, BANDS));
 }
@@ -50,7 +51,7 @@ function pinned() {
   drawCurves();
   if (within) document.querySelector(`#legend [${kind}="${solver}"]`)?.focus();
 }
-function flip(set, solver) { if (!set.delete(solver)) set.add(solver); }
+function flip(set, solver) { state.picked = true; if (!set.delete(solver)) set.add(solver); }
 
 function clicked(event) {
   const button = event.target.closest("button");
@@ -92,8 +93,8 @@ function listen() {
   $("measure").addEventListener("change", () => { state.measure = $("measure").value; drawCurves(); });
   for (const name of ["accuracy", "cost", "at"]) $(name).addEventListener("change", () => { state[name] = $(name).value; drawCosts(); });
   $("show-best").addEventListener("click", () => { showBest(); pinned(); });
-  $("show-all").addEventListener("click", () => { state.shown = new Set(inRanks()); pinned(); });
-  $("show-none").addEventListener("click", () => { state.shown.clear(); pinned(); });
+  $("show-all").addEventListener("click", () => { state.shown = new Set(inRanks()); state.picked = true; pinned(); });
+  $("show-none").addEventListener("click", () => { state.shown.clear(); state.picked = true; pinned(); });
   for (const [id, point, leave, key] of [["curves-plot", pointCurves, leaveCurves, keyCurves], ["costs-plot", pointCosts, leaveCosts, keyCosts]]) {
     $(id).addEventListener("pointermove", point);
     $(id).addEventListener("pointerdown", point);

@@ -3,7 +3,8 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const state = {
   problem: 0, sort: "rank", ascending: true, query: "", applicable: false, level: "",
-  shown: new Set(), bands: new Set(), measure: "success", accuracy: "success", cost: "seconds", at: "",
+  shown: new Set(), bands: new Set(), picked: false, // whether the reader chose which curves are shown
+  measure: "success", accuracy: "success", cost: "seconds", at: "",
 };
 const COLOURS = 10, MARKERS = 9, SVG = "http://www.w3.org/2000/svg";
 

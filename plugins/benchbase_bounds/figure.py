@@ -175,8 +175,8 @@ def _constants(column: Any, part: pd.DataFrame, axis: str, looks: dict[str, str]
         for ax, (low, high) in zip(column, ends, strict=False):
             ax.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
             ax.plot(x, low, color=colour, lw=0.6)
-        column[1].plot(x, ends[1][1], "o-", color=colour, gid=f"B {variant}")
-        column[2].plot(x, ends[2][1], "o-", color=colour, gid=f"B/A {variant}", clip_on=False)
+        column[1].plot(x, ends[1][1], color=colour, gid=f"B {variant}")
+        column[2].plot(x, ends[2][1], color=colour, gid=f"B/A {variant}", clip_on=False)
         line = {"ls": "--"} if axis == "n_pools" else {"ls": "none", "marker": "_", "ms": 12}
         low, high = (rows[f"limit_{c}"].to_numpy(float) / k for c in ("lower", "upper"))
         for ax, limit in zip(column, (low, high, low / high), strict=False):

@@ -2,13 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import benchbase
 from benchbase.cli import main
-from benchbase_bounds.collisions import Collisions, collisions_table, draw, grids, name_of_k
+from benchbase_bounds.collisions import (
+    Collisions,
+    collisions_table,
+    draw,
+    grids,
+    has_collision,
+    name_of_k,
+)
+from benchbase_bounds.injectivity import find_collision
+from benchbase_bounds.operators import Operator
 
 SUITE = """
 title = "counts"
@@ -58,6 +68,15 @@ def test_counts_follow_the_dimension_count(table: pd.DataFrame) -> None:
     assert {*table["pooling_name"]} == {"ℓ1", "ℓ2", "ℓ2, rectified"}
 
 
+def test_regions_with_few_active_vectors_are_found() -> None:
+    vectors = np.random.default_rng(3).standard_normal((16, 1, 4))
+    frame = benchbase.DenseFrame(vectors)
+    pooling = benchbase.build("pooling", {"name": "lp", "p": 2, "rectified": True})
+    problem = benchbase.Problem(frame=frame, pooling=pooling)
+    assert find_collision(Operator.of(frame, pooling), np.random.default_rng(0), starts=8) is None
+    assert has_collision(problem, starts=8)  # where three vectors are active
+
+
 def test_grids_name_numbers_of_pools(table: pd.DataFrame) -> None:
     ((name, grid),) = grids(table)
     assert name == "gaussian, n = 3 · gaussian frame"
@@ -96,7 +115,7 @@ def test_files_and_terminal(
     results: benchbase.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(  # the counts are tested above
-        "benchbase_bounds.injectivity.find_collision", lambda *given, starts: None
+        "benchbase_bounds.collisions.has_collision", lambda problem, starts: False
     )
     arguments = ["report", "collisions", "--results", str(results.folder), "-o", str(tmp_path)]
     found = CliRunner().invoke(main, arguments, env={"COLUMNS": "120"})

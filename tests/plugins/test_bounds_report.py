@@ -272,7 +272,7 @@ def test_the_figure_against_k(table: pd.DataFrame) -> None:
         assert line(drawn, 0, row, gid, 2).get_ydata() == pytest.approx(value.to_numpy(float))
     points = [x for x in axes[0, 0].get_lines() if x.get_gid() == "A linear"]
     drawn_at = {x: y for each in points for x, y in zip(*each.get_data(), strict=True)}
-    upper = (own["upper"] / np.sqrt(own["n_pools"].astype(float))).tolist()
+    upper: list[float] = (own["upper"] / np.sqrt(own["n_pools"].astype(float))).tolist()
     assert drawn_at == pytest.approx(dict(zip(own["n_pools"], upper, strict=True)))
     limit = line(drawn, 0, 0, "limit linear", 2).get_ydata()
     assert limit == pytest.approx([math.sqrt(1 - 2 / math.pi)] * 2)

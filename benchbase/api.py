@@ -332,11 +332,7 @@ def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], N
 
 
 def installed_reports() -> tuple[Report, ...]:
-    """Return all reports that plugins supply, with their default parameters.
-
-    Those whose class says ``on_request = True`` are left out: they take long, and are made where a
-    suite or a command names them.
-    """
+    """Return all reports of plugins, with their defaults, but those made ``on_request`` only."""
     known = registry()
     return tuple(
         known.build("report", {"name": name})  # type: ignore[misc] # built as a report

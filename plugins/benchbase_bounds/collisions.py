@@ -114,7 +114,8 @@ class Collisions(benchbase.Report):
         if table.empty:
             return
         for name, grid in grids(table):
-            shown = Table(title=name, title_justify="left", box=None)
+            console.print(name)
+            shown = Table(box=None, pad_edge=False)
             for column in grid:
                 shown.add_column(str(column), justify="left" if column == "pooling" else "right")
             for row in grid.itertuples(index=False):

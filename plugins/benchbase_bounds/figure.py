@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from itertools import cycle
@@ -47,7 +46,7 @@ _STYLE: dict[Any, Any] = {
     "text.parse_math": False,
 }
 _TICKS = 9  # sizes that have a tick each, at most
-_CONDITIONS = (math.inf, 20, 10, 5, 3, 2, 1.5, 1)
+_CONDITIONS = (1, 1.5, 2, 3, *(step * 10**power for power in range(9) for step in (5, 10, 20)))
 
 
 def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
@@ -215,16 +214,27 @@ def _axes(grid: Any, part: pd.DataFrame, axis: str) -> None:
         ax.set_ylabel(label)
     for row in grid[:2]:
         row[0].set_ylim(bottom=0)
-    limits = part["limit_lower"] / part["limit_upper"]
+    # Against L the limits, of L = 1 and 2 alone, may lie outside: the curves come first.
+    limits = part["limit_lower"] / part["limit_upper"] * (axis == "n_pools")
     top = max(float(values.max()) for values in (part["inverse_upper"].fillna(0), limits.fillna(0)))
     for ax in grid[2]:
         ax.set_ylim(0, min(1.0, 1.1 * top) if top > 0 else 1.0)
-        ax.yaxis.set_major_locator(FixedLocator([1 / c for c in _CONDITIONS]))
+        ax.yaxis.set_major_locator(FixedLocator(_inverse_ticks(ax.get_ylim()[1])))
         ax.yaxis.set_major_formatter(
             FuncFormatter(lambda value, _: "∞" if value == 0 else f"{1 / value:g}")
         )
     for ax in grid[3]:
         ax.set_ylim(0, 1.02)
+
+
+def _inverse_ticks(top: float) -> list[float]:
+    """Return places of A/B between 0 and `top` with plain values of B/A, apart enough to read."""
+    ticks = [1.1 * top]  # no tick, but so that one may stand at the top
+    for condition in _CONDITIONS:
+        place = 1 / condition
+        if place <= top and min(ticks[-1] - place, place) > 0.07 * top:
+            ticks.append(place)
+    return [*ticks[1:], 0.0]
 
 
 def _legend(figure: Figure, part: pd.DataFrame, looks: dict[str, str]) -> None:
@@ -241,11 +251,16 @@ def _legend(figure: Figure, part: pd.DataFrame, looks: dict[str, str]) -> None:
         Line2D([], [], marker="o", ls="-", **black),
         Line2D([], [], marker="o", ls="-", mfc="white", **black),
         Patch(color="black", alpha=0.13),
-        Line2D([], [], marker="|", ls="none", ms=10, **black),
     ]
-    names += ["A is known", "A: best upper end", "both ends", f"range over {most} frames"]
+    names += ["A is known", "A: best upper end", "both ends"]
+    if most > 1:
+        keys.append(Line2D([], [], marker="|", ls="none", ms=10, **black))
+        names.append(f"range over {most} frames")
     if part["limit_lower"].notna().any():
-        keys.append(Line2D([], [], ls="--", lw=0.9, **black))
+        line: dict[str, Any] = (
+            {"ls": "--"} if len({*part["n_pools"]}) > 1 else {"ls": "none", "marker": "_"}
+        )
+        keys.append(Line2D([], [], lw=0.9, ms=12, **line, **black))
         names.append("limit for K → ∞")
     keys.append(Line2D([], [], ls="none"))
     names.append("")

@@ -12,6 +12,7 @@ from benchbase_bounds.figure import save
 from benchbase_bounds.frames import (
     noise_columns,
     norm_name,
+    problem_columns,
     setting_columns,
     setting_name,
     solvers,
@@ -105,11 +106,8 @@ class Bounds(benchbase.Report):
         plain = table.drop_duplicates([*keys, "pooling_name", "n_pools"])
         for _, part in plain.groupby(keys, dropna=False, sort=False):
             first = part.iloc[0]
-            grid = Table(
-                title=f"{setting_name(first)} · pools of {first['pool_size']}",
-                title_justify="left",
-                box=None,
-            )
+            console.print(f"{setting_name(first)} · pools of {first['pool_size']}")
+            grid = Table(box=None, pad_edge=False)
             grid.add_column("A")
             for k in sorted({*part["n_pools"]}):
                 grid.add_column(f"K={k}", justify="right")
@@ -141,7 +139,8 @@ def _pooling_name(row: pd.Series[Any]) -> str:
 
 
 def _missing(table: pd.DataFrame) -> list[str]:
-    """Say how many frames have no constants, and why."""
+    """Say how many frames have no constants, and why; noise makes no other frames."""
+    table = table.drop_duplicates(problem_columns(table))
     lost = int((table["trials"] - table["frames"]).sum())
     if not lost:
         return []
@@ -169,12 +168,19 @@ def markdown(table: pd.DataFrame, title: str) -> str:
                 "B": bracket(row["largest_lower"], row["largest"]),
                 "B/A": bracket(row["condition_lower"], row["condition_upper"]),
             }
-            told |= {"limit of A": row["limit_lower"], "limit of B": row["limit_upper"]}
-            rows.append(told | {name: row[name] for name in solvers(part)})
-        text = pd.DataFrame(rows).dropna(axis="columns", how="all")
+            numbers = {"limit of A": row["limit_lower"], "limit of B": row["limit_upper"]}
+            numbers |= {name: row[name] for name in solvers(part)}
+            rows.append(told | {name: _number(value) for name, value in numbers.items()})
+        text = pd.DataFrame(rows)
+        text = text.loc[:, (text != "–").any()]
+        align = ["left", *("right" for _ in list(text)[1:])]
         parts += [f"## {setting_name(part.iloc[0])}"]
-        parts += [text.to_markdown(index=False, floatfmt=".3f", disable_numparse=False)]
+        parts += [text.to_markdown(index=False, colalign=align, disable_numparse=True)]
     return "\n\n".join(parts) + "\n"
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
 def bracket(low: float, high: float) -> str:

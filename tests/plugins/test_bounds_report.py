@@ -288,6 +288,16 @@ def test_the_figure_against_k(table: pd.DataFrame) -> None:
     assert "limit for K → ∞" in legend
 
 
+@pytest.mark.parametrize("top", [1.0, 0.6, 0.2, 0.004])
+def test_ticks_of_the_condition_are_plain_and_apart(top: float) -> None:
+    ticks = figure._inverse_ticks(top)
+    assert ticks[-1] == 0
+    assert len(ticks) >= 4
+    assert (-np.diff(ticks) >= 0.069 * top).all()
+    assert ticks[0] <= top
+    assert all(float(f"{1 / t:.2g}") == pytest.approx(1 / t) for t in ticks[:-1])
+
+
 def test_exact_values_are_full_and_others_hollow(table: pd.DataFrame) -> None:
     part = next(parts(table)).query("pooling == 'maxout'")
     known = part.assign(exact=[2, 1])
@@ -332,9 +342,10 @@ def test_pictures_are_the_same_again(table: pd.DataFrame, tmp_path: Path) -> Non
 
 def test_markdown_has_both_ends(table: pd.DataFrame) -> None:
     text = markdown(table, "small")
+    assert "cos² altmin" in text
     row = table.query("pooling == 'lp' and n_pools == 5 and not rectified").iloc[0]
-    assert f"| {bracket(row['lower'], row['upper'])} " in text
-    assert f"| {bracket(row['condition_lower'], row['condition_upper'])} " in text
+    assert f" {bracket(row['lower'], row['upper'])} |" in text
+    assert f" {bracket(row['condition_lower'], row['condition_upper'])} |" in text
 
 
 @pytest.mark.parametrize(

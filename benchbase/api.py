@@ -334,11 +334,12 @@ def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], N
 
 
 def installed_reports() -> tuple[Report, ...]:
-    """Return all reports that plugins supply, with their default parameters."""
+    """Return all reports of plugins, with their defaults, but those made ``on_request`` only."""
     known = registry()
     return tuple(
         known.build("report", {"name": name})  # type: ignore[misc] # built as a report
-        for name in sorted(known.classes["report"])
+        for name, cls in sorted(known.classes["report"].items())
+        if not getattr(cls, "on_request", False)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import benchbase
+from benchbase_bounds.collisions import Collisions
 from benchbase_bounds.report import Bounds
 
 if TYPE_CHECKING:
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 @benchbase.hookimpl
 def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None:
-    """Supply the report of this package."""
+    """Supply the reports of this package."""
     register(Bounds)
+    register(Collisions)
 
 
 @benchbase.hookimpl

@@ -12,21 +12,41 @@ from typing import Any
 import click
 
 import benchbase
-from benchbase import Frame, Pooling
+from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket
 
+_EXAMPLE = """as in '{"name": "lp", "p": 2}'"""
+_SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
 
-@click.command("bounds")
+
+@click.command(
+    "bounds",
+    epilog="""\b
+    Examples:
+      benchbase bounds frame.npy --pooling '{"name": "lp", "p": 2}'
+      benchbase bounds frame.npy --pooling '{"name": "lp", "p": "inf", "rectified": true}'
+      benchbase bounds frame.npy --pooling '{"name": "maxout"}' --json
+      benchbase bounds --suite quick
+    lp has thresholds, too: "threshold": 0.5, or a list of K·L numbers.
+    """,
+)
 @click.argument("file", required=False, metavar="[FILE.npy]")
-@click.option("--pooling", "spec", metavar="SPEC", help="""As in '{"name": "lp", "p": 2}'.""")
-@click.option("--suite", metavar="NAME", help="The frames of a suite's first trial, not a file.")
+@click.option(
+    "--pooling",
+    "spec",
+    metavar="SPEC",
+    help="lp (p = 1, 2 or inf, rectified, threshold) or maxout, in JSON or TOML.",
+)
+@click.option(
+    "--suite", metavar="NAME", help="The frames of a suite's first trial, not a file; or a TOML."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--effort",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Factor of the numbers of starts, nodes and regions of the searches.",
+    help="Factor of the numbers of starts, nodes and regions of the searches, and of their time.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a line a frame; nothing else.")
 def bounds_command(
@@ -39,24 +59,70 @@ def bounds_command(
 ) -> None:
     """Bracket the Lipschitz constants A and B of a frame under a pooling.
 
-    FILE.npy holds the vectors, of shape (K, L, N).
+    A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for all signals. FILE.npy, written by numpy.save, holds
+    real vectors of shape (K, L, N): K pools of L vectors in R^N.
     """
+    from threadpoolctl import threadpool_limits
+
     from benchbase_bounds.dispatch import bounds
+    from benchbase_bounds.table import attained_largest
 
     for title, frame, pooling in _problems(file, spec, suite):
-        bracket = bounds(frame, pooling, seed=seed, effort=effort)
+        # Many small products: a second BLAS thread would cost more than it does.
+        with benchbase.progress(f"bounds: {title}", 1), threadpool_limits(1, "blas"):
+            try:
+                bracket = bounds(frame, pooling, seed=seed, effort=effort)
+                least = attained_largest(frame, pooling, bracket)
+            except MemoryError as error:
+                problem = f"{title}: the frame is too large for this machine's memory"
+                raise benchbase.BenchbaseError(problem) from error
         if as_json:
-            shape = {"n_pools": frame.n_pools, "pool_size": frame.pool_size, "n": frame.n}
-            known = {"frame": title, **shape, "pooling": pooling.spec()} | as_data(bracket)
-            click.echo(json.dumps(_finite(known)))
+            click.echo(json.dumps(as_data(title, frame, pooling, bracket, least), allow_nan=False))
         else:
-            click.echo(_table(f"{title} · {_told(pooling)}", bracket))
+            click.echo(_table(title, frame, pooling, bracket, least))
 
 
-def as_data(bracket: Bracket) -> dict[str, Any]:
-    """Return a bracket as JSON-ready data."""
+def as_data(
+    title: str, frame: Frame, pooling: Pooling, bracket: Bracket, least: float
+) -> dict[str, Any]:
+    """Return what is known of a frame as JSON-ready data.
+
+    Parameters
+    ----------
+    title : str
+        Names the frame.
+    frame, pooling : Frame, Pooling
+        What the bracket is of.
+    bracket : Bracket
+        From `benchbase_bounds.dispatch.bounds`.
+    least : float
+        From `benchbase_bounds.table.attained_largest`.
+
+    Returns
+    -------
+    dict
+        ``lower``, ``upper`` and ``exact`` of A; ``B`` (an upper bound, unless ``B_exact``) and
+        ``B_lower``, which is attained; ``pair``, whose ratio is ``upper``; ``method``,
+        ``seconds``, ``reason``; and what the frame is.
+    """
     pair = None if bracket.pair is None else [x.tolist() for x in bracket.pair]
-    return vars(bracket) | {"pair": pair}
+    return {
+        "frame": title,
+        "n_pools": frame.n_pools,
+        "pool_size": frame.pool_size,
+        "n": frame.n,
+        "pooling": _finite(pooling.spec()),
+        "lower": bracket.lower,
+        "upper": bracket.upper,
+        "exact": bracket.exact,
+        "B": bracket.largest,
+        "B_lower": least,
+        "B_exact": bracket.largest_exact,
+        "pair": pair,
+        "method": bracket.method,
+        "seconds": bracket.seconds,
+        "reason": bracket.reason,
+    }
 
 
 def _problems(
@@ -67,18 +133,18 @@ def _problems(
     if suite is not None:
         if spec is not None:
             raise benchbase.BenchbaseError("--pooling is for FILE.npy; a suite has its own")
-        yield from _of_suite(suite)
+        for experiment, problem in benchbase.suite_problems(suite):
+            yield experiment or suite, problem.frame, problem.pooling
         return
     if spec is None or file is None:
-        raise benchbase.BenchbaseError("""give --pooling, as in '{"name": "lp", "p": 2}'""")
-    yield file, _read(file), benchbase.build("pooling", _parsed(spec))
-
-
-def _of_suite(name: str) -> Iterator[tuple[str, Frame, Pooling]]:
-    for experiment, problem in benchbase.suite_problems(name):
-        frame = problem.frame
-        sizes = f"N = {frame.n}, K = {frame.n_pools}, L = {frame.pool_size}"
-        yield f"{experiment}: {sizes}" if experiment else sizes, frame, problem.pooling
+        raise benchbase.BenchbaseError(f"give --pooling, {_EXAMPLE}")
+    frame = _read(file)
+    try:
+        pooling: Pooling = benchbase.build("pooling", _parsed(spec))
+        pooling.check(frame.n_pools, frame.pool_size)
+    except benchbase.BenchbaseError as error:
+        raise benchbase.BenchbaseError(f"--pooling {spec}: {error}") from error
+    yield file, frame, pooling
 
 
 def _read(file: str) -> Frame:
@@ -86,13 +152,22 @@ def _read(file: str) -> Frame:
 
     try:
         with Path(file).open("rb") as stream:
-            vectors = np.lib.format.read_array(stream, allow_pickle=False)
+            vectors: Array = np.lib.format.read_array(stream, allow_pickle=False)
     except OSError as error:
         raise benchbase.DataError(f"{file}: {error.strerror or error}") from error
+    except MemoryError as error:
+        problem = "the array is too large for this machine's memory"
+        raise benchbase.DataError(f"{file}: {problem}") from error
     except ValueError as error:
-        raise benchbase.DataError(f"{file}: no array of numbers in NumPy's format") from error
+        problem = "no array of numbers in NumPy's format, as numpy.save writes it"
+        raise benchbase.DataError(f"{file}: {problem}") from error
     if vectors.dtype.kind not in "iuf":
         raise benchbase.DataError(f"{file}: holds {vectors.dtype}, but bounds are for real vectors")
+    if vectors.ndim != 3:
+        hint = "; for pools of one, save vectors[:, None, :]" if vectors.ndim == 2 else ""
+        raise benchbase.DataError(f"{file}: {_SHAPE}, not {vectors.shape}{hint}")
+    if not vectors.size:
+        raise benchbase.DataError(f"{file}: {_SHAPE}; there are none in {vectors.shape}")
     try:
         return benchbase.DenseFrame(vectors)
     except benchbase.ParameterError as error:
@@ -107,41 +182,48 @@ def _parsed(text: str) -> dict[str, Any]:
         try:
             spec = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError as error:
-            problem = f"neither JSON nor TOML: {error}"
-            raise benchbase.BenchbaseError(f"--pooling {text}: {problem}") from error
+            raise benchbase.BenchbaseError(f"neither JSON nor TOML; write it {_EXAMPLE}") from error
     if not isinstance(spec, dict):
-        problem = """must be a table, as in '{"name": "lp", "p": 2}'"""
-        raise benchbase.BenchbaseError(f"--pooling {text}: {problem}")
+        raise benchbase.BenchbaseError(f"must be a table, {_EXAMPLE}")
     return spec
 
 
-def _table(title: str, bracket: Bracket) -> str:
-    if bracket.lower > 0:
-        tight = bracket.exact and bracket.largest_exact
-        condition = f"{'' if tight else 'at most '}{bracket.largest / bracket.lower:.6g}"
-    else:
-        condition = "infinite" if bracket.exact else "not bounded"
+def _table(title: str, frame: Frame, pooling: Pooling, bracket: Bracket, least: float) -> str:
+    known = bracket.exact and bracket.lower == 0
+    most = math.inf if bracket.lower == 0 else bracket.largest / bracket.lower
+    condition = math.inf if known else _ratio(least, bracket.upper)
+    sizes = f"K = {frame.n_pools}, L = {frame.pool_size}, N = {frame.n}"
+    a = _interval(bracket.lower, bracket.upper, exact=bracket.exact)
     lines = [
-        title,
-        f"  A       {bracket.lower:.9g} to {bracket.upper:.9g}"
-        + (" (exact)" if bracket.exact else ""),
-        f"  B       {'' if bracket.largest_exact else 'at most '}{bracket.largest:.9g}",
-        f"  B/A     {condition}",
+        f"{title} · {sizes} · {_told(pooling)}",
+        f"  A       {'0 (to rounding)' if known else a}",
+        f"  B       {_interval(least, bracket.largest, exact=bracket.largest_exact)}",
+        f"  B/A     {_interval(condition, most, exact=bracket.exact and bracket.largest_exact)}",
         f"  method  {bracket.method}; {bracket.seconds:.2f} s",
     ]
     return "\n".join(lines + ([f"  reason  {bracket.reason}"] if bracket.reason else []))
 
 
+def _ratio(a: float, b: float) -> float:
+    return math.inf if b == 0 else a / b
+
+
+def _interval(low: float, high: float, *, exact: bool) -> str:
+    if math.isinf(low):
+        return "infinite"
+    if math.isinf(high):
+        return f"at least {low:.6g}, perhaps infinite"
+    return f"{high:.9g} (exact)" if exact else f"{low:.9g} to {high:.9g}"
+
+
 def _told(pooling: Pooling) -> str:
     """Spell a pooling's parameters, a long list of thresholds cut short."""
-    text = ", ".join(f"{key} = {value}" for key, value in pooling.spec().items())
+    text = ", ".join(f"{key} = {_finite(value)}" for key, value in pooling.spec().items())
     return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def _finite(value: Any) -> Any:
-    """Put null for what JSON cannot hold, "inf" for infinite parameters."""
+    """Put "inf", as specs have it, for what JSON cannot hold."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return "inf" if value > 0 else None
-    return value
+    return "inf" if value == math.inf else value

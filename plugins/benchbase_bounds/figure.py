@@ -1,94 +1,270 @@
-"""The figure of the report ``bounds``: A against K, and against L, above the recovery curves."""
+"""Figures of the report ``bounds``: A, B and B/A against K or L, above the recovery curves."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchbase_bounds.frames import (
+    SCORE,
+    noise_columns,
+    norm_name,
+    setting_columns,
+    setting_name,
+    solvers,
+    variant_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
+"""Those of Okabe and Ito, and wine of Tol: told apart by colour-blind people."""
+
+_MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
+_LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
 _STYLE: dict[Any, Any] = {
     "axes.grid": True,
-    "axes.titlesize": 8,
-    "font.size": 8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9,
+    "figure.labelsize": 9,
+    "figure.titlesize": 10,
+    "font.size": 9,
     "grid.alpha": 0.3,
-    "legend.fontsize": 7,
-    "savefig.dpi": 150,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.5,
+    "savefig.dpi": 110,
     "svg.fonttype": "none",
     "svg.hashsalt": "benchbase",
+    "text.parse_math": False,
 }
+_TICKS = 9  # sizes that have a tick each, at most
+_CONDITIONS = (1, 1.5, 2, 3, *(step * 10**power for power in range(9) for step in (5, 10, 20)))
 
 
-def save(table: pd.DataFrame, title: str, stem: Path) -> list[Path]:
-    """Draw the constants of a table and write them as SVG and PNG.
+def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
+    """Draw the constants of a table, a figure a setting, and write them as SVG and PNG.
 
-    A column for each experiment and pooling; A, with its certified lower end hollow and its large-K
-    limit dashed, above the squared cosine of each solver.
-    Where an experiment has one number of pools but several sizes, the axis is L.
+    A setting is an experiment, data set and recipe of frames. Where it has one number of pools
+    and several sizes, the axis is L; else it is K, and every L has its figure.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `benchbase_bounds.report.bounds_table`.
+        From `benchbase_bounds.table.bounds_table`.
     title : str
         Stands above.
-    stem : pathlib.Path
-        Of the files.
+    folder : pathlib.Path
+        Where to.
 
     Returns
     -------
     list of pathlib.Path
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    files: list[Path] = []
+    for _, setting in table.groupby(setting_columns(table), dropna=False, sort=False):
+        by_size = len({*setting["n_pools"]}) == 1 < len({*setting["pool_size"]})
+        parts = [setting] if by_size else [p for _, p in setting.groupby("pool_size", sort=False)]
+        for part in parts:
+            name = f"bounds-{len(files) // 2 + 1}"
+            slug = re.sub(r"[^a-z0-9]+", "-", str(part["experiment"].iloc[0]).lower()).strip("-")
+            stem = folder / (f"{name}-{slug}" if slug else name)
+            files += write(stem, lambda part=part, by_size=by_size: draw(part, title, by_size))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
+    return files
 
-    keys = ["experiment", "dataset", "n", "pooling", "p", "rectified"]
-    parts = [part for _, part in table.groupby(keys, dropna=False, sort=False)]
-    across = min(len(parts), 6)
-    down = -(-len(parts) // across)
-    files = [stem.with_suffix(".svg"), stem.with_suffix(".png")]
+
+def write(stem: Path, make: Callable[[], Figure]) -> list[Path]:
+    """Draw a figure in our style and write it as SVG and PNG."""
+    import matplotlib as mpl
+
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".svg", ".png")]
     with mpl.rc_context():
-        mpl.rcdefaults()
+        mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
         mpl.rcParams.update(_STYLE)
-        figure = Figure((2.6 * across + 0.6, 3.6 * down + 0.5), layout="constrained")
-        figure.suptitle(title, x=0.01, ha="left")
-        grid = figure.subplots(2 * down, across, squeeze=False)
-        for ax in grid.flat:
-            ax.set_visible(False)
-        for i, part in enumerate(parts):
-            row, column = 2 * (i // across), i % across
-            _draw(grid[row, column], grid[row + 1, column], part)
+        figure = make()
         for file in files:
             figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {})
     return files
 
 
-def _draw(above: Axes, below: Axes, part: pd.DataFrame) -> None:
-    """Draw a problem's constants above its recovery."""
-    by_size = len({*part["n_pools"]}) == 1 < len({*part["pool_size"]})
-    axis, other = ("pool_size", "n_pools") if by_size else ("n_pools", "pool_size")
-    above.set_visible(True)
-    below.set_visible(True)
-    for colour, (value, rows) in zip(_COLOURS, part.groupby(other), strict=False):
-        rows = rows.sort_values(axis)
+def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
+    """Draw a setting: a column a norm; A/√K, B/√K, B/A and the squared cosine below each other.
+
+    Parameters
+    ----------
+    part : pandas.DataFrame
+        Rows of `benchbase_bounds.table.bounds_table`, of one setting; of one size of pools
+        unless `by_size`.
+    title : str
+        Of the suite.
+    by_size : bool
+        Whether the axis is L, and not K.
+    """
+    from matplotlib.figure import Figure
+
+    part, note = _one_noise(part)
+    norms = {norm_name(row): None for _, row in part.sort_values("p", kind="stable").iterrows()}
+    part = part.assign(
+        norm=[norm_name(row) for _, row in part.iterrows()],
+        variant=[variant_name(row) for _, row in part.iterrows()],
+    )
+    variants = dict.fromkeys(["linear", "rectified", *part["variant"]])
+    looks = dict(zip(variants, cycle(COLOURS), strict=False))
+    axis = "pool_size" if by_size else "n_pools"
+    first = part.iloc[0]
+    fixed = f"K = {first['n_pools']}" if by_size else f"pools of {first['pool_size']}"
+    figure = Figure((2.5 * len(norms) + 2.9, 8.6), layout="constrained")
+    figure.suptitle(f"{title}\n{setting_name(first)}, {fixed}{note}", x=0.01, ha="left")
+    grid = figure.subplots(4, len(norms), squeeze=False, sharex=True, sharey="row")
+    for column, norm in zip(grid.T, norms, strict=True):
+        own = part[part["norm"] == norm]
+        column[0].set_title(norm)
+        _constants(column, own, axis, looks)
+        _recovery(column[3], own, axis, looks, solvers(part))
+    _axes(grid, part, axis)
+    figure.supxlabel("vectors a pool L" if by_size else "number of pools K")
+    _legend(figure, part, {name: looks[name] for name in looks if name in {*part["variant"]}})
+    return figure
+
+
+def _one_noise(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Keep the first noise and hint, on which constants do not depend, and say so."""
+    columns = noise_columns(part)
+    which = part.groupby(columns, dropna=False, sort=False).ngroup()
+    first = part.iloc[0]
+    said = [f"{c} {first[c]}" for c in columns if first[c] == first[c] and first[c] != ""]
+    if which.max() == 0:
+        return part, f"\n{', '.join(said)}" if said else ""
+    told = f"\nrecovery with {', '.join(said) or 'no noise'}, the first of {which.max() + 1}"
+    return part[which == 0], f"{told} settings; bounds.md has all"
+
+
+def _constants(column: Any, part: pd.DataFrame, axis: str, looks: dict[str, str]) -> None:
+    """Draw A/√K, B/√K and A/B, the last on an axis that names B/A."""
+    for variant, rows in part.groupby("variant", sort=False):
+        rows, colour = rows.sort_values(axis), looks[str(variant)]
         x = rows[axis].to_numpy(float)
-        name = f"{'K' if by_size else 'L'} = {value}"
-        above.plot(x, rows["upper"].to_numpy(float), "o-", color=colour, ms=3, label=f"A, {name}")
-        above.plot(x, rows["lower"].to_numpy(float), "o", color=colour, ms=3, mfc="white")
-        above.plot(x, rows["limit_lower"].to_numpy(float), "--", color=colour, lw=0.9)
-        solvers = [str(c) for c in rows if str(c).startswith("cos² ") and rows[c].notna().any()]
-        for marker, solver in zip("os^Dv", solvers, strict=False):
-            label = f"{solver.removeprefix('cos² ')}, {name}"
-            below.plot(
-                x, rows[solver].to_numpy(float), marker, ls="-", color=colour, ms=3, label=label
-            )
-    title = " · ".join(str(part["problem"].iloc[0]).split(" · "))
-    above.set_title(title.replace(" · ", "\n"))
-    above.set_ylabel("A")
-    above.set_ylim(bottom=0)
-    below.set_ylim(0, 1.02)
-    below.set(xlabel="vectors a pool L" if by_size else "number of pools K", ylabel="cos²")
-    above.legend(frameon=False)
+        k = rows["n_pools"].to_numpy(float) ** 0.5
+        lower, upper = (rows[c].to_numpy(float) / k for c in ("lower", "upper"))
+        least, most = (rows[f"upper_{c}"].to_numpy(float) / k for c in ("min", "max"))
+        column[0].errorbar(
+            x, upper, [upper - least, most - upper], color=colour, capsize=2, elinewidth=0.8
+        )
+        known = (rows["exact"] == rows["frames"]).to_numpy()
+        for exact, face in ((True, colour), (False, "white")):
+            at = (known == exact) & (upper == upper)
+            if not at.any():  # a line of no points would upset the layout
+                continue
+            column[0].plot(
+                x[at], upper[at], "o", color=colour, mfc=face, clip_on=False, zorder=3,
+                gid=f"A {variant}",
+            )  # fmt: skip # one argument a line says no more
+        ends = [
+            (lower, upper),
+            tuple(rows[c].to_numpy(float) / k for c in ("largest_lower", "largest")),
+            tuple(rows[c].to_numpy(float) for c in ("inverse_lower", "inverse_upper")),
+        ]
+        for ax, (low, high) in zip(column, ends, strict=False):
+            ax.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+            ax.plot(x, low, color=colour, lw=0.6)
+        column[1].plot(x, ends[1][1], color=colour, gid=f"B {variant}")
+        column[2].plot(x, ends[2][1], color=colour, gid=f"B/A {variant}", clip_on=False)
+        line = {"ls": "--"} if axis == "n_pools" else {"ls": "none", "marker": "_", "ms": 12}
+        low, high = (rows[f"limit_{c}"].to_numpy(float) / k for c in ("lower", "upper"))
+        for ax, limit in zip(column, (low, high, low / high), strict=False):
+            ax.plot(x, limit, color=colour, lw=0.9, gid=f"limit {variant}", **line)
+    if part["upper"].isna().all():
+        column[0].text(0.5, 0.5, "not computed", transform=column[0].transAxes, ha="center")
+
+
+def _recovery(
+    ax: Axes, part: pd.DataFrame, axis: str, looks: dict[str, str], names: list[str]
+) -> None:
+    for variant, rows in part.groupby("variant", sort=False):
+        rows = rows.sort_values(axis)
+        for name, marker, line in zip(names, cycle(_MARKERS), cycle(_LINES), strict=False):
+            if rows[name].notna().any():
+                ax.plot(
+                    rows[axis].to_numpy(float), rows[name].to_numpy(float), line, marker=marker,
+                    color=looks[str(variant)], clip_on=False, gid=f"{name} {variant}",
+                )  # fmt: skip # as above
+
+
+def _axes(grid: Any, part: pd.DataFrame, axis: str) -> None:
+    """Label the axes: 0 is where it belongs, B/A runs from infinity down to 1."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    sizes = sorted({*part[axis].astype(int)})
+    while len(sizes) > _TICKS:
+        sizes = sizes[::2] if len(sizes) % 2 else [*sizes[::2], sizes[-1]]
+    for ax in grid.flat:
+        if sizes[0] and sizes[-1] / sizes[0] > 3:
+            ax.set_xscale("log")
+        ax.xaxis.set_major_locator(FixedLocator(sizes))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for ax, label in zip(grid[:, 0], ("A / √K", "B / √K", "B/A", "mean cos²"), strict=True):
+        ax.set_ylabel(label)
+    for row in grid[:2]:
+        row[0].set_ylim(bottom=0)
+    # Against L the limits, of L = 1 and 2 alone, may lie outside: the curves come first.
+    limits = part["limit_lower"] / part["limit_upper"] * (axis == "n_pools")
+    top = max(float(values.max()) for values in (part["inverse_upper"].fillna(0), limits.fillna(0)))
+    for ax in grid[2]:
+        ax.set_ylim(0, min(1.0, 1.1 * top) if top > 0 else 1.0)
+        ax.yaxis.set_major_locator(FixedLocator(_inverse_ticks(ax.get_ylim()[1])))
+        ax.yaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: "∞" if value == 0 else f"{1 / value:g}")
+        )
+    for ax in grid[3]:
+        ax.set_ylim(0, 1.02)
+
+
+def _inverse_ticks(top: float) -> list[float]:
+    """Return places of A/B between 0 and `top` with plain values of B/A, apart enough to read."""
+    ticks = [1.1 * top]  # no tick, but so that one may stand at the top
+    for condition in _CONDITIONS:
+        place = 1 / condition
+        if place <= top and min(ticks[-1] - place, place) > 0.07 * top:
+            ticks.append(place)
+    return [*ticks[1:], 0.0]
+
+
+def _legend(figure: Figure, part: pd.DataFrame, looks: dict[str, str]) -> None:
+    """Put the legend beside the panels, where it covers no curve."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    most = int(part["frames"].max())
+    keys: list[Any] = [Line2D([], [], color=colour, lw=3) for colour in looks.values()]
+    names = [*looks, ""]
+    keys += [Line2D([], [], ls="none")]
+    black: dict[str, Any] = {"color": "black"}
+    keys += [
+        Line2D([], [], marker="o", ls="-", **black),
+        Line2D([], [], marker="o", ls="-", mfc="white", **black),
+        Patch(color="black", alpha=0.13),
+    ]
+    names += ["A is known", "A: best upper end", "both ends"]
+    if most > 1:
+        keys.append(Line2D([], [], marker="|", ls="none", ms=10, **black))
+        names.append(f"range over {most} frames")
+    if part["limit_lower"].notna().any():
+        line: dict[str, Any] = (
+            {"ls": "--"} if len({*part["n_pools"]}) > 1 else {"ls": "none", "marker": "_"}
+        )
+        keys.append(Line2D([], [], lw=0.9, ms=12, **line, **black))
+        names.append("limit for K → ∞")
+    keys.append(Line2D([], [], ls="none"))
+    names.append("")
+    for name, marker, line in zip(solvers(part), cycle(_MARKERS), cycle(_LINES), strict=False):
+        keys.append(Line2D([], [], marker=marker, ls=line, **black))
+        names.append(name.removeprefix(SCORE))
+    figure.legend(keys, names, loc="outside right center", frameon=False)

@@ -3,52 +3,75 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import benchbase
 from benchbase_bounds.figure import save
-from benchbase_bounds.limits import limit
+from benchbase_bounds.frames import (
+    noise_columns,
+    norm_name,
+    problem_columns,
+    setting_columns,
+    setting_name,
+    solvers,
+    variant_name,
+)
+from benchbase_bounds.table import bounds_table, frames_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-_PROBLEM = ["experiment", "dataset", "n", "frame", "pool_size", "pooling", "p", "rectified"]
-_SHOWN = ["problem", "n_pools", "lower", "upper", "exact", "largest", "condition", "recovered"]
+READING = (
+    "A: certified lower to best upper end; B and B/A: what is attained to what cannot be exceeded. "
+    "All are means over frames, of B/A harmonic ones."
+)
 
 
 class Bounds(benchbase.Report):
     """The Lipschitz constants A and B of each frame, and B/A, beside the recovery of the solvers.
 
-    A row a problem and number of pools, for the frame of the first trial: the certified lower and
-    the best upper end of A, B or a bound of it, B over the upper end of A, the large-K limits
-    of A and B where they are known, and the mean squared cosine of each solver over
-    all trials. A is a diagnostic of the worst pair of signals, no score of difficulty: it vanishes
-    for rectified frames from which typical signals are recovered perfectly.
+    All frames of all trials are rebuilt. A row a problem and number of pools: the mean over frames
+    of the certified lower and the best upper end of A, the range of the latter, both ends of B and
+    of B/A, the large-K limits where they are known, and the mean squared cosine of
+    each solver over the same trials. A is a diagnostic of the worst pair of signals, no score of
+    difficulty: it vanishes for rectified frames from which typical signals are recovered.
 
-    Written as ``bounds.csv``, ``bounds.md``, ``bounds.svg`` and ``bounds.png``.
+    Written as ``bounds.csv`` (what is taken together), ``bounds-frames.csv`` (frame by frame),
+    ``bounds.md``, and a figure for each experiment, data set and recipe of frames, against
+    K or L, as SVG and PNG. Constants take seconds a frame: the report is made where a suite
+    names it, or by ``benchbase report bounds``.
 
     Parameters
     ----------
     effort : float, optional
-        Scales restarts and what may be enumerated.
+        Factor of the numbers of starts, nodes and regions of the searches.
+    limit : float, optional
+        Seconds after which no further frame is begun; what is left out is said.
+    experiments : tuple of str, optional
+        Only these; by default all.
 
     Raises
     ------
     ParameterError
-        If `effort` is not positive.
+        If `effort` or `limit` is not positive.
     """
 
     name = "bounds"
+    on_request: ClassVar[bool] = True
     effort: float = 0.25
+    limit: float = 900.0
+    experiments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.effort > 0:
-            raise benchbase.ParameterError("effort", f"must be positive, not {self.effort}")
+        for key in ("effort", "limit"):
+            if not getattr(self, key) > 0:
+                raise benchbase.ParameterError(key, f"must be positive, not {getattr(self, key)}")
 
     def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
-        """Write the four files, or nothing where no problem has bounds.
+        """Write the tables and figures, or nothing where there is no frame.
 
         Parameters
         ----------
@@ -60,101 +83,112 @@ class Bounds(benchbase.Report):
         Returns
         -------
         list of pathlib.Path
-            The files. The same results give the same bytes.
+            The files. The same results give the same bytes, unless the time was over.
         """
-        table = bounds_table(results, effort=self.effort)
+        frames, table = _tables(results, self)
         if table.empty:
             return []
-        files = [folder / "bounds.csv", folder / "bounds.md"]
-        files[0].write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
         title = results.suites[-1]["title"]
-        text = f"# {title}\n\n{_readable(table).to_markdown(index=False, floatfmt='.4g')}\n"
-        files[1].write_text(text, encoding="utf-8", newline="\n")
-        return files + save(table, title, folder / "bounds")
+        files = [folder / name for name in ("bounds.csv", "bounds-frames.csv", "bounds.md")]
+        for file, data in zip(files, (table, frames), strict=False):
+            file.write_text(data.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        files[2].write_text(markdown(table, title), encoding="utf-8", newline="\n")
+        return files + save(table, title, folder)
 
     def show(self, results: benchbase.Results, console: Console) -> None:
-        """Print nothing: the constants take longer than a terminal waits."""
+        """Print A by pooling and number of pools, and what was not computed."""
+        from rich.table import Table
+
+        _, table = _tables(results, self)
+        if table.empty:
+            return
+        keys = [*setting_columns(table), "pool_size"]
+        plain = table.drop_duplicates([*keys, "pooling_name", "n_pools"])
+        for _, part in plain.groupby(keys, dropna=False, sort=False):
+            first = part.iloc[0]
+            console.print(f"{setting_name(first)} · pools of {first['pool_size']}")
+            grid = Table(box=None, pad_edge=False)
+            grid.add_column("A")
+            for k in sorted({*part["n_pools"]}):
+                grid.add_column(f"K={k}", justify="right")
+            for name, row in part.groupby("pooling_name", sort=False):
+                texts = {r["n_pools"]: bracket(r["lower"], r["upper"]) for _, r in row.iterrows()}
+                grid.add_row(str(name), *(texts.get(k, "") for k in sorted({*part["n_pools"]})))
+            console.print(grid)
+            console.print()
+        for line in (READING, *_missing(table)):
+            console.print(line)
+        console.print()
 
 
-def bounds_table(results: benchbase.Results, *, effort: float = 0.25) -> pd.DataFrame:
-    """Work out the bracket of each problem and number of pools of a run.
+@lru_cache(maxsize=2)  # what is shown is written next
+def _tables(results: benchbase.Results, report: Bounds) -> tuple[pd.DataFrame, pd.DataFrame]:
+    frames = frames_table(
+        results, effort=report.effort, limit=report.limit, experiments=report.experiments
+    )
+    if frames.empty:
+        return frames, frames
+    table = bounds_table(frames)
+    table["pooling_name"] = [_pooling_name(row) for _, row in table.iterrows()]
+    return frames, table
 
-    Parameters
-    ----------
-    results : benchbase.Results
-        They rebuild the frames.
-    effort : float, optional
-        As of `benchbase_bounds.dispatch.bounds`.
 
-    Returns
-    -------
-    pandas.DataFrame
-        A row each: the problem, ``n_pools``, ``lower``, ``upper``, ``exact``, ``largest``,
-        ``largest_exact``, ``condition`` (B over the upper end of A), ``limit_lower``,
-        ``limit_upper``, ``recovered`` (the mean squared cosine of the best solver), ``method``,
-        ``reason``, and
-        ``cos² LABEL`` for each solver. A problem that cannot be rebuilt, or has no bounds, has the
-        reason and NaN.
-    """
+def _pooling_name(row: pd.Series[Any]) -> str:
+    variant = variant_name(row)
+    return norm_name(row) if variant == "linear" else f"{norm_name(row)}, {variant}"
+
+
+def _missing(table: pd.DataFrame) -> list[str]:
+    """Say how many frames have no constants, and why; noise makes no other frames."""
+    table = table.drop_duplicates(problem_columns(table))
+    lost = int((table["trials"] - table["frames"]).sum())
+    if not lost:
+        return []
+    reasons = [reason for text in table["reason"] for reason in text.split("; ")]
+    told = sorted({reason for reason in reasons if reason.startswith("not computed")})
+    more = f"; and {len(told) - 3} other reasons" if len(told) > 3 else ""
+    return [f"{lost} of {int(table['trials'].sum())} frames: {'; '.join(told[:3])}{more}."]
+
+
+def markdown(table: pd.DataFrame, title: str) -> str:
+    """Write a table of `bounds_table` as a Markdown document, a section a setting."""
     import pandas as pd
 
-    frame = results.frame()
-    extra = [c for c in map(str, frame) if c.startswith(("dataset.", "pooling.", "frame."))]
-    keys = [*_PROBLEM, *[c for c in extra if c != "frame.n_pools"], "n_pools"]
-    rows = []
-    for _, part in frame.groupby(list(dict.fromkeys(keys)), dropna=False, sort=False):
-        first = part.sort_values(["seed", "trial"], kind="stable").iloc[0]
-        row = {key: first[key] for key in (*_PROBLEM, "n_pools")}
-        row |= {"problem": _title(first)} | _constants(results, str(first["cell"]), effort)
-        row |= _limits(first, part)
-        scores = (
-            part[part["status"] == "done"].groupby("label", sort=False)["squared_cosine"].mean()
-        )
-        row["recovered"] = float(scores.max()) if len(scores) else math.nan
-        rows.append(row | {f"cos² {label}": float(score) for label, score in scores.items()})
-    return pd.DataFrame(rows)
+    parts = [f"# {title}", READING, *_missing(table)]
+    for _, part in table.groupby(setting_columns(table), dropna=False, sort=False):
+        rows = []
+        varying = [c for c in noise_columns(part) if len(part[c].drop_duplicates()) > 1]
+        for _, row in part.sort_values("pool_size", kind="stable").iterrows():
+            told = {"pooling": row["pooling_name"], "L": row["pool_size"], "K": row["n_pools"]}
+            told |= {name: row[name] for name in varying}
+            told |= {
+                "frames": row["frames"],
+                "A": bracket(row["lower"], row["upper"]),
+                "A's upper ends": bracket(row["upper_min"], row["upper_max"]),
+                "B": bracket(row["largest_lower"], row["largest"]),
+                "B/A": bracket(row["condition_lower"], row["condition_upper"]),
+            }
+            numbers = {"limit of A": row["limit_lower"], "limit of B": row["limit_upper"]}
+            numbers |= {name: row[name] for name in solvers(part)}
+            rows.append(told | {name: _number(value) for name, value in numbers.items()})
+        text = pd.DataFrame(rows)
+        text = text.loc[:, (text != "–").any()]
+        align = ["left", *("right" for _ in list(text)[1:])]
+        parts += [f"## {setting_name(part.iloc[0])}"]
+        parts += [text.to_markdown(index=False, colalign=align, disable_numparse=True)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _constants(results: benchbase.Results, cell: str, effort: float) -> dict[str, Any]:
-    """Return the bracket of a cell's frame; the reason alone where there is none."""
-    from benchbase_bounds.dispatch import bounds
-
-    try:
-        problem = results.problem(cell)
-        found = bounds(problem.frame, problem.pooling, effort=effort)
-    except benchbase.BenchbaseError as error:
-        names = ("lower", "upper", "largest", "condition")
-        nothing: dict[str, Any] = dict.fromkeys(names, math.nan)
-        return nothing | {"exact": False, "largest_exact": False, "reason": str(error)}
-    held = ("lower", "upper", "exact", "largest", "largest_exact", "method", "reason")
-    row = {name: getattr(found, name) for name in held}
-    zero = found.upper == 0 or (found.exact and found.lower == 0)  # to rounding
-    return row | {"condition": math.inf if zero else found.largest / found.upper}
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _limits(first: pd.Series[Any], part: pd.DataFrame) -> dict[str, float]:
-    """Return the large-K limits of A and B, for standard normal vectors without thresholds."""
-    plain = first["frame"] == "gaussian" and first.get("frame.pools") == "drawn"
-    threshold = first.get("pooling.threshold", 0.0)
-    found = None
-    if plain and first["pooling"] == "lp" and (threshold == 0.0 or threshold != threshold):
-        size, rectified = int(first["pool_size"]), bool(first["rectified"])
-        found = limit(size, float(first["p"]), rectified=rectified)
-    if found is None:
-        return {"limit_lower": math.nan, "limit_upper": math.nan}
-    k = float(part["n_pools"].iloc[0])
-    return {"limit_lower": math.sqrt(k * found.lower), "limit_upper": math.sqrt(k * found.upper)}
-
-
-def _title(row: pd.Series[Any]) -> str:
-    p = "" if row["p"] != row["p"] else ("∞" if math.isinf(row["p"]) else f"{row['p']:g}")
-    norm = f"ℓ{p}" if row["pooling"] == "lp" else str(row["pooling"])
-    name = f"rectified {norm}" if row["rectified"] else norm
-    parts = [row["experiment"], f"{row['dataset']}, n = {row['n']}", f"pools of {row['pool_size']}"]
-    return " · ".join([*(part for part in parts if part), name])
-
-
-def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    names = {"lower": "A ≥", "upper": "A ≤", "largest": "B ≤", "condition": "B/A", "n_pools": "K"}
-    solvers = [c for c in map(str, table) if c.startswith("cos² ")]
-    return table[[*_SHOWN[:-1], *solvers]].rename(columns=names)
+def bracket(low: float, high: float) -> str:
+    """Spell an interval: "0.12 – 1.83", one number where the ends agree, "≥ 13" without an end."""
+    if math.isnan(low) or math.isnan(high):
+        return "–"
+    if math.isinf(high):
+        return "∞" if math.isinf(low) else f"≥ {low:.3g}"
+    if high - low <= 1e-3 * high:  # the digits shown would be the same
+        return f"{high:.3g}"
+    return f"{low:.3g} – {high:.3g}"

@@ -1,0 +1,319 @@
+"""The report ``collisions``: for how many frames two signals have one representation."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+import benchbase
+from benchbase import Problem
+from benchbase_bounds.figure import write
+from benchbase_bounds.frames import (
+    measured,
+    norm_name,
+    problem_columns,
+    setting_columns,
+    setting_name,
+    variant_name,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+LARGEST = 16
+"""The largest N of frames that are searched: beyond it a search takes minutes."""
+
+_EFFORT = 0.1
+_ZERO = 1e-9  # of B: the ratio of a pair that collides to rounding
+
+READING = (
+    "Frames with two signals that have the same representation, of those searched. "
+    "That none is found proves nothing."
+)
+
+
+class Collisions(benchbase.Report):
+    """For how many frames two signals of one representation are found: Proposition 2.8.
+
+    The proposition of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
+    2014, has generic injectivity from K = 4N on. All frames of a run with K ≤ 4N and N ≤ 16 are
+    searched, by Gauss-Newton steps from random pairs and, where coefficients are half rectified, by
+    the search for A (which knows the regions where few vectors are active). Written as
+    ``collisions.csv``, ``collisions.md``, and a figure for each setting as SVG and PNG: K against
+    L, a panel a pooling. The report is made where a suite names it, or by
+    ``benchbase report collisions``.
+
+    Parameters
+    ----------
+    starts : int, optional
+        Random pairs a frame.
+    limit : float, optional
+        Seconds after which no further frame is begun; what is left out is said.
+    experiments : tuple of str, optional
+        Only these; by default all.
+
+    Raises
+    ------
+    ParameterError
+        If `starts` or `limit` is not positive.
+    """
+
+    name = "collisions"
+    on_request: ClassVar[bool] = True
+    starts: int = 32
+    limit: float = 1800.0
+    experiments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key in ("starts", "limit"):
+            if not getattr(self, key) > 0:
+                raise benchbase.ParameterError(key, f"must be positive, not {getattr(self, key)}")
+
+    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+        """Write tables and figures, or nothing where no frame is small enough.
+
+        Parameters
+        ----------
+        results : benchbase.Results
+            Those of one suite.
+        folder : pathlib.Path
+            An existing folder.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files. The same results give the same bytes, unless the time was over.
+        """
+        table = _table(results, self)
+        if table.empty:
+            return []
+        title = results.suites[-1]["title"]
+        files = [folder / "collisions.csv", folder / "collisions.md"]
+        files[0].write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+        parts = [f"# {title}: collisions", READING, *_missing(table)]
+        for name, grid in grids(table):
+            parts += [f"## {name}", grid.to_markdown(index=False)]
+        files[1].write_text("\n\n".join(parts) + "\n", encoding="utf-8", newline="\n")
+        for i, (_, part) in enumerate(_settings(table), start=1):
+            stem = folder / f"collisions-{i}"
+            files += write(stem, lambda part=part: draw(part, title))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
+        return files
+
+    def show(self, results: benchbase.Results, console: Console) -> None:
+        """Print the counts by K, L and pooling."""
+        from rich.table import Table
+
+        table = _table(results, self)
+        if table.empty:
+            return
+        for name, grid in grids(table):
+            console.print(name)
+            shown = Table(box=None, pad_edge=False)
+            for column in grid:
+                shown.add_column(str(column), justify="left" if column == "pooling" else "right")
+            for row in grid.itertuples(index=False):
+                shown.add_row(*map(str, row))
+            console.print(shown)
+            console.print()
+        for line in (READING, *_missing(table)):
+            console.print(line)
+        console.print()
+
+
+@lru_cache(maxsize=2)  # what is shown is written next
+def _table(results: benchbase.Results, report: Collisions) -> pd.DataFrame:
+    return collisions_table(
+        results, starts=report.starts, limit=report.limit, experiments=report.experiments
+    )
+
+
+def collisions_table(
+    results: benchbase.Results,
+    *,
+    starts: int = 32,
+    limit: float = math.inf,
+    experiments: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """Search all frames of a run with K ≤ 4N and N ≤ 16 for collisions.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        They rebuild the frames.
+    starts : int, optional
+        Random pairs a frame.
+    limit : float, optional
+        Seconds after which no further frame is begun.
+    experiments : sequence of str, optional
+        Only these.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a problem and number of pools: ``searched`` of ``frames``, and ``collisions``, for
+        how many of them one was found; ``reason`` why others were not searched.
+    """
+    import pandas as pd
+
+    def measure(problem: Problem) -> dict[str, Any]:
+        return {"collision": has_collision(problem, starts)}
+
+    frames = measured(
+        results,
+        measure,
+        label=f"collisions of {results.suites[-1]['suite']}",
+        limit=limit,
+        experiments=experiments,
+        rows=lambda table: (table["n_pools"] <= 4 * table["n"]) & (table["n"] <= LARGEST),
+    )
+    if frames.empty:
+        return frames
+    keys = problem_columns(frames)
+    frames = frames.drop_duplicates([*keys, "seed", "trial"])  # noise makes no other frame
+    found = frames["collision"] if "collision" in frames else pd.Series(None, index=frames.index)
+    frames = frames.assign(searched=found.notna(), collisions=found.eq(other=True))
+    parts = frames.groupby(keys, dropna=False, sort=False)
+    table = parts.agg(
+        frames=("trial", "size"),
+        searched=("searched", "sum"),
+        collisions=("collisions", "sum"),
+        reason=("reason", lambda reasons: "; ".join(dict.fromkeys(filter(None, reasons)))),
+    ).reset_index()
+    names = [f"{norm_name(row)}, {variant_name(row)}" for _, row in table.iterrows()]
+    return table.assign(pooling_name=[name.removesuffix(", linear") for name in names])
+
+
+def has_collision(problem: Problem, starts: int) -> bool:
+    """Say whether two signals with the same representation are found.
+
+    Gauss-Newton steps seldom enter the narrow regions in which fewer than N vectors are active, all
+    of whose signals collide with others; where coefficients are half rectified,
+    `benchbase_bounds.dispatch.bounds` looks there, too.
+
+    Parameters
+    ----------
+    problem : Problem
+        Frame and pooling.
+    starts : int
+        Random pairs to start from.
+    """
+    from benchbase_bounds.dispatch import bounds
+    from benchbase_bounds.injectivity import find_collision
+    from benchbase_bounds.operators import Operator
+
+    operator = Operator.of(problem.frame, problem.pooling)
+    if find_collision(operator, np.random.default_rng(0), starts=starts) is not None:
+        return True
+    if not problem.pooling.rectified:
+        return False
+    found = bounds(problem.frame, problem.pooling, effort=_EFFORT)
+    return found.upper <= _ZERO * found.largest
+
+
+def _settings(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    parts = table.groupby(setting_columns(table), dropna=False, sort=False)
+    return [(setting_name(part.iloc[0]), part) for _, part in parts]
+
+
+def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return for each setting its name and a grid of counts: a row a pooling and L, a column a K.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `collisions_table`.
+    """
+    found = []
+    for name, part in _settings(table):
+        counts = part.assign(count=[_count(row) for _, row in part.iterrows()])
+        grid = counts.pivot_table(
+            index=["pooling_name", "pool_size"], columns="n_pools", values="count",
+            aggfunc="first", sort=False, fill_value="",
+        ).sort_index(axis=1)  # fmt: skip # one argument a line says no more
+        n = int(part["n"].iloc[0])
+        grid.columns = [name_of_k(int(k), n) for k in grid.columns]
+        grid = grid.reset_index().rename(columns={"pooling_name": "pooling", "pool_size": "L"})
+        found.append((name, grid))
+    return found
+
+
+def name_of_k(k: int, n: int) -> str:
+    """Name a number of pools beside N: "2N − 2", "2N", "K = 13" where it is none of those."""
+    if k % n == 0:
+        return f"{k // n}N" if k > n else "N"
+    short = 2 * n - k
+    return f"2N − {short}" if 0 < short < min(n, 4) else f"K = {k}"
+
+
+def _count(row: pd.Series[Any]) -> str:
+    return f"{row['collisions']}/{row['searched']}" if row["searched"] else "–"
+
+
+def _missing(table: pd.DataFrame) -> list[str]:
+    lost = int((table["frames"] - table["searched"]).sum())
+    told = sorted({reason for reason in table["reason"] if reason})
+    return [f"{lost} of {int(table['frames'].sum())} frames: {'; '.join(told[:3])}."] * bool(lost)
+
+
+def draw(part: pd.DataFrame, title: str) -> Figure:
+    """Draw a setting's counts: a panel a pooling, K against L.
+
+    Parameters
+    ----------
+    part : pandas.DataFrame
+        Rows of `collisions_table`, of one setting.
+    title : str
+        Of the suite.
+    """
+    from matplotlib.figure import Figure
+
+    poolings = list(dict.fromkeys(part["pooling_name"]))
+    across = min(3, len(poolings))
+    down = -(-len(poolings) // across)
+    ks, sizes = sorted({*part["n_pools"]}), sorted({*part["pool_size"]})
+    height = 0.24 * len(sizes) + 0.55
+    figure = Figure((across * (0.52 * len(ks) + 0.6) + 1.1, down * height + 1.3),
+                    layout="constrained")  # fmt: skip # a size
+    searched = int(part["searched"].max())
+    figure.suptitle(
+        f"{title}\n{setting_name(part.iloc[0])}: frames of {searched} with a collision",
+        x=0.01, ha="left",
+    )  # fmt: skip # one argument a line says no more
+    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    image = None
+    for ax, name in zip(grid.flat, poolings, strict=False):
+        image = _panel(ax, part[part["pooling_name"] == name], ks, sizes)
+        ax.set_title(name)
+    for ax in grid.flat[len(poolings) :]:
+        ax.set_visible(False)
+    n = int(part["n"].iloc[0])
+    grid[0, 0].set_xticks(range(len(ks)), [f"{k}\n{name_of_k(int(k), n)}" for k in ks])
+    grid[0, 0].set_yticks(range(len(sizes)), sizes)
+    figure.supxlabel("number of pools K")
+    figure.supylabel("vectors a pool L")
+    if image is not None:
+        figure.colorbar(image, ax=grid, label="share of frames", shrink=0.6)
+    return figure
+
+
+def _panel(ax: Axes, part: pd.DataFrame, ks: list[int], sizes: list[int]) -> Any:
+    shares = np.full((len(sizes), len(ks)), np.nan)
+    for _, row in part.iterrows():
+        i, j = sizes.index(row["pool_size"]), ks.index(row["n_pools"])
+        if row["searched"]:
+            shares[i, j] = row["collisions"] / row["searched"]
+        shade = "white" if shares[i, j] > 0.55 else "black"
+        text = str(row["collisions"]) if row["searched"] else "–"
+        ax.text(j, i, text, ha="center", va="center", color=shade, fontsize=8)
+    ax.grid(visible=False)
+    return ax.imshow(
+        shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower",
+        extent=(-0.5, len(ks) - 0.5, -0.5, len(sizes) - 0.5),
+    )  # fmt: skip # as above

@@ -1,0 +1,177 @@
+"""The frames of a run, each rebuilt once and measured: what the reports of this package share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Measure = Callable[[Problem], dict[str, Any]]
+"""What is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
+
+SCORE = "cos² "
+"""What precedes a solver's label in the columns of its scores."""
+
+
+def problem_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that tell frames and poolings apart: noise and hints do not."""
+    named = ["experiment", "dataset", "n", "frame", "pool_size"]
+    named += _parameters(table, "dataset.", "frame.")
+    return [*named, "pooling", "p", "rectified", *_parameters(table, "pooling."), "n_pools"]
+
+
+def noise_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that tell noise and hints apart."""
+    return ["noise", "hint", *_parameters(table, "noise.", "hint.")]
+
+
+def _parameters(table: pd.DataFrame, *kinds: str) -> list[str]:
+    sizes = ("frame.n_pools", "frame.pool_size")  # these have columns of their own
+    return [c for c in map(str, table) if c.startswith(kinds) and c not in sizes]
+
+
+def measured(
+    results: benchbase.Results,
+    measure: Measure,
+    *,
+    label: str,
+    limit: float,
+    experiments: Sequence[str] = (),
+    rows: Callable[[pd.DataFrame], pd.Series[bool]] | None = None,
+) -> pd.DataFrame:
+    """Rebuild each frame of a run and measure it; a row a frame, pooling, noise and hint.
+
+    First come the frames of each problem's first trial, then those of the second, and so on, so
+    that where the time ends nothing is without any.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        Those of one suite.
+    measure : callable
+        What to work out of a problem.
+    label : str
+        Of the progress bar.
+    limit : float
+        Seconds after which no further frame is begun.
+    experiments : sequence of str, optional
+        Only these; by default all.
+    rows : callable, optional
+        Says which rows of `benchbase.Results.frame` are looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `problem_columns`, `noise_columns`, ``seed``, ``trial``, what `measure` returns, ``reason``
+        (why there is nothing, else what `measure` says or empty), and ``cos² LABEL``, the mean
+        squared cosine of each solver over the signals of that trial: what failed counts as
+        0, what is unsupported or pending is left out.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If there is no such experiment.
+    """
+    import pandas as pd
+
+    table = _scored(_chosen(results.frame(), experiments))
+    if rows is not None:
+        table = table[rows(table)]
+    if table.empty:
+        return pd.DataFrame()
+    keys = [*problem_columns(table), "seed", "trial"]
+    table = table.assign(which=table.groupby(keys, dropna=False, sort=False).ngroup())
+    table["row"] = table.groupby(
+        ["which", *noise_columns(table)], dropna=False, sort=False
+    ).ngroup()
+    cells = table.drop_duplicates("which").sort_values("trial", kind="stable")
+    found = _measure_each(results, cells, measure, label, limit)
+
+    scores = table.pivot_table("score", "row", "label", sort=False, dropna=False)
+    scores = scores.dropna(axis="columns", how="all").add_prefix(SCORE)
+    heads = table.drop_duplicates("row").set_index("row")
+    heads = heads[[*keys[:-2], *noise_columns(table), "seed", "trial", "which"]]
+    facts = pd.DataFrame.from_dict(found, orient="index")
+    joined = heads.join(facts, on="which").join(scores).drop(columns="which")
+    return joined.reset_index(drop=True)
+
+
+def _measure_each(
+    results: benchbase.Results, cells: pd.DataFrame, measure: Measure, label: str, limit: float
+) -> dict[int, dict[str, Any]]:
+    from threadpoolctl import threadpool_limits
+
+    end = time.monotonic() + limit
+    found: dict[int, dict[str, Any]] = {}
+    # Products are small here: a second BLAS thread would cost more than it does.
+    with benchbase.progress(label, len(cells)) as bar, threadpool_limits(1, "blas"):
+        for which, cell in zip(cells["which"], cells["cell"], strict=True):
+            if time.monotonic() > end:
+                found[which] = {"reason": f"not computed: {limit:g} seconds were over"}
+            else:
+                try:
+                    found[which] = {"reason": ""} | measure(results.problem(str(cell)))
+                except benchbase.BenchbaseError as error:
+                    found[which] = {"reason": f"not computed: {error}"}
+            bar.update()
+    return found
+
+
+def _chosen(table: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
+    there = list(dict.fromkeys(table["experiment"]))
+    for name in experiments:
+        if name not in there:
+            told = ", ".join(map(repr, there))
+            raise benchbase.BenchbaseError(f"there is no experiment {name!r}; there are: {told}")
+    return table[table["experiment"].isin(experiments)] if experiments else table
+
+
+def _scored(table: pd.DataFrame) -> pd.DataFrame:
+    done = (table["status"] == "done") & np.isfinite(table["squared_cosine"])
+    ran = ~table["status"].isin(["unsupported", "pending"])
+    return table.assign(score=table["squared_cosine"].where(done, 0.0).where(ran))
+
+
+def solvers(table: pd.DataFrame) -> list[str]:
+    """Return the columns of scores that have a number."""
+    return [c for c in map(str, table) if c.startswith(SCORE) and table[c].notna().any()]
+
+
+def setting_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that tell figures apart: all but poolings, sizes and noise."""
+    named = problem_columns(table)
+    return [c for c in named if c.startswith(("experiment", "dataset", "n", "frame"))][:-1]
+
+
+def setting_name(row: pd.Series[Any]) -> str:
+    """Name experiment, signals and frames: "against K · gaussian, n = 10 · gaussian frame"."""
+    parts = [row["experiment"], f"{row['dataset']}, n = {row['n']}", f"{row['frame']} frame"]
+    return " · ".join(part for part in parts if part)
+
+
+def norm_name(row: pd.Series[Any]) -> str:
+    """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", "maxout"."""
+    if row["pooling"] != "lp":
+        return str(row["pooling"])
+    return "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+
+
+def variant_name(row: pd.Series[Any]) -> str:
+    """Name what is done before pooling: "linear", "rectified", "rectified, threshold 0.5"."""
+    parts = ["rectified" if row["rectified"] else "linear"]
+    for column in [c for c in map(str, row.index) if c.startswith("pooling.")]:
+        name, value = column.partition(".")[2], row[column]
+        if name in ("p", "rectified") or value != value or not value:
+            continue
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        parts.append(f"{name} {text if len(text) <= 24 else text[:24] + '…'}")
+    return ", ".join(parts)

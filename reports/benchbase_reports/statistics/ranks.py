@@ -38,11 +38,12 @@ def rank(first: Array, second: Array) -> Array:
 def rank_intervals(resamples: Array, ranks: Array) -> tuple[Array, Array]:
     """Return the intervals of ranks from paired differences.
 
-    A solver is better than another if it is ahead in 97.5 % of the resamples, in each of which all
-    are resampled alike: the 95 % interval of their difference leaves 0 out. The best rank that a
-    solver may have is one more than the number of those that are better, the worst that of all less
-    those that it is better than (as Mogstad, Romano, Shaikh and Wilhelm, "Inference for ranks",
-    Rev. Econ. Stud. 2024, with each comparison at 95 %, not corrected for how many there are).
+    A solver is surely better than another if it is ahead in 97.5 % of the resamples, in each of
+    which all are resampled alike: the interval of their difference leaves 0 out. The best rank that
+    a solver may have is one more than the number of those that are surely better, the worst that of
+    all less those that it is surely better than (after Mogstad, Romano, Shaikh and Wilhelm,
+    "Inference for ranks", Rev. Econ. Stud. 2024). Resamples by `bootstrap.multipliers` for k − 1
+    comparisons make these intervals of ranks, not of comparisons, at 95 %.
 
     Parameters
     ----------

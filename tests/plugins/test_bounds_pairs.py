@@ -14,22 +14,19 @@ from benchbase import Array
 from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.empirical import empirical, log_ratio
 from benchbase_bounds.fans import fan, hyperplanes, n_cones
-from benchbase_bounds.l1 import l1
 from benchbase_bounds.largest import ascend
 from benchbase_bounds.limits import limit
-from benchbase_bounds.linf import linf
-from benchbase_bounds.maxout import maxout
 from benchbase_bounds.operators import Operator
+from benchbase_bounds.piecewise import piecewise
 from benchbase_bounds.rectified_l2 import rectified_l2
-from benchbase_bounds.rectified_linf import rectified_linf
 
 CASES: dict[str, tuple[Callable[..., Bracket], dict[str, Any]]] = {
-    "l1": (l1, {"name": "lp", "p": 1}),
-    "linf": (linf, {"name": "lp", "p": math.inf}),
-    "rectified l1": (l1, {"name": "lp", "p": 1, "rectified": True}),
+    "l1": (piecewise, {"name": "lp", "p": 1}),
+    "linf": (piecewise, {"name": "lp", "p": math.inf}),
+    "rectified l1": (piecewise, {"name": "lp", "p": 1, "rectified": True}),
     "rectified l2": (rectified_l2, {"name": "lp", "p": 2, "rectified": True}),
-    "rectified linf": (rectified_linf, {"name": "lp", "p": math.inf, "rectified": True}),
-    "maxout": (maxout, {"name": "maxout"}),
+    "rectified linf": (piecewise, {"name": "lp", "p": math.inf, "rectified": True}),
+    "maxout": (piecewise, {"name": "maxout"}),
 }
 NORMS = [(p, rectified) for p in (1, 2, math.inf) for rectified in (False, True)]
 
@@ -77,6 +74,18 @@ def test_lower_end_below_and_b_above_the_ratios_of_pairs(
         vectors = np.round(vectors)
     found, operator = bracket(vectors, case)
     check_against_pairs(found, operator, seed)
+
+
+def test_a_fan_narrower_than_rounding_is_not_certified() -> None:
+    c = np.cos(np.pi / 2 * np.arange(4)), np.sin(np.pi / 2 * np.arange(4))
+    square = np.stack(c, axis=1)  # its entries are ±1 and about 1e-16
+    padded = np.stack([square, 0 * square], axis=1)
+    for case in ("rectified l1", "rectified linf", "rectified l2"):
+        found, _ = bracket(padded, case)
+        assert found.lower == 0
+        assert not found.exact
+        assert "rounding decides" in found.reason
+        assert bracket(np.round(padded), case)[0].lower == pytest.approx(0.5**0.5)
 
 
 def test_corollary_2_7_as_corrected() -> None:

@@ -39,7 +39,7 @@ def test_values_are_those_of_the_pooling(
     frame, pooling, seed = problem
     operator = Operator.of(frame, pooling)
     x = np.random.default_rng(seed).integers(-2, 3, (6, frame.n)).astype(float)
-    expected = pooling(frame.analysis(x))
+    expected = pooling(frame.analyse(x))
     np.testing.assert_allclose(operator(x), expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(operator.with_slopes(x)[0], expected, rtol=1e-12, atol=1e-12)
     assert operator.even == pooling.even
@@ -54,7 +54,7 @@ def test_slopes_are_derivatives_of_the_pooling(
     operator = Operator.of(frame, pooling)
     rng = np.random.default_rng(seed)
     x, step, h = rng.standard_normal(frame.n), rng.standard_normal(frame.n), 1e-6
-    values = [pooling(frame.analysis(x + s * h * step)) for s in (-1, 0, 1)]
+    values = [pooling(frame.analyse(x + s * h * step)) for s in (-1, 0, 1)]
     below, above = (values[1] - values[0]) / h, (values[2] - values[1]) / h
     smooth = np.abs(above - below) < 1e-4  # elsewhere a kink lies between
     slope = operator.jacobian(x) @ step

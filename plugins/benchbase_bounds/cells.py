@@ -60,8 +60,10 @@ def active_sets(vectors: Array, thresholds: Array, *, most: int = 200_000) -> Ar
     return signs[signs[:, -1], :-1]
 
 
-def sign_vectors(normals: Array, *, most: int = 200_000) -> Array:
+def sign_vectors(normals: Array, *, most: int = 200_000, exact: Array | None = None) -> Array:
     """Return the signs of the normals (M, D) on the cells of their central arrangement.
+
+    `exact` has the same normals as fractions, where the floating-point ones have been rounded.
 
     Returns
     -------
@@ -74,9 +76,10 @@ def sign_vectors(normals: Array, *, most: int = 200_000) -> Array:
         If there are more than `most` subsets of D − 1 normals, or 16 times as many sign vectors.
     """
     normals = np.asarray(normals, dtype=np.float64)
-    members, orientation = _lines(normals)
+    exact = normals if exact is None else exact
+    members, orientation = _lines(normals, exact)
     distinct = [line[0] for line in members]
-    signs = _of_distinct(normals[distinct], most)
+    signs = _of_distinct(normals[distinct], exact[distinct], most)
     whole = np.zeros((len(signs), len(normals)), dtype=bool)
     for column, (line, same) in enumerate(zip(members, orientation, strict=True)):
         for index, positive in zip(line, same, strict=True):
@@ -84,7 +87,7 @@ def sign_vectors(normals: Array, *, most: int = 200_000) -> Array:
     return whole
 
 
-def _lines(normals: Array) -> tuple[list[list[int]], list[list[bool]]]:
+def _lines(normals: Array, exact: Array) -> tuple[list[list[int]], list[list[bool]]]:
     """Group normals on one line, zero ones left out; True where they point as the first does."""
     members: list[list[int]] = []
     orientation: list[list[bool]] = []
@@ -94,7 +97,7 @@ def _lines(normals: Array) -> tuple[list[list[int]], list[list[bool]]]:
         for line, same in zip(members, orientation, strict=True):
             cosine = units[line[0]] @ units[index]
             near = abs(cosine) > 1 - 1e-9
-            if near and parallel(normals[line[0]], normals[index]):
+            if near and parallel(exact[line[0]], exact[index]):
                 line.append(int(index))
                 same.append(bool(cosine > 0))
                 break
@@ -104,7 +107,7 @@ def _lines(normals: Array) -> tuple[list[list[int]], list[list[bool]]]:
     return members, orientation
 
 
-def _of_distinct(normals: Array, most: int) -> Array:
+def _of_distinct(normals: Array, exact: Array, most: int) -> Array:
     """Return the sign vectors of normals no two of which are on a line."""
     m, dimension = normals.shape
     if dimension == 1:
@@ -115,7 +118,7 @@ def _of_distinct(normals: Array, most: int) -> Array:
     every = np.array(list(itertools.product((False, True), repeat=dimension - 1)))
     found = [np.zeros((0, (m + 7) // 8), dtype=np.uint8)]
     crowded: dict[bytes, Array] = {}
-    for subsets, signs in _rays(normals):
+    for subsets, signs in _rays(normals, exact):
         on = signs == 0
         simple = on.sum(axis=1) == dimension - 1
         for ray in signs[~simple]:
@@ -124,14 +127,14 @@ def _of_distinct(normals: Array, most: int) -> Array:
         found.append(np.unique(np.packbits(rows, axis=1), axis=0))
     for ray in crowded.values():
         on = np.flatnonzero(ray == 0)
-        local = _local(normals, on, most)
+        local = _local(normals, exact, on, most)
         rows = _completed((ray > 0)[None], on[None], local)
         found.append(np.packbits(rows, axis=1))
     packed = np.unique(np.concatenate(found), axis=0)
     return np.unpackbits(packed, axis=1, count=m).astype(bool)
 
 
-def _rays(normals: Array) -> Iterator[tuple[Array, Array]]:
+def _rays(normals: Array, exact: Array) -> Iterator[tuple[Array, Array]]:
     """Yield independent subsets (S, D − 1), and the signs -1, 0, 1 of all (S, M) on their ray."""
     m, dimension = normals.shape
     units = normals / np.linalg.norm(normals, axis=1, keepdims=True)
@@ -148,24 +151,25 @@ def _rays(normals: Array) -> Iterator[tuple[Array, Array]]:
         doubtful |= sizes[:, -1] < 1e-6
         keep = np.ones(len(subsets), dtype=bool)
         for row in np.flatnonzero(doubtful):
-            exact = null_vector(normals[subsets[row]])
-            keep[row] = exact is not None
-            if exact is not None:
-                signs[row] = [sign(normal, exact) for normal in normals]
+            ray = null_vector(exact[subsets[row]])
+            keep[row] = ray is not None
+            if ray is not None:
+                signs[row] = [sign(normal, ray) for normal in exact]
         yield subsets[keep], signs[keep]
 
 
-def _local(normals: Array, on: Array, most: int) -> Array:
+def _local(normals: Array, exact: Array, on: Array, most: int) -> Array:
     """Return the sign vectors of the normals that vanish on a ray, in one dimension less.
 
     What they are on y does not change along the ray, so that a coordinate in which the ray is not
     zero may be left out.
     """
-    ray = null_vector(normals[on])
+    ray = null_vector(exact[on])
     if ray is None:  # cannot be: `on` holds D − 1 independent normals and vanishes on the ray
         raise AssertionError("the normals on a ray span one dimension less")
     largest = max(range(len(ray)), key=lambda i: abs(ray[i]))
-    return sign_vectors(np.delete(normals[on], largest, axis=1), most=most)
+    less, exact_less = (np.delete(each[on], largest, axis=1) for each in (normals, exact))
+    return sign_vectors(less, most=most, exact=exact_less)
 
 
 def _completed(positive: Array, on: Array, local: Array) -> Array:

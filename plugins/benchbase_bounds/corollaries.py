@@ -16,10 +16,12 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
+from benchbase_bounds.cone_pairs import Exact, full_bounds
 from benchbase_bounds.fans import Fan
 from benchbase_bounds.l2 import alternate, values
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.piecewise import cut
+from benchbase_bounds.rational import fractions
 
 _Item = TypeVar("_Item")
 _STARTS = 16  # of the alternation for the minimum over subsets
@@ -62,30 +64,56 @@ def printed_2_5(operator: Operator, *, effort: float = 1.0) -> float:
 def corrected_2_5(operator: Operator, *, effort: float = 1.0) -> float:
     """Return the bound of Corollary 2.5 as corrected, for any number of vectors a pool.
 
-    The root of the least λ₋²(F_E) + ab/(a + b) over pairs of cones, with the vectors E of pools in
-    which the same single vector is active at both signals, and a = λ₋²(F_O), b = λ₋²(F_O′) of the
-    active vectors O and O′ of pools that are active at x alone and at x′ alone. Pools that are
-    active at both with different sets may have equal values and count as 0; so do those with the
-    same several vectors, of which `subdivision` makes more.
+    The root of the least eigenvalue of S_E + S_O : S_O′ over pairs of cones, with the vectors E of
+    pools in which the same single vector is active at both signals, the active ones O and O′ of
+    pools that are active at x alone and at x′ alone, and the parallel sum P : Q = P(P + Q)⁻¹Q.
+    Pools that are active at both with different sets may have equal values and count as 0; so do
+    those with the same several vectors, of which `subdivision` makes more.
 
-    The pools of E add ‖F_E(x − x′)‖², those of O and O′ at least a‖x‖² + b‖x′‖², of which
-    ab/(a + b) ‖x − x′‖² is the least for given x − x′. The lesser of a and b in its place would be
-    too much: for N = 1 and pools (1, 0), (−1, 0) it is 1, and A² = ½.
+    The pools of E add ‖F_E(x − x′)‖², those of O and O′ ‖F_O x‖² + ‖F_O′ x′‖², of which the
+    parallel sum is the least for given x − x′. The lesser of λ₋²(F_O) and λ₋²(F_O′) in its place
+    would be too much: for N = 1 and pools (1, 0), (−1, 0) it is 1, and A² = ½. Allowance for
+    rounding is made.
 
     Parameters are those of `printed_2_5`.
     """
     _require(operator, p=2, rectified=True)
+    active = np.array(_active(operator, effort))
+    single = active.reshape(len(active), -1, 1)
     flat = operator.vectors.reshape(-1, operator.n)
+    exact = Exact(flat[:, None, :], single, fractions(np.eye(operator.n)))
+    i, k = np.triu_indices(len(active))
+    least = np.inf
+    for at in range(0, len(i), 4096):
+        part = slice(at, at + 4096)
+        kept, kept2 = counted(active[i[part]], active[k[part]])
+        rows, rows2 = (each.reshape(len(each), -1, 1).astype(int) for each in (kept, kept2))
+        found = full_bounds(flat * rows, flat * rows2, _difference_ranks(exact, rows - rows2))
+        least = min(least, float(found.min()))
+    return least
 
-    def value(active: Array, active2: Array) -> float:
-        single = (active == active2).all(axis=-1) & (active.sum(axis=-1) == 1)
-        same = active & single[:, None]
-        first = active & ~active2.any(axis=-1, keepdims=True)
-        second = active2 & ~active.any(axis=-1, keepdims=True)
-        a, b = (_squared_least(flat, one.ravel()) for one in (first, second))
-        return _squared_least(flat, same.ravel()) + (a * b / (a + b) if a + b > 0 else 0.0)
 
-    return _least(_active(operator, effort), value)
+def _difference_ranks(exact: Exact, change: Array) -> Callable[[int], int]:
+    return lambda at: exact.rank(change[at], None)
+
+
+def counted(active: Array, active2: Array) -> tuple[Array, Array]:
+    """Tell which vectors count in the corrected Corollary 2.5, at x and at x'.
+
+    Parameters
+    ----------
+    active, active2 : ndarray of bool, shape (..., K, L)
+        What is active at x and at x'.
+
+    Returns
+    -------
+    two ndarrays of bool, shape (..., K, L)
+        Vectors whose coefficients at x, and at x', are part of the difference.
+    """
+    single = (active == active2).all(axis=-1) & (active.sum(axis=-1) == 1)
+    first = active & (single | ~active2.any(axis=-1))[..., None]
+    second = active2 & (single | ~active.any(axis=-1))[..., None]
+    return first, second
 
 
 def printed_2_6(operator: Operator, *, effort: float = 1.0) -> float:
@@ -193,7 +221,7 @@ def _active(operator: Operator, effort: float) -> list[Array]:
 
 
 def _fan(operator: Operator, effort: float) -> Fan:
-    cones, reason = cut(operator, effort / 4)
+    cones, reason = cut(operator, effort)
     if cones is None:
         raise benchbase.BenchbaseError(f"no cones to go through: {reason}")
     return cones

@@ -13,14 +13,11 @@ from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.degenerate import not_spanning
 from benchbase_bounds.half_rectified import half_rectified
-from benchbase_bounds.l1 import l1
 from benchbase_bounds.l2 import l2
-from benchbase_bounds.linf import linf
-from benchbase_bounds.maxout import maxout
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.phaseless import phaseless
+from benchbase_bounds.piecewise import piecewise
 from benchbase_bounds.rectified_l2 import rectified_l2
-from benchbase_bounds.rectified_linf import rectified_linf
 
 
 def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
@@ -81,9 +78,9 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
 def method(operator: Operator) -> Callable[..., Bracket]:
     """Return the function that brackets the constants of an operator."""
     if operator.signed:
-        return maxout
+        return piecewise
     if operator.vectors.shape[1] == 1:  # then every p is the same
         return half_rectified if operator.rectified else phaseless
-    if operator.rectified:
-        return {1: l1, 2: rectified_l2, np.inf: rectified_linf}[operator.p]
-    return {1: l1, 2: l2, np.inf: linf}[operator.p]
+    if operator.p == 2:
+        return rectified_l2 if operator.rectified else l2
+    return piecewise

@@ -54,13 +54,24 @@ class Fan:
         }
         return [part for part in parts if not any(part < other for other in parts)]
 
-    def basis(self, face: frozenset[int]) -> Array:
-        """Return an orthonormal basis of the span of a face, (N, dimension)."""
-        if not face:
-            return np.zeros((self.rays.shape[1], 0))
-        left, values, _ = np.linalg.svd(self.rays[sorted(face)].T, full_matrices=False)
-        basis: Array = left[:, _nonzero(values)]
-        return basis
+    def holding(self, face: frozenset[int]) -> Array:
+        """Return which hyperplanes hold a face, (H,) bool."""
+        held: Array = np.all(self.incident[sorted(face)], axis=0)
+        return held
+
+    def basis(self, face: frozenset[int]) -> tuple[Array, float]:
+        """Return an orthonormal basis of the span of a face, (N, dimension), and a condition.
+
+        The span is the null space of the hyperplanes that hold the face; the condition is their
+        least singular value that is not zero, 1 where there are none.
+        """
+        normals = self.normals[self.holding(face)]
+        if not len(normals):
+            return np.eye(self.normals.shape[1]), 1.0
+        _, values, right = np.linalg.svd(normals)
+        count = int(_nonzero(values).sum())
+        basis: Array = right[count:].T
+        return basis, float(values[count - 1])
 
 
 def n_cones(n_planes: int, n: int) -> int:
@@ -88,17 +99,19 @@ def hyperplanes(vectors: Array) -> Array:
     lengths = np.linalg.norm(flat, axis=1)
     kept = _nonzero(lengths / max(lengths.max(initial=0.0), np.finfo(float).tiny))
     units = flat[kept] / lengths[kept, None]
-    found: list[Array] = []
-    for unit in [*units, *np.eye(flat.shape[1])] if len(units) else [*np.eye(flat.shape[1])]:
-        if found and len(found) >= len(units) and _rank(np.array(found)) == flat.shape[1]:
-            break
+    found = _distinct(units, [])
+    if not found or _rank(np.array(found)) < flat.shape[1]:
+        found = _distinct(np.eye(flat.shape[1]), found)
+    return np.array(found)
+
+
+def _distinct(units: Array, found: list[Array]) -> list[Array]:
+    """Add unit vectors to a list, those on a line with one of it left out."""
+    found = [*found]
+    for unit in units:
         if not found or _nonzero(_sines(np.array(found), unit)).all():
             found.append(unit)
-    normals = np.array(found)
-    if _rank(normals) < flat.shape[1]:
-        normals = np.concatenate([normals, np.eye(flat.shape[1])])
-        return hyperplanes(normals)
-    return normals
+    return found
 
 
 def fan(normals: Array) -> Fan:

@@ -8,12 +8,11 @@ import numpy as np
 
 from benchbase import Array
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvalues, rounding
-from benchbase_bounds.rational import rank
+from benchbase_bounds.rational import Ranks
 
 _EPS = float(np.finfo(np.float64).eps)
 _SAFE = 1e-6  # relative singular values above it are no rounding
 _ZERO = 1e-12  # and those below it may be that of zero
-_EXACT_RANKS = 500
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def pair_bound(
     needed = shared < squares.min()
     first, second, shared = first[needed], second[needed], shared[needed]
     least = float(squares.min()) - rounding(vectors)
-    exact = _Ranks(normals)
+    exact = Ranks(normals)
     weakest: list[tuple[float, Array, Array]] = []
     for i, j in zip(first, second, strict=True):
         form, allowance = _form(vectors, normals, sets[i], sets[j], exact)
@@ -88,24 +87,8 @@ def pair_bound(
     return PairBound(float(np.sqrt(max(0.0, least))), pairs)
 
 
-class _Ranks:
-    """Whether rows of a matrix have the rank that floating point finds, at most so many times."""
-
-    def __init__(self, normals: Array) -> None:
-        self.normals = normals
-        self.known: dict[bytes, int] = {}
-
-    def at_most(self, rows: Array, found: int) -> bool:
-        key = rows.tobytes()
-        if key not in self.known:
-            if len(self.known) >= _EXACT_RANKS:
-                return False
-            self.known[key] = rank(self.normals[rows])
-        return self.known[key] <= found
-
-
 def _form(
-    vectors: Array, normals: Array, one: Array, other: Array, exact: _Ranks
+    vectors: Array, normals: Array, one: Array, other: Array, exact: Ranks
 ) -> tuple[Array, float]:
     """Return S_{Ω∩Ω′} + P, (N, N), and a bound of the error of P for rounding.
 

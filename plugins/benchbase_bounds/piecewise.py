@@ -6,22 +6,27 @@ them is a maximum of linear functions, and the representation is linear on the c
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 
-from benchbase import Array
+from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.cone_pairs import Search, even_bounds, full_bounds
+from benchbase_bounds.cells import sign_vectors
+from benchbase_bounds.cone_pairs import Exact, Search, even_bounds, full_bounds
 from benchbase_bounds.empirical import empirical
 from benchbase_bounds.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
 from benchbase_bounds.largest import largest, steepest
 from benchbase_bounds.operators import Operator
+from benchbase_bounds.rational import fractions, rank
 
 MOST_CONES = 400
 """Cones of which all pairs are looked at, times the root of the effort."""
+_CHUNK = 4096
 _FACES = 4000  # pairs of faces that are looked at, times the effort
 _TIGHT = 1e-9  # a relative difference of lower and upper end that is rounding
 _RESTARTS = {2: 48, 20: 24, 10**9: 12}  # by N, at most
@@ -56,41 +61,73 @@ def walls(operator: Operator) -> Array:
 
 
 def cut(operator: Operator, effort: float) -> tuple[Fan | None, str]:
-    """Return the fan of a representation, or None and why there is none."""
+    """Return the fan of a representation, or None and why there is none.
+
+    Its cones are as many as those that exact arithmetic finds, so that none is narrower than
+    rounding.
+    """
     if not operator.homogeneous:
         return None, "nothing is certified with thresholds"
     if operator.n > 6:
         return None, f"cones are not enumerated in {operator.n} dimensions, but up to 6"
+    narrow = "the frame is so close to a degenerate one that rounding decides"
+    most = int(MOST_CONES * math.sqrt(effort))
     try:
         normals = hyperplanes(walls(operator))
-        most = int(MOST_CONES * math.sqrt(effort))
         if operator.n > 1 and n_cones(len(normals), operator.n) > 4 * most:
             return None, f"more than {most} cones, too many to certify"
         cones = fan(normals)
     except NearlyDegenerateError:
-        return None, "the frame is so close to a degenerate one that rounding decides"
+        return None, narrow
     if len(cones.cones) > most:
         return None, f"more than {most} cones, too many to certify"
+    exact = exact_walls(operator)
+    if len(sign_vectors(exact.astype(np.float64), exact=exact)) != len(cones.cones):
+        return None, narrow
     return cones, ""
 
 
-def piecewise(operator: Operator, *, seed: int, effort: float) -> Bracket:
-    """Return the bracket of a piecewise linear representation.
+def exact_walls(operator: Operator) -> Array:
+    """Return `walls` that are not 0 in fractions, with coordinate vectors if they do not span."""
+    exact = walls(dataclasses.replace(operator, vectors=fractions(operator.vectors)))
+    exact = exact[exact.any(axis=1)]
+    if rank(exact) < operator.n:
+        exact = np.concatenate([exact, fractions(np.eye(operator.n))])
+    return exact
+
+
+def piecewise(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+    """Return the bracket of a piecewise linear representation: p = 1, p = ∞ and maxout.
 
     The upper end is that of `empirical`. With few cones, the lower end is the least over pairs of
-    them: where the sign is lost, of the largest μ₁ + μ₂ with Q ⪰ diag(μ₁I, μ₂I); elsewhere the
-    search over faces makes it exact.
+    them, with more than Proposition 2.6 and Corollary 2.7 make of them (`corollaries`): where the
+    sign is lost, of the largest μ₁ + μ₂ with Q ⪰ diag(μ₁I, μ₂I) for the quadratic form Q of
+    ‖R(x) − R(x')‖² in x + x' and x − x'; elsewhere the search over faces makes it exact. B is
+    the largest norm of a Jacobian.
+
+    For pools of two, p = 1 on (f₁, f₂) is p = ∞ on (f₁ + f₂, f₁ − f₂).
+
+    Source: Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014,
+    section 2.
 
     Parameters
     ----------
-    operator : Operator
-        With p 1 or infinity.
-    seed : int
-        Of the starts.
-    effort : float
+    frame : Frame
+        Real frame.
+    pooling : Pooling
+        ``lp`` with p 1 or infinity, half rectified or not, or ``maxout``.
+    seed : int, optional
+        Of the starts of the search for the upper end.
+    effort : float, optional
         Scales restarts and what may be enumerated.
+
+    Raises
+    ------
+    benchbase.BenchbaseError
+        If the frame is complex or the pooling has no bounds.
     """
     begin = time.perf_counter()
+    operator = Operator.of(frame, pooling)
     upper, pair = estimate(operator, seed, effort)
     method = "direct minimisation of the ratio from many starts"
     if upper == 0:
@@ -99,16 +136,23 @@ def piecewise(operator: Operator, *, seed: int, effort: float) -> Bracket:
     if cones is None:
         return finish(operator, begin, 0.0, upper, pair, method, reason)
     points = cones.interior()
-    J, kind = np.unique(operator.jacobian(points), axis=0, return_inverse=True)
+    slopes = operator.with_slopes(points)[1].transpose(0, 2, 1)
+    J, first, kind = np.unique(
+        operator.jacobian(points), axis=0, return_index=True, return_inverse=True
+    )
+    exact = Exact(operator.vectors, slopes[first], _of_planes(exact_walls(operator), cones))
     steep = steepest(J, J)
     i, k = np.triu_indices(len(J))
+    parts = [slice(at, at + _CHUNK) for at in range(0, len(i), _CHUNK)]
     if operator.even:
-        lower = float(np.min(np.concatenate([even_bounds(J[a], J[b]) for a, b in _chunks(i, k)])))
+        found = [even_bounds(J[i[p]], J[k[p]], _ranks(exact, i[p], k[p])) for p in parts]
         reason = "the pair bound leaves a gap where the sign is lost"
         method += "; below, the pair bound over all linear cones"
+        lower = float(np.concatenate(found).min())
         return finish(operator, begin, lower, upper, pair, method, reason, steep)
+    found = [full_bounds(J[i[p]], J[k[p]], _ranks(exact, i[p], k[p])[0]) for p in parts]
     table = np.zeros((len(J), len(J)))
-    table[i, k] = table[k, i] = full_bounds(J[i], J[k])
+    table[i, k] = table[k, i] = np.concatenate(found)
     kind = kind.reshape(-1)
     bounds = [
         (float(table[kind[a], kind[b]]), a, b)
@@ -118,7 +162,9 @@ def piecewise(operator: Operator, *, seed: int, effort: float) -> Bracket:
     ]
     search = Search(
         fan=cones,
-        jacobians=lambda a, b: (J[kind[a]], J[kind[b]]),
+        J=J[kind],
+        kind=kind,
+        exact=exact,
         ratio=lambda x, y: float(operator.ratio(x, y)),
         upper=upper,
         pair=pair,
@@ -127,6 +173,23 @@ def piecewise(operator: Operator, *, seed: int, effort: float) -> Bracket:
     method += "; below, branch and bound over pairs of faces of the linear cones"
     reason = "" if done else "the search over faces was cut short"
     return finish(operator, begin, lower, search.upper, search.pair, method, reason, steep)
+
+
+def _of_planes(exact: Array, fan: Fan) -> Array:
+    """Return of exact walls the one of each hyperplane of a fan."""
+    plain = exact.astype(np.float64)
+    units = plain / np.linalg.norm(plain, axis=1)[:, None]
+    found: Array = exact[np.abs(units @ fan.normals.T).argmax(axis=0)]
+    return found
+
+
+def _ranks(exact: Exact, i: Array, k: Array) -> tuple[Callable[[int], int], Callable[[int], int]]:
+    """Return the ranks of J − J' and of J + J' of pairs of kinds, as functions of the pair."""
+    slopes = exact.slopes
+    return (
+        lambda at: exact.rank(slopes[i[at]] - slopes[k[at]], None),
+        lambda at: exact.rank(slopes[i[at]] + slopes[k[at]], None),
+    )
 
 
 def estimate(operator: Operator, seed: int, effort: float) -> tuple[float, tuple[Array, Array]]:
@@ -161,7 +224,3 @@ def finish(
         seconds=time.perf_counter() - begin,
         reason="" if exact else reason,
     )
-
-
-def _chunks(i: Array, k: Array, size: int = 4096) -> list[tuple[Array, Array]]:
-    return [(i[at : at + size], k[at : at + size]) for at in range(0, len(i), size)]

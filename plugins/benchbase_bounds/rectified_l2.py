@@ -8,12 +8,14 @@ import numpy as np
 
 from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.corollaries import corrected_2_5
 from benchbase_bounds.largest import ascend
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.piecewise import cut, estimate, finish
 from benchbase_bounds.subdivision import certify
 
 _LARGEST = 3  # the largest N of the subdivision
+_FEW = 100  # cones for whose pairs Corollary 2.5 is worked out
 _TESTS = 800_000  # pairs of cones that are tested, times the effort
 
 
@@ -22,8 +24,9 @@ def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float
 
     Corollary 2.5 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
     2014, is false as printed, and as corrected it is 0 where pools are active in several vectors
-    (`corollaries`). The lower end here is by subdivision of the cones of active sets, up to N = 3.
-    The upper end is that of `empirical`, and B at most the largest λ₊ of active sets.
+    (`corollaries`). The lower end here is by subdivision of the cones of active sets, up to N = 3,
+    or by that corollary where it proves nothing. The upper end is that of `empirical`, and B at
+    most the largest λ₊ of active sets.
 
     Parameters
     ----------
@@ -60,5 +63,8 @@ def rectified_l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float
         return finish(operator, begin, 0.0, upper, pair, method, reason, steep)
     lower = certify(operator, cones, upper, most=int(_TESTS * effort))
     method += "; below, by subdivision of the cones of active sets"
+    if lower == 0 and len(cones.cones) <= _FEW:  # vectors of different pools may be opposite
+        lower = corrected_2_5(operator, effort=2 * effort)
+        method += ", and Corollary 2.5 as corrected"
     reason = "the subdivision of cones ends at a part of the upper end"
     return finish(operator, begin, lower, upper, pair, method, reason, steep)

@@ -1,4 +1,4 @@
-"""What takes branch and bound longer than a test may: certified values of larger frames."""
+"""What takes longer than a test may: certified values of larger frames."""
 
 import numpy as np
 import pytest
@@ -18,3 +18,11 @@ def test_larger_phaseless_frames_are_certified(n: int, m: int, value: float) -> 
     found = bounds(benchbase.DenseFrame(vectors[:, None, :]), pooling)
     assert found.exact
     assert found.upper == pytest.approx(value, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rectified_l2_is_certified_in_three_dimensions(seed: int) -> None:
+    frame = benchbase.DenseFrame(np.random.default_rng(seed).standard_normal((9, 2, 3)))
+    pooling = benchbase.build("pooling", {"name": "lp", "p": 2, "rectified": True})
+    found = bounds(frame, pooling, effort=4)
+    assert 0.04 * found.upper < found.lower <= found.upper

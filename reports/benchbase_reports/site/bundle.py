@@ -15,6 +15,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, BenchbaseError, Record, RunRecord
+from benchbase_reports.invocation import suite_command
 from benchbase_reports.site.archive import LARGEST, Archive, write_archive
 from benchbase_reports.site.schema import (
     FORMAT,
@@ -326,7 +327,7 @@ def _packed(run: RunRecord, cells: Sequence[Record]) -> tuple[dict[str, Any], di
         "environments": [json.loads(text) for text in known],
         "provenance": {
             "software": software(),
-            "command": visible(run.command, "\n\t"),
+            "command": visible(suite_command(run.command), "\n\t"),  # no paths of this machine
             "started": run.started,
             "finished": run.finished,
         },

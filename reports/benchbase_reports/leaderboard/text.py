@@ -135,7 +135,7 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
     )
     intervals = (
         "Rank [best, worst] is a 95 % interval, by a bootstrap of paired differences, clustered by "
-        "trial; without brackets the rank is sure. Success and Mean (squared cosine) are over all "
+        "trial; without brackets it is that rank alone. Success and Mean (squared cosine) are over all "
         "K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (

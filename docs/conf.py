@@ -8,7 +8,7 @@ copyright = f"2026, {author}"  # noqa: A001 # the name that Sphinx reads
 version = release = benchbase.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_parser"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "figures"]  # the latter are included by others
 html_extra_path = ["pages"]  # whole pages, served as they are
 html_theme = "alabaster"
 html_theme_options = {"description": project, "page_width": "1080px"}

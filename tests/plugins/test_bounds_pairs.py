@@ -131,6 +131,15 @@ def test_no_false_tiny_ratio_from_pairs_too_close() -> None:
     assert found > 1
 
 
+def test_no_ratio_of_pairs_that_thresholds_drown() -> None:
+    spec = {"name": "lp", "p": 2, "rectified": True, "threshold": [-1.0, 0.5]}
+    frame = benchbase.DenseFrame(np.ones((2, 1, 1)))
+    operator = Operator.of(frame, benchbase.build("pooling", spec))
+    x, y = np.array([1e-14]), np.array([-3e-14])  # R(x) and R(y) are 1 to within 200 roundings
+    assert np.isinf(operator.ratio(x, y))
+    assert operator.ratio(1e10 * x, 1e10 * y) == pytest.approx(1)
+
+
 @given(seed=st.integers(0, 2**32), h=st.integers(2, 9), n=st.integers(1, 4))
 @settings(max_examples=30)
 def test_number_of_cones_in_general_position(seed: int, h: int, n: int) -> None:

@@ -134,6 +134,33 @@ def _starts(operator: Operator, rng: np.random.Generator, size: int) -> Array:
     return pairs
 
 
+def flattest(operator: Operator, *, seed: int = 0, walkers: int = 16, turns: int = 20) -> Array:
+    """Return close pairs where the derivative is shortest, as found: (S, 2, N).
+
+    The least singular value of a derivative bounds A above, as A₀ of Proposition 2.2 does for half
+    rectification, where it is the least over all x. Random walks lower it, a step at a time.
+
+    Parameters
+    ----------
+    operator : Operator
+        The representation.
+    seed, walkers, turns : int, optional
+        Of the walks, their number and length.
+    """
+    rng = np.random.default_rng(seed)
+    x = _starts(operator, rng, walkers)[:, 0]
+    best = np.full(walkers, np.inf)
+    for turn in range(turns):
+        size = np.linalg.norm(x, axis=1)[:, None]
+        at = x + (turn > 0) * size * rng.standard_normal(x.shape) / np.sqrt(operator.n) / 2
+        J = operator.jacobian(at)
+        now = np.linalg.eigvalsh(J.transpose(0, 2, 1) @ J)[:, 0]
+        x = np.where((now < best)[:, None], at, x)
+        best = np.minimum(best, now)
+    size = np.linalg.norm(x, axis=1)[:, None]
+    return np.stack([x, x + 1e-3 * size * shortest(operator, x)], axis=1)
+
+
 def shortest(operator: Operator, x: Array) -> Array:
     """Return the unit vectors that the derivatives at x make shortest: (S, N) to (S, N)."""
     gram = operator.jacobian(x)

@@ -18,7 +18,7 @@ from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.cells import sign_vectors
 from benchbase_bounds.cone_pairs import Exact, Search, even_bounds, full_bounds
-from benchbase_bounds.empirical import empirical
+from benchbase_bounds.empirical import empirical, flattest
 from benchbase_bounds.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
 from benchbase_bounds.largest import largest, steepest
 from benchbase_bounds.operators import Operator
@@ -195,10 +195,15 @@ def _ranks(exact: Exact, i: Array, k: Array) -> tuple[Callable[[int], int], Call
 
 
 def estimate(operator: Operator, seed: int, effort: float) -> tuple[float, tuple[Array, Array]]:
-    """Return the upper estimate of A and its pair, with starts by the size of the frame."""
+    """Return the upper estimate of A and its pair, with starts by the size of the frame.
+
+    With rectification, pairs where the derivative is shortest are among the starts, so that
+    the estimate is at most what these attain.
+    """
     restarts = next(number for most, number in _RESTARTS.items() if operator.n <= most)
     number = max(4, round(restarts * effort))
-    return empirical(operator, seed=seed, restarts=number, n_iter=400)
+    starts = flattest(operator, seed=seed) if operator.rectified else None
+    return empirical(operator, seed=seed, restarts=number, n_iter=400, starts=starts)
 
 
 def finish(

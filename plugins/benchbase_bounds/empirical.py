@@ -49,8 +49,8 @@ def empirical(
 
     Notes
     -----
-    Pairs keep d² ≥ 1e-10 (‖x‖² + ‖y‖²). Without it, or with an absolute floor on d², minimisation
-    would let x shrink onto y until the difference is nothing but rounding.
+    Pairs keep the distance that `Operator.ratio` asks for. Without it, or with an absolute floor on
+    d², minimisation would let x shrink onto y until the difference is nothing but rounding.
     """
     rng = np.random.default_rng(seed)
     best, pair = np.inf, (np.zeros(operator.n), np.zeros(operator.n))
@@ -104,7 +104,7 @@ def log_ratio(operator: Operator, z: Array) -> tuple[Array, Array]:
         sign[np.einsum("sn,sn->s", pairs[:, 0], pairs[:, 1]) < 0] = -1.0
     apart = pairs[:, 0] - sign[:, None] * pairs[:, 1]
     d2 = np.einsum("sn,sn->s", apart, apart)
-    near = d2 < CLOSEST**2 * np.einsum("si,si->s", z, z)
+    near = d2 < CLOSEST**2 * (np.einsum("si,si->s", z, z) + operator.reach**2)
     safe = np.where(size > 0, size, 1.0)
     slopes *= gap[:, None, None, :]
     slopes[:, 1] *= -1.0
@@ -122,8 +122,7 @@ def _starts(operator: Operator, rng: np.random.Generator, size: int) -> Array:
     """Draw pairs of the four kinds in turn: (size, 2, N)."""
     pairs = rng.standard_normal((size, 2, operator.n))
     if not operator.homogeneous:  # thresholds have a scale, which signals may lie above or below
-        reach = np.abs(operator.alpha).max() / np.linalg.norm(operator.vectors, axis=2).max()
-        pairs *= reach * np.exp(rng.normal(0.0, 1.5, (size, 1, 1)))
+        pairs *= operator.reach * np.exp(rng.normal(0.0, 1.5, (size, 1, 1)))
     x, y = pairs[:, 0], pairs[:, 1]
     y[1::4] = -x[1::4] + 0.1 * y[1::4]
     if operator.n > 1:
@@ -133,6 +132,33 @@ def _starts(operator: Operator, rng: np.random.Generator, size: int) -> Array:
         operator, x[3::4]
     )
     return pairs
+
+
+def flattest(operator: Operator, *, seed: int = 0, walkers: int = 16, turns: int = 20) -> Array:
+    """Return close pairs where the derivative is shortest, as found: (S, 2, N).
+
+    The least singular value of a derivative bounds A above, as A₀ of Proposition 2.2 does for half
+    rectification, where it is the least over all x. Random walks lower it, a step at a time.
+
+    Parameters
+    ----------
+    operator : Operator
+        The representation.
+    seed, walkers, turns : int, optional
+        Of the walks, their number and length.
+    """
+    rng = np.random.default_rng(seed)
+    x = _starts(operator, rng, walkers)[:, 0]
+    best = np.full(walkers, np.inf)
+    for turn in range(turns):
+        size = np.linalg.norm(x, axis=1)[:, None]
+        at = x + (turn > 0) * size * rng.standard_normal(x.shape) / np.sqrt(operator.n) / 2
+        J = operator.jacobian(at)
+        now = np.linalg.eigvalsh(J.transpose(0, 2, 1) @ J)[:, 0]
+        x = np.where((now < best)[:, None], at, x)
+        best = np.minimum(best, now)
+    size = np.linalg.norm(x, axis=1)[:, None]
+    return np.stack([x, x + 1e-3 * size * shortest(operator, x)], axis=1)
 
 
 def shortest(operator: Operator, x: Array) -> Array:

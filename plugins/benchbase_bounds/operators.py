@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -77,6 +78,14 @@ class Operator:
         """Whether R(t·x) = t·R(x) for t > 0: without thresholds."""
         return not self.alpha.any()
 
+    @cached_property
+    def reach(self) -> float:
+        """The size of signals at which thresholds matter; 0 without."""
+        if self.homogeneous:
+            return 0.0
+        length = float(np.linalg.norm(self.vectors, axis=2).max()) or 1.0
+        return float(np.abs(self.alpha).max()) / length
+
     def coefficients(self, x: Array) -> Array:
         """Return F x − α, rectified where the operator is: (..., N) to (..., L, K)."""
         K, L, N = self.vectors.shape
@@ -140,11 +149,12 @@ class Operator:
     def ratio(self, x: Array, y: Array) -> Array:
         """Return ‖R(x) − R(y)‖ / d(x, y), shape (...); infinity where x and y are not told apart.
 
-        Pairs with d² < 1e-10 (‖x‖² + ‖y‖²) count as not told apart: rounding would decide.
+        Pairs with d² < 1e-10 (‖x‖² + ‖y‖² + ρ²) count as not told apart: rounding would decide.
+        With thresholds α, of which coefficients may be but a small part, ρ = max |α| / max ‖f‖.
         """
         d = self.distance(x, y)
         gap = np.linalg.norm(self(x) - self(y), axis=-1)
-        size = np.sqrt(np.sum(x * x, axis=-1) + np.sum(y * y, axis=-1))
+        size = np.sqrt(np.sum(x * x, axis=-1) + np.sum(y * y, axis=-1) + self.reach**2)
         apart = (d > 0) & (d >= CLOSEST * size)
         return np.where(apart, gap / np.where(apart, d, 1.0), np.inf)
 

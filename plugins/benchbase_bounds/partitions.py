@@ -19,6 +19,7 @@ from benchbase_bounds.frame_operators import (
 )
 
 _CHUNK = 2048  # matrices in a batch: enough to hide the overhead, little enough for the cache
+_FLIPPED = 100  # vectors, up to which more than the best subset is followed by flips
 MOST_ENUMERATED = 20
 """The largest number of vectors whose subsets are enumerated."""
 
@@ -107,7 +108,9 @@ def local_search(vectors: Array, rng: np.random.Generator, *, starts: int) -> tu
     u, v = rng.standard_normal((2, starts, vectors.shape[1]))
     subsets, values = _alternate(vectors, (u @ vectors.T) ** 2 < (v @ vectors.T) ** 2)
     best, subset = np.inf, subsets[0]
-    for index in np.argsort(values, kind="stable")[: max(1, starts // 8)]:
+    # Flips take as long as hundreds of turns where vectors are many.
+    followed = max(1, starts // 8) if len(vectors) <= _FLIPPED else 1
+    for index in np.argsort(values, kind="stable")[:followed]:
         value, found = _flip(vectors, subsets[index], float(values[index]))
         if value < best:
             best, subset = value, found

@@ -14,6 +14,7 @@ from benchbase_bounds.operators import Operator
 from benchbase_bounds.partitions import branch_and_bound, local_search
 from benchbase_bounds.polynomial import polynomial_lower_bound
 
+_STARTS = 400  # of the local search where no branch and bound follows
 _LARGEST = 16  # the largest N of branch and bound, which looks at 2^(2N) nodes or so
 
 
@@ -49,7 +50,7 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
         method = f"{m} vectors other than zero, fewer than 2N − 1 = {2 * n - 1}: not injective"
     else:
         rng = np.random.default_rng(seed)
-        starts = max(4, int(effort * min(200, 1000 // n)))
+        starts = max(4, int(effort * (_STARTS if n > _LARGEST else min(200, 1000 // n))))
         _, subset = local_search(vectors, rng, starts=starts)
         lower = polynomial_lower_bound(vectors[:, None, :])
         method = f"local search from {starts} starts; polynomial lower bound"

@@ -15,10 +15,10 @@ from itertools import combinations
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
-from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.bracket import Bracket, agree
 from benchbase_bounds.cells import sign_vectors
 from benchbase_bounds.cone_pairs import Exact, Search, even_bounds, full_bounds
-from benchbase_bounds.empirical import empirical
+from benchbase_bounds.empirical import empirical, flattest
 from benchbase_bounds.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
 from benchbase_bounds.largest import largest, steepest
 from benchbase_bounds.operators import Operator
@@ -171,7 +171,9 @@ def piecewise(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
     )
     lower, done = search.run(bounds, int(_FACES * effort))
     method += "; below, branch and bound over pairs of faces of the linear cones"
-    reason = "" if done else "the search over faces was cut short"
+    reason = "the search over faces was cut short"
+    if done:  # of an ill-conditioned frame the allowance is large
+        reason = "the ends differ by the allowance for rounding"
     return finish(operator, begin, lower, search.upper, search.pair, method, reason, steep)
 
 
@@ -193,10 +195,15 @@ def _ranks(exact: Exact, i: Array, k: Array) -> tuple[Callable[[int], int], Call
 
 
 def estimate(operator: Operator, seed: int, effort: float) -> tuple[float, tuple[Array, Array]]:
-    """Return the upper estimate of A and its pair, with starts by the size of the frame."""
+    """Return the upper estimate of A and its pair, with starts by the size of the frame.
+
+    With rectification, pairs where the derivative is shortest are among the starts, so that
+    the estimate is at most what these attain.
+    """
     restarts = next(number for most, number in _RESTARTS.items() if operator.n <= most)
     number = max(4, round(restarts * effort))
-    return empirical(operator, seed=seed, restarts=number, n_iter=400)
+    starts = flattest(operator, seed=seed) if operator.rectified else None
+    return empirical(operator, seed=seed, restarts=number, n_iter=400, starts=starts)
 
 
 def finish(
@@ -212,11 +219,11 @@ def finish(
     """Put a bracket together; B is `steep`, its ends, where it is known, else worked out."""
     upper = float(operator.ratio(*pair))
     low, high = largest(operator) if steep is None else steep
-    exact = upper - lower <= _TIGHT * max(high, np.finfo(float).tiny)
+    exact = agree(lower, upper, high)
     return Bracket(
         lower=min(lower, upper),
         upper=upper,
-        exact=bool(exact),
+        exact=exact,
         largest=high,
         largest_exact=bool(high - low <= _TIGHT * high),
         pair=pair,

@@ -193,7 +193,7 @@ def certify(operator: Operator, fan: Fan | None, upper: float, *, most: int) -> 
     upper : float
         The best upper end of A, above 0.
     most : int
-        The largest number of pairs of cones to test.
+        The largest number of pairs of cones to test, besides those that are there to begin with.
 
     Returns
     -------
@@ -222,14 +222,14 @@ def prove(cones: Cones, goal: float, most: int) -> tuple[bool, int]:
     done : bool
         Whether it is proved.
     tested : int
-        How many pairs of cones were tested, `most` at most.
+        How many pairs of cones were tested besides those that are there to begin with.
     """
     first, second = np.triu_indices(cones.roots)
-    tested = 0
+    tested = -len(first)
     while len(first):
-        if tested + len(first) > most:
-            return False, tested
         tested += len(first)
+        if tested > most:
+            return False, most
         parts = [slice(at, at + _CHUNK) for at in range(0, len(first), _CHUNK)]
         open_ = np.concatenate([_open(cones, first[part], second[part], goal) for part in parts])
         first, second = first[open_], second[open_]

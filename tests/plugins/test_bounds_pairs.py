@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.empirical import empirical, log_ratio
+from benchbase_bounds.empirical import empirical, flattest, log_ratio
 from benchbase_bounds.fans import fan, hyperplanes, n_cones
 from benchbase_bounds.largest import ascend
 from benchbase_bounds.limits import limit
 from benchbase_bounds.operators import Operator
-from benchbase_bounds.piecewise import piecewise
+from benchbase_bounds.piecewise import estimate, piecewise
 from benchbase_bounds.rectified_l2 import rectified_l2
 
 CASES: dict[str, tuple[Callable[..., Bracket], dict[str, Any]]] = {
@@ -129,6 +129,28 @@ def test_no_false_tiny_ratio_from_pairs_too_close() -> None:
     assert np.isinf(operator.ratio(x, x + 1e-7))
     found, _ = empirical(operator, restarts=24, n_iter=400)
     assert found > 1
+
+
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+def test_the_estimate_is_at_most_what_short_derivatives_attain(p: float) -> None:
+    operator = lp(gauss(6, 48, 2), p, True)
+    pairs = flattest(operator, walkers=8)
+    values = operator.ratio(pairs[:, 0], pairs[:, 1])
+    J = operator.jacobian(pairs[:, 0])
+    least = np.sqrt(np.maximum(np.linalg.eigvalsh(J.transpose(0, 2, 1) @ J)[:, 0], 0))
+    assert np.median(np.abs(values - least)) < 0.05  # a few lie across a kink
+    drawn = operator.jacobian(np.random.default_rng(0).standard_normal((8, 6)))
+    assert least.mean() < np.linalg.svd(drawn, compute_uv=False)[:, -1].mean()
+    assert estimate(operator, 0, 0.1)[0] <= values.min()
+
+
+def test_no_ratio_of_pairs_that_thresholds_drown() -> None:
+    spec = {"name": "lp", "p": 2, "rectified": True, "threshold": [-1.0, 0.5]}
+    frame = benchbase.DenseFrame(np.ones((2, 1, 1)))
+    operator = Operator.of(frame, benchbase.build("pooling", spec))
+    x, y = np.array([1e-14]), np.array([-3e-14])  # R(x) and R(y) are 1 to within 200 roundings
+    assert np.isinf(operator.ratio(x, y))
+    assert operator.ratio(1e10 * x, 1e10 * y) == pytest.approx(1)
 
 
 @given(seed=st.integers(0, 2**32), h=st.integers(2, 9), n=st.integers(1, 4))

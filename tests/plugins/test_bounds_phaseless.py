@@ -158,7 +158,7 @@ def test_frames_that_do_not_span_have_zero(vectors: Any, rectified: bool) -> Non
     ("n", "m", "value"), [(2, 8, 0.2225495), (3, 12, 0.2925173)], ids=["2,8", "3,12"]
 )
 def test_l2_reference_values_are_reached(n: int, m: int, value: float) -> None:
-    found = bounds(benchbase.DenseFrame(gauss(n, m, 0).reshape(m // 2, 2, n)), PLAIN)
+    found = bounds(benchbase.DenseFrame(gauss(n, m, 0).reshape(m // 2, 2, n)), PLAIN, effort=0.3)
     assert found.upper <= value + 1e-7
     assert 0 < found.lower < found.upper
 
@@ -170,7 +170,7 @@ def test_l2_of_known_pools() -> None:
     bases = np.stack([np.linalg.qr(pair)[0] for pair in gauss(2, 10, 3).reshape(5, 2, 2)])
     assert bounds(benchbase.DenseFrame(padded), PLAIN).upper == pytest.approx(0.5**0.5)
     assert bounds(benchbase.DenseFrame(doubled), PLAIN).upper == pytest.approx(1)
-    found = bounds(benchbase.DenseFrame(planes), PLAIN)
+    found = bounds(benchbase.DenseFrame(planes), PLAIN, effort=0.3)
     assert found.upper <= 0.58690955 + 1e-8
     assert found.largest == pytest.approx(2)
     assert bounds(benchbase.DenseFrame(bases), PLAIN).upper == pytest.approx(0, abs=1e-7)

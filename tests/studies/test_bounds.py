@@ -22,7 +22,7 @@ def test_larger_phaseless_frames_are_certified(n: int, m: int, value: float) -> 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_rectified_l2_is_certified_in_three_dimensions(seed: int) -> None:
-    frame = benchbase.DenseFrame(np.random.default_rng(seed).standard_normal((9, 2, 3)))
+    frame = benchbase.DenseFrame(np.random.default_rng(seed).standard_normal((12, 2, 3)))
     pooling = benchbase.build("pooling", {"name": "lp", "p": 2, "rectified": True})
-    found = bounds(frame, pooling, effort=4)
-    assert 0.04 * found.upper < found.lower <= found.upper
+    found = bounds(frame, pooling)
+    assert 0.5 * found.upper < found.lower <= found.upper

@@ -135,8 +135,8 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
     )
     intervals = (
         "Rank [best, worst] is a 95 % interval, by a bootstrap of paired differences, clustered by "
-        "trial; without brackets it is that rank alone. Success and Mean (squared cosine) are over all "
-        "K; their brackets are 95 % intervals, clustered by trial"
+        "trial; without brackets it is that rank alone. Success and Mean (squared cosine) are over "
+        "all K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
         "Seconds and Applications (of the frame) are means a signal, Start the seconds of its "

@@ -50,7 +50,7 @@ def test_table_and_json_agree(file: Path) -> None:
 
 
 def test_the_condition_has_both_ends(tmp_path: Path) -> None:
-    np.save(tmp_path / "f.npy", np.random.default_rng(0).standard_normal((4, 2, 2)))
+    np.save(tmp_path / "f.npy", np.random.default_rng(0).standard_normal((14, 2, 4)))
     arguments = (tmp_path / "f.npy", "--pooling", '{"name": "lp", "p": 2, "rectified": true}')
     data = json.loads(call(*arguments, "--json", "--effort", 0.1).stdout)
     assert data["lower"] == 0 < data["upper"] < data["B_lower"] < data["B"]

@@ -53,10 +53,18 @@ def test_arrow_keys_walk_through_a_long_table(long_page: Page) -> None:
 
     page = long_page
     page.run("document.querySelector('#rows .name').focus()")
-    for _ in range(4):
-        page.keys(*[Keys.ARROW_DOWN] * 8)
-        page.settle()
+    page.keys(*[Keys.ARROW_DOWN] * 32)
     assert page.run("return document.activeElement.title") == LONG[32]
+    page.run(  # keys that come before a frame is drawn
+        "for (let i = 0; i < 40; i++) document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }))"
+    )
+    assert page.run("return document.activeElement.title") == LONG[0]
+    page.run(
+        "for (let i = 0; i < 60; i++) document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }))"
+    )
+    assert page.run("return document.activeElement.title") == LONG[60]
 
 
 def test_a_long_table_prints_whole(long_page: Page) -> None:

@@ -74,13 +74,20 @@ function say(more = "") {
   const which = chosen.length === total ? `${total} ${total === 1 ? "solver" : "solvers"}` : `${chosen.length} of ${total} solvers`;
   $("status").textContent = `${which}${apart ? `, ${apart} not applicable` : ""}${more}`;
 }
-// Up and down move from name to name, or from switch to switch.
+// Up and down move from name to name, or from switch to switch; keys may be faster than frames.
 function stepRow(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], button = event.target.closest("#rows button");
   if (!step || !button) return;
-  const kind = button.classList.contains("name") ? ".name" : ".swatch";
-  let row = button.closest("tr");
-  do row = step > 0 ? row.nextElementSibling : row.previousElementSibling; while (row && row.querySelector(kind)?.disabled);
-  const next = row?.querySelector(kind);
-  if (next) { event.preventDefault(); next.focus({ preventScroll: true }); next.closest("tr").scrollIntoView({ block: "nearest" }); }
+  const kind = button.classList.contains("name") ? ".name" : ".swatch", row = button.closest("tr");
+  let i = chosen.findIndex(({ solver }) => made.get(solver) === row);
+  do i += step; while (chosen[i] && kind === ".swatch" && !applies(chosen[i]));
+  if (!chosen[i]) return;
+  event.preventDefault();
+  if (!made.get(chosen[i].solver)?.isConnected) {
+    $("scroller").scrollTop = i * ROW - $("scroller").clientHeight / 2;
+    drawWindow();
+  }
+  const next = made.get(chosen[i].solver).querySelector(kind);
+  next.focus({ preventScroll: true });
+  next.closest("tr").scrollIntoView({ block: "nearest" });
 }

@@ -26,7 +26,8 @@ RESULTS = click.option(
 RUN = click.option(
     "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
 )
-FORMATS = ("terminal", "markdown", "latex", "csv", "json")
+FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
+_OF_ONE_SUITE = ("csv", "json", "html")
 
 
 def suites_of(results: benchbase.Results) -> Iterator[benchbase.Results]:
@@ -53,7 +54,7 @@ def suites_of(results: benchbase.Results) -> Iterator[benchbase.Results]:
     "form",
     type=click.Choice(FORMATS),
     default="terminal",
-    help="How to write it (terminal); csv and json have all columns.",
+    help="How to write it (terminal); csv and json have all columns, html is the page.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Where to write (standard output).")
 def leaderboard_command(
@@ -62,16 +63,17 @@ def leaderboard_command(
     """Rank solvers on each problem, with how sure the ranks are.
 
     A section for each pooling. The primary column is K95, the number of pools at which 95 % of the
-    signals are recovered within the budget. Of several suites, one follows the other; csv and json
-    hold one suite, chosen with --run. `benchbase report leaderboard` writes all formats, and
-    figures.
+    signals are recovered within the budget. Of several suites, one follows the other; csv, json and
+    html hold one suite, chosen with --run. `benchbase report leaderboard page` writes all formats,
+    and figures.
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
 
     loaded = benchbase.load_results(results, number)
-    boards = [make_board(each, budget=budget) for each in suites_of(loaded)]
-    if form in ("csv", "json") and len(boards) > 1:
+    suites = list(suites_of(loaded))
+    boards = [make_board(each, budget=budget) for each in suites]
+    if form in _OF_ONE_SUITE and len(boards) > 1:
         told = ", ".join(f"{run['id']} ({run['suite']})" for run in loaded.suites)
         raise benchbase.BenchbaseError(
             f"{form} holds the leaderboard of one suite; choose a run with --run: {told}"
@@ -84,7 +86,12 @@ def leaderboard_command(
             for board in boards:
                 print_board(board, console)
         return
-    text = "\n".join(WRITERS[form](board) for board in boards)
+    if form == "html":
+        from benchbase_reports.page import page_data, render
+
+        text = "".join(map(render, map(page_data, suites, boards)))
+    else:
+        text = "\n".join(WRITERS[form](board) for board in boards)
     if output:
         _write(Path(output), text)
     else:

@@ -234,6 +234,9 @@ def test_the_commands(cli: Callable[..., Result], folder: Path, tmp_path: Path) 
     file = tmp_path / "board.json"
     assert cli("leaderboard", *results, "--format", "json", "-o", file).exit_code == 0
     assert json.loads(file.read_text(encoding="utf-8"))["suite"] == "quick"
+    page = cli("leaderboard", *results, "--format", "html", "--budget", "1000").stdout
+    assert page.lower().startswith("<!doctype html>")
+    assert "PhaseCut" in page
     assert cli("leaderboard", *results, "--budget", "0").exit_code == 2
     ran = cli("compare", "altmin + kNN", "altmin", *results)
     assert ran.exit_code == 0, ran.output

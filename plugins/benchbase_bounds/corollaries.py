@@ -3,6 +3,14 @@
 Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014, section 2. These
 are the formulas, for comparison: brackets have better bounds (`cone_pairs`, `subdivision`). Each
 is a minimum over pairs of linear cones of the representation, without thresholds.
+
+What is called printed here is a reading: the formulas are reconstructed from the statements of the
+paper, whose notation leaves details open (which cones are paired, which pools an angle is taken
+over), and other readings give other numbers. What is corrected does not rest on them. The
+counter-examples to 2.5 and 2.7 have N = 1, where the formulas can be worked out by hand.
+
+Parts of them are minimised locally (λ₋ of Proposition 2.1 over subsets, angles of cones), so that
+values may be too large; but for `corrected_2_5` none is a certificate.
 """
 
 from __future__ import annotations
@@ -28,7 +36,7 @@ _STARTS = 16  # of the alternation for the minimum over subsets
 
 
 def printed_2_5(operator: Operator, *, effort: float = 1.0) -> float:
-    """Return Ã₂ of Corollary 2.5 as printed: no lower bound of A.
+    """Return Ã₂ of Corollary 2.5 as printed, in the reading of this module: no lower bound of A.
 
     With the active sets S and S′ of x and x′ it is the root of the least
 
@@ -117,7 +125,7 @@ def counted(active: Array, active2: Array) -> tuple[Array, Array]:
 
 
 def printed_2_6(operator: Operator, *, effort: float = 1.0) -> float:
-    """Return the bound of Proposition 2.6, true but loose.
+    """Return the bound of Proposition 2.6 in the reading of this module, true but loose.
 
     With the winners s and s′ of two linear cones C and C′ and the pools J in which they are the
     same up to sign, it is the root of the least
@@ -126,7 +134,13 @@ def printed_2_6(operator: Operator, *, effort: float = 1.0) -> float:
 
     A(F_J) being that of Proposition 2.1, and β the least angle, at most 90°, between the images of
     C and C′ under the absolute values of the winners outside of J; sin β is 0 where the images meet
-    in more than 0. Parameters are those of `printed_2_5`, for p = ∞ without rectification.
+    in more than 0.
+
+    It is a reconstruction. Another evaluation of the printed bound gave .0778 for the frame of the
+    tests (N = 2, K = 6, L = 2), which this reading does not reproduce: it gives .0487. It is valid
+    as the lesser of two bounds, as `corrected_2_6` is proved.
+
+    Parameters are those of `printed_2_5`, for p = ∞ without rectification.
     """
     return _proposition_2_6(operator, 1 / (4 * operator.vectors.shape[1]), effort)
 
@@ -157,7 +171,7 @@ def _proposition_2_6(operator: Operator, factor: float, effort: float) -> float:
 
 
 def printed_2_7(operator: Operator, *, effort: float = 1.0) -> float:
-    """Return the bound of Corollary 2.7 as printed: no lower bound of A.
+    """Return the bound of Corollary 2.7 as printed, in the reading of this module: no lower bound.
 
     As that of `corrected_2_7`, but with λ₋ of the winners of all pools outside of J, active or not:
     for N = 1 and pools {1}, {−1}, {−2} it is 1, and A = √(5/6). Parameters are those of

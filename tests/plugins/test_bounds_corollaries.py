@@ -69,7 +69,9 @@ def test_proposition_2_6_is_loose() -> None:
     vectors = np.random.default_rng(3).standard_normal((2, 12)).T.reshape(6, 2, 2)
     operator = lp(vectors, math.inf, False)
     printed, better = corollaries.printed_2_6(operator), corollaries.corrected_2_6(operator)
-    assert 0 < printed < better < 0.1 < empirical(operator)[0]
+    # Another evaluation gave .0778, which the reading of `printed_2_6` does not reproduce.
+    assert printed == pytest.approx(0.0487, abs=5e-5)
+    assert printed < better < 0.1 < empirical(operator)[0]
     assert empirical(operator)[0] == pytest.approx(0.9015, abs=5e-5)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from benchbase import Array
@@ -56,3 +57,37 @@ def agree(lower: float, upper: float, largest: float) -> bool:
     root makes 3e-7 B where A is zero.
     """
     return upper - lower <= 1e-6 * largest
+
+
+def conclude(
+    begin: float,
+    lower: float,
+    upper: float,
+    pair: tuple[Array, Array] | None,
+    method: str,
+    reason: str,
+    *,
+    largest: float,
+    largest_exact: bool = True,
+) -> Bracket:
+    """Put a bracket together: whether it is exact, the time since `begin`, a reason if it is not.
+
+    Parameters
+    ----------
+    begin : float
+        What `time.perf_counter` said at the start.
+    lower, upper, pair, method, reason, largest, largest_exact
+        As in `Bracket`; a lower end above the upper one, by rounding, is cut to it.
+    """
+    exact = agree(lower, upper, largest)
+    return Bracket(
+        lower=min(lower, upper),
+        upper=upper,
+        exact=exact,
+        largest=largest,
+        largest_exact=largest_exact,
+        pair=pair,
+        method=method,
+        seconds=time.perf_counter() - begin,
+        reason="" if exact else reason,
+    )

@@ -14,11 +14,11 @@ from benchbase import Problem
 from benchbase_bounds.figure import write
 from benchbase_bounds.frames import (
     measured,
-    norm_name,
+    pooling_name,
     problem_columns,
+    require_positive,
     setting_columns,
     setting_name,
-    variant_name,
 )
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ class Collisions(benchbase.Report):
     experiments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key in ("starts", "limit"):
-            if not getattr(self, key) > 0:
-                raise benchbase.ParameterError(key, f"must be positive, not {getattr(self, key)}")
+        require_positive(self, "starts", "limit")
 
     def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
         """Write tables and figures, or nothing where no frame is small enough.
@@ -186,8 +184,7 @@ def collisions_table(
         collisions=("collisions", "sum"),
         reason=("reason", lambda reasons: "; ".join(dict.fromkeys(filter(None, reasons)))),
     ).reset_index()
-    names = [f"{norm_name(row)}, {variant_name(row)}" for _, row in table.iterrows()]
-    return table.assign(pooling_name=[name.removesuffix(", linear") for name in names])
+    return table.assign(pooling_name=[pooling_name(row) for _, row in table.iterrows()])
 
 
 def has_collision(problem: Problem, starts: int) -> bool:

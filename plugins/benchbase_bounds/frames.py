@@ -175,3 +175,15 @@ def variant_name(row: pd.Series[Any]) -> str:
         text = f"{value:g}" if isinstance(value, float) else str(value)
         parts.append(f"{name} {text if len(text) <= 24 else text[:24] + '…'}")
     return ", ".join(parts)
+
+
+def pooling_name(row: pd.Series[Any]) -> str:
+    """Name a pooling: "ℓ2", "ℓ∞, rectified"."""
+    return f"{norm_name(row)}, {variant_name(row)}".removesuffix(", linear")
+
+
+def require_positive(report: benchbase.Report, *names: str) -> None:
+    """Raise `benchbase.ParameterError` if one of a report's parameters is not positive."""
+    for name in names:
+        if not getattr(report, name) > 0:
+            raise benchbase.ParameterError(name, f"must be positive, not {getattr(report, name)}")

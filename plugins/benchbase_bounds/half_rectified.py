@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
-from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.bracket import Bracket, agree, conclude
 from benchbase_bounds.cells import TooManyCellsError, active_sets
 from benchbase_bounds.degenerate import not_spanning
 from benchbase_bounds.empirical import empirical
@@ -78,7 +78,6 @@ def half_rectified(
         direct, found = empirical(operator, seed=seed, restarts=restarts, starts=start)
         if direct < upper:
             pair, upper = found, direct
-    exact = agree(lower, upper, largest)
     if point_in_cell(vectors, thresholds, sets[squares.argmin()]) is None:
         reason = "nearly degenerate: regions narrower than rounding count in the lower end"
     else:
@@ -86,17 +85,7 @@ def half_rectified(
     method = f"{len(sets)} regions; " + (
         "pairs of regions" if between.lower > a0 / 2 else "A₀/2 as the lower end"
     )
-    return Bracket(
-        lower=min(lower, upper),
-        upper=upper,
-        exact=exact,
-        largest=largest,
-        largest_exact=True,
-        pair=pair,
-        method=method,
-        seconds=time.perf_counter() - begin,
-        reason="" if exact else reason,
-    )
+    return conclude(begin, lower, upper, pair, method, reason, largest=largest)
 
 
 def squared_least(vectors: Array, sets: Array) -> Array:

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
-from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.bracket import Bracket, conclude
 from benchbase_bounds.frame_operators import least_eigenvectors
 from benchbase_bounds.operators import Operator
 from benchbase_bounds.polynomial import polynomial_lower_bound
@@ -65,18 +65,9 @@ def l2(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) ->
         lower = max(lower, certify(operator, None, upper, most=int(_TESTS * effort)))
         certificate, reason = "subdivision of cones", "to more than a part of the upper end"
     largest = float(np.linalg.norm(vectors.reshape(-1, n), ord=2))
-    exact = agree(lower, upper, largest)
-    return Bracket(
-        lower=lower,
-        upper=upper,
-        exact=exact,
-        largest=largest,
-        largest_exact=True,
-        pair=(x[index], y[index]),
-        method=f"closed form by alternation and L-BFGS from {starts} starts each; {certificate}",
-        seconds=time.perf_counter() - begin,
-        reason="" if exact else f"no certificate {reason}",
-    )
+    method = f"closed form by alternation and L-BFGS from {starts} starts each; {certificate}"
+    pair, reason = (x[index], y[index]), f"no certificate {reason}"
+    return conclude(begin, lower, upper, pair, method, reason, largest=largest)
 
 
 def values(vectors: Array, u: Array, v: Array) -> Array:

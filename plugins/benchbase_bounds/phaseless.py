@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
-from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.bracket import Bracket, conclude
 from benchbase_bounds.empirical import empirical
 from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
 from benchbase_bounds.operators import Operator
@@ -72,19 +72,7 @@ def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
             upper, pair = direct, found
         method += "; direct minimisation"
     largest = float(np.linalg.norm(vectors, ord=2)) if m else 0.0
-    exact = agree(lower, upper, largest)
-    seconds = time.perf_counter() - begin
-    return Bracket(
-        lower=min(lower, upper),
-        upper=upper,
-        exact=exact,
-        largest=largest,
-        largest_exact=True,
-        pair=pair,
-        method=method,
-        seconds=seconds,
-        reason="" if exact else reason,
-    )
+    return conclude(begin, lower, upper, pair, method, reason, largest=largest)
 
 
 def subset_pair(vectors: Array, subset: Array) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from benchbase import Array, Frame, Pooling
-from benchbase_bounds.bracket import Bracket, agree
+from benchbase_bounds.bracket import Bracket, conclude
 from benchbase_bounds.cells import sign_vectors
 from benchbase_bounds.cone_pairs import Exact, Search, even_bounds, full_bounds
 from benchbase_bounds.empirical import empirical, flattest
@@ -219,15 +219,5 @@ def finish(
     """Put a bracket together; B is `steep`, its ends, where it is known, else worked out."""
     upper = float(operator.ratio(*pair))
     low, high = largest(operator) if steep is None else steep
-    exact = agree(lower, upper, high)
-    return Bracket(
-        lower=min(lower, upper),
-        upper=upper,
-        exact=exact,
-        largest=high,
-        largest_exact=bool(high - low <= _TIGHT * high),
-        pair=pair,
-        method=method,
-        seconds=time.perf_counter() - begin,
-        reason="" if exact else reason,
-    )
+    known = bool(high - low <= _TIGHT * high)
+    return conclude(begin, lower, upper, pair, method, reason, largest=high, largest_exact=known)

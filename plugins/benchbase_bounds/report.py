@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import benchbase
 from benchbase_bounds.figure import save
 from benchbase_bounds.frames import (
     noise_columns,
-    norm_name,
+    pooling_name,
     problem_columns,
+    require_positive,
     setting_columns,
     setting_name,
     solvers,
-    variant_name,
 )
 from benchbase_bounds.table import bounds_table, frames_table
 
@@ -66,9 +66,7 @@ class Bounds(benchbase.Report):
     experiments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key in ("effort", "limit"):
-            if not getattr(self, key) > 0:
-                raise benchbase.ParameterError(key, f"must be positive, not {getattr(self, key)}")
+        require_positive(self, "effort", "limit")
 
     def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
         """Write the tables and figures, or nothing where there is no frame.
@@ -129,13 +127,8 @@ def _tables(results: benchbase.Results, report: Bounds) -> tuple[pd.DataFrame, p
     if frames.empty:
         return frames, frames
     table = bounds_table(frames)
-    table["pooling_name"] = [_pooling_name(row) for _, row in table.iterrows()]
+    table["pooling_name"] = [pooling_name(row) for _, row in table.iterrows()]
     return frames, table
-
-
-def _pooling_name(row: pd.Series[Any]) -> str:
-    variant = variant_name(row)
-    return norm_name(row) if variant == "linear" else f"{norm_name(row)}, {variant}"
 
 
 def _missing(table: pd.DataFrame) -> list[str]:

@@ -113,6 +113,12 @@ def test_runs_of_other_problems_are_not_mixed(cli: Cli, ran: Path, tmp_path: Pat
     ] == 8  # fmt: skip # one condition
 
 
+def test_a_bundle_names_its_command_without_the_machine(ran: Path, honest: Path) -> None:
+    told = read_bundle(honest).manifest.provenance.command
+    assert told == "benchbase run small.toml"
+    assert str(ran) in benchbase.load_results(ran).suites[-1]["command"]
+
+
 def test_a_bundle_is_the_same_each_time(ran: Path, tmp_path: Path) -> None:
     results = benchbase.load_results(ran)
     for name in ("a", "b"):

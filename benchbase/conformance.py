@@ -37,7 +37,7 @@ from benchbase.interfaces import (
 )
 from benchbase.problem import Problem, relative_error
 from benchbase.recovery import recover
-from benchbase.streams import SignalRun, generator
+from benchbase.streams import SignalRun, generator, solver_keys
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
 """The leading axes with which linear maps and poolings are tried."""
@@ -238,7 +238,7 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
     def solve(inverse: Inverse, signals: range) -> Array:
         rows = slice(signals.start, signals.stop)
         own = None if hint is None else hint[rows]
-        run = SignalRun(0, [(0, signal) for signal in signals], hint=own)
+        run = SignalRun(solver_keys(0, 0, signals), hint=own)
         given = b[rows]
         with _told("the solver"):
             x = np.asarray(recover(inverse, given, run, problem.frame.n).x)

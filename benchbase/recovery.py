@@ -8,7 +8,7 @@ import numpy.typing as npt
 from benchbase.functions import solver_class
 from benchbase.interfaces import Array, Inverse, Solver
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase.tasks import Outcome
 
 
@@ -85,7 +85,7 @@ def solve(
     if reason is not None:
         raise ValueError(f"{solver.name} does not apply: {reason}")
     batch = np.atleast_2d(measured)
-    run = SignalRun(seed, [(0, signal) for signal in range(len(batch))], trace=trace)
+    run = SignalRun(solver_keys(seed, 0, range(len(batch))), trace=trace)
     recovery = recover(solver.prepare(problem), batch, run, problem.frame.n)
     if measured.ndim == 2:
         return recovery

@@ -1,7 +1,7 @@
 """Streams of random numbers, and the run that hands them to solvers.
 
-Streams are keyed by the suite's seed, a role and indices, never by values, so that every solver
-meets the same problem and adding one changes no other number:
+Every stream has a key, derived one way from the suite's seed, a role and indices, never from
+values: every solver meets the same problem, and adding a solver changes no other number.
 
 ===========  =======================
 role         indices
@@ -11,30 +11,42 @@ role         indices
 ``frame``    number of pools, trial
 ``noise``    trial, signal
 ``hint``     trial, signal
-``solver``   trial, signal, phases
+``solver``   trial, signal
 ===========  =======================
+
+The phases and repeats of a solver's run have keys derived from the run's own. A generator is
+seeded by a value derived from its key once more, so that nothing which a generator reveals (NumPy
+shows its seed) leads to the seed, to the key, or to any other stream.
+
+The recipe, for other programs that want the same problems: a key is the BLAKE2b digest of 32 bytes,
+personalised by ``benchbase``, of the JSON list ``[seed, role, index, ...]`` without blanks; what is
+derived from a key is the same of ``[step, ...]`` with BLAKE2b keyed by it. The generator is
+``numpy.random.default_rng`` of the value of step ``"draw"`` as a big-endian integer; the other
+steps are ``"phase", name`` and ``"repeat", number``.
 """
 
 from __future__ import annotations
 
+import json
 import time
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from benchbase.interfaces import Array, Frame
 
-ROLES = {"train": 0, "test": 1, "frame": 2, "noise": 3, "solver": 4, "hint": 5}
-_REPEAT = zlib.crc32(b"benchbase repeat")
+Role: TypeAlias = Literal["train", "test", "frame", "noise", "solver", "hint"]
+"""What the numbers of a stream are for."""
 
 
-def generator(seed: int, role: str, *indices: int) -> np.random.Generator:
-    """Return the generator of a role and its indices under a seed.
+def stream_key(seed: int, role: Role, *indices: int) -> bytes:
+    """Return the key of a stream: 32 bytes that do not reveal the seed.
 
     Parameters
     ----------
@@ -45,7 +57,28 @@ def generator(seed: int, role: str, *indices: int) -> np.random.Generator:
     *indices : int
         See the table above.
     """
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ROLES[role], *indices)))
+    return _digest(b"", int(seed), role, *map(int, indices))
+
+
+def solver_keys(seed: int, trial: int, signals: Iterable[int]) -> list[bytes]:
+    """Return the keys of the solver's streams, one for each signal of a trial."""
+    return [stream_key(seed, "solver", trial, signal) for signal in signals]
+
+
+def open_stream(key: bytes) -> np.random.Generator:
+    """Return the generator of the stream with a key."""
+    return np.random.default_rng(int.from_bytes(_digest(key, "draw")))
+
+
+def generator(seed: int, role: Role, *indices: int) -> np.random.Generator:
+    """Return the generator of a role and its indices under a seed; see `stream_key`."""
+    return open_stream(stream_key(seed, role, *indices))
+
+
+def _digest(key: bytes, *message: int | str) -> bytes:
+    """Return 32 bytes that lead back neither to the key nor to the message."""
+    text = json.dumps(message, separators=(",", ":")).encode()
+    return blake2b(text, digest_size=32, key=key, person=b"benchbase").digest()
 
 
 @dataclass
@@ -176,10 +209,8 @@ class SignalRun:
 
     Parameters
     ----------
-    seed : int
-        The suite's seed.
-    keys : list of tuple of int
-        What follows the role in each signal's stream: trial, signal, then phases and repeats.
+    keys : list of bytes
+        The key of each signal's stream; see `solver_keys`.
     ledger : Ledger, optional
         Where time is counted.
     trace : list of Snapshot, optional
@@ -190,8 +221,7 @@ class SignalRun:
 
     def __init__(
         self,
-        seed: int,
-        keys: list[tuple[int, ...]],
+        keys: list[bytes],
         ledger: Ledger | None = None,
         trace: list[Snapshot] | None = None,
         *,
@@ -199,7 +229,6 @@ class SignalRun:
         phase: tuple[str, ...] = (),
         rows: Array | None = None,
     ) -> None:
-        self._seed = seed
         self._keys = keys
         self._ledger = ledger if ledger is not None else Ledger()
         self._trace = trace
@@ -220,7 +249,7 @@ class SignalRun:
     @cached_property
     def generators(self) -> list[np.random.Generator]:
         """One generator a signal."""
-        return [generator(self._seed, "solver", *key) for key in self._keys]
+        return [open_stream(key) for key in self._keys]
 
     def normal(self, *shape: int) -> Array:
         """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""
@@ -232,8 +261,8 @@ class SignalRun:
     @contextmanager
     def phase(self, name: str) -> Iterator[SignalRun]:
         """Open a part of the work with streams, clock and frame count of its own."""
-        code = zlib.crc32(name.encode())
-        inner = self._child([(*key, code) for key in self._keys], self._rows, (*self._phase, name))
+        keys = [_digest(key, "phase", name) for key in self._keys]
+        inner = self._child(keys, self._rows, (*self._phase, name))
         with self._ledger.clock(inner._phase):
             yield inner
 
@@ -253,10 +282,8 @@ class SignalRun:
 
     def repeat(self, n: int) -> SignalRun:
         """Return a run of S·n rows, each signal n times in succession, each with its own stream."""
-        keys = [(*key, _REPEAT, i) for key in self._keys for i in range(n)]
+        keys = [_digest(key, "repeat", i) for key in self._keys for i in range(n)]
         return self._child(keys, np.repeat(self._rows, n), self._phase)
 
-    def _child(self, keys: list[tuple[int, ...]], rows: Array, phase: tuple[str, ...]) -> SignalRun:
-        return SignalRun(
-            self._seed, keys, self._ledger, self._trace, hint=self._hint, phase=phase, rows=rows
-        )
+    def _child(self, keys: list[bytes], rows: Array, phase: tuple[str, ...]) -> SignalRun:
+        return SignalRun(keys, self._ledger, self._trace, hint=self._hint, phase=phase, rows=rows)

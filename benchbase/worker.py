@@ -30,7 +30,15 @@ from benchbase.interfaces import (
 from benchbase.problem import Problem
 from benchbase.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.recovery import recover, score
-from benchbase.streams import CountingFrame, Ledger, SignalRun, Snapshot, generator
+from benchbase.streams import (
+    CountingFrame,
+    Ledger,
+    Role,
+    SignalRun,
+    Snapshot,
+    generator,
+    solver_keys,
+)
 from benchbase.tasks import Outcome, Task
 from benchbase.traces import pack
 
@@ -147,14 +155,12 @@ class Worker:
             return Outcome(status="unsupported", message=prepared)
         rows = slice(task["start"], task["stop"])
         b = instance.b[rows]
-        keys: list[tuple[int, ...]] = [
-            (task["trial"], signal) for signal in range(task["start"], task["stop"])
-        ]
+        keys = solver_keys(task["seed"], task["trial"], range(task["start"], task["stop"]))
         ledger = prepared.ledger
         ledger.clear()
         trace: list[Snapshot] | None = [] if task["trace"] else None
         hint = None if instance.hint is None else instance.hint[rows]
-        run = SignalRun(task["seed"], keys, ledger, trace, hint=hint)
+        run = SignalRun(keys, ledger, trace, hint=hint)
         with ledger.clock(()):
             recovery = recover(prepared.inverse, b, run, instance.problem.frame.n)
         truth = instance.truth[rows]
@@ -254,7 +260,7 @@ def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
     problem = Problem(frame, pooling, signals.training, signals.norm)
     b, x0 = problem.measure(signals.truth), None
 
-    def generators(role: str) -> list[np.random.Generator]:
+    def generators(role: Role) -> list[np.random.Generator]:
         return [generator(task["seed"], role, task["trial"], s) for s in range(task["points"])]
 
     if task["noise"] is not None:

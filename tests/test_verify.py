@@ -21,7 +21,7 @@ from benchbase.executors import InProcess
 from benchbase.provenance import environment
 from benchbase.registry import registry
 from benchbase.store import FILE
-from benchbase.streams import SignalRun
+from benchbase.streams import solver_keys
 from benchbase.verify import Verification, verify
 
 SUITE = """\
@@ -386,10 +386,10 @@ def test_a_component_that_is_not_installed_is_a_finding(verify_cli: Cli, folder:
 def test_a_solver_that_gives_something_else_is_found_by_running_it(
     check: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def reseeded(seed: int, *others: Any, **named: Any) -> SignalRun:
-        return SignalRun(seed + 1, *others, **named)
+    def reseeded(seed: int, trial: int, signals: range) -> list[bytes]:
+        return solver_keys(seed + 1, trial, signals)
 
-    monkeypatch.setattr("benchbase.worker.SignalRun", reseeded)
+    monkeypatch.setattr("benchbase.worker.solver_keys", reseeded)
     found = check(sample=None)
     assert {finding.label for finding in found.findings} >= {"altmin", "scaled", "restarts"}
     assert "knn" not in {finding.label for finding in found.findings}  # nothing random in it

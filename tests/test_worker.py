@@ -246,8 +246,8 @@ def test_signals_are_sent_when_asked_for(execute: Callable[..., Outcome]) -> Non
     assert "signals" not in execute()
     part = execute(start=2, stop=3, send_signals=True)
     np.testing.assert_array_equal(part["signals"], execute(send_signals=True)["signals"])
-    drawn = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(1, 0)))
-    np.testing.assert_allclose(part["signals"], drawn.standard_normal((POINTS, 5)), rtol=1e-6)
+    drawn = generator(0, "test", 0).standard_normal((POINTS, 5))
+    np.testing.assert_allclose(part["signals"], drawn, rtol=1e-6)
 
 
 def test_a_worker_sends_signals_once(known: Registry) -> None:

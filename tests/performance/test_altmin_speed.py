@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_altmin.altmin import AltMin
 
 N, K, L, S = 100, 130, 2, 1000
@@ -54,8 +54,8 @@ def test_altmin_speed(benchmark: BenchmarkFixture, p: float) -> None:
     b = problem.measure(rng.standard_normal((S, N)))
     start = starting_at(rng.standard_normal((S, N)))
     inverse = AltMin(n_iter=ITERATIONS, tol=0.0, init=start).prepare(problem)
-    runs = [SignalRun(0, [(0, signal)]) for signal in range(ALONE)]
-    run = SignalRun(0, [(0, signal) for signal in range(S)])
+    runs = [SignalRun(solver_keys(0, 0, [signal])) for signal in range(ALONE)]
+    run = SignalRun(solver_keys(0, 0, range(S)))
     assert len(run.generators) == S  # made here, outside the clock
     square = rng.standard_normal((SQUARE, SQUARE))
     shares: list[float] = []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase_altmin import altmin
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.updates import RIDGE, KnownRows
@@ -167,7 +167,7 @@ def test_a_batch_is_solved_as_its_signals_are(
     monkeypatch.setattr(altmin, "BLOCK", 4 * 80)
     blocks = benchbase.solve(AltMin(), problem, b)
     inverse = AltMin().prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(0, [(0, i)])) for i in range(12)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(12)]
     x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
     loop = Recovery(x=x, n_iter=n_iter, converged=converged)
     for other in (blocks, loop):
@@ -216,7 +216,7 @@ def test_the_start_is_gaussian_and_has_the_size_of_the_measurements() -> None:
     problem = make(RECTIFIED[0], 8, 14)
     _, b = signals(problem, 10)
     found = benchbase.solve(AltMin(n_iter=0), problem, b, seed=3).x
-    drawn = SignalRun(3, [(0, i) for i in range(10)]).normal(8)
+    drawn = SignalRun(solver_keys(3, 0, range(10))).normal(8)
     size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
     np.testing.assert_allclose(found, drawn * size[:, None], rtol=1e-12)
 
@@ -236,7 +236,7 @@ def test_a_random_start_has_the_size_of_the_measurements_with_a_threshold(thresh
 def test_a_threshold_that_nothing_reaches_leaves_the_start_as_drawn() -> None:
     problem = make(RECTIFIED[1] | {"threshold": 0.5}, 8, 40)
     start = benchbase.solve(AltMin(n_iter=0), problem, np.full((3, 40), np.inf)).x
-    drawn = SignalRun(0, [(0, i) for i in range(3)]).normal(8)
+    drawn = SignalRun(solver_keys(0, 0, range(3))).normal(8)
     np.testing.assert_array_equal(start, drawn)
 
 
@@ -255,7 +255,7 @@ def test_signals_come_back_through_a_threshold(p: float, threshold: float) -> No
 def test_a_start_that_measures_nothing_stays_as_drawn() -> None:
     problem = Problem(DenseFrame([[[1.0]]]), benchbase.build("pooling", RECTIFIED[1]))
     found = benchbase.solve(AltMin(n_iter=0), problem, np.full((20, 1), 5.0)).x[:, 0]
-    drawn = SignalRun(0, [(0, i) for i in range(20)]).normal(1)[:, 0]
+    drawn = SignalRun(solver_keys(0, 0, range(20))).normal(1)[:, 0]
     assert (drawn < 0).any()
     np.testing.assert_allclose(found, np.where(drawn < 0, drawn, 5.0))
 
@@ -269,7 +269,7 @@ def test_another_solver_gives_the_start_in_a_phase_of_its_own() -> None:
 
     problem = make(NORMS[1], 8, 40)
     _, b = signals(problem, 3)
-    with SignalRun(0, [(0, i) for i in range(3)]).phase("init") as run:
+    with SignalRun(solver_keys(0, 0, range(3))).phase("init") as run:
         expected = run.normal(8)
     found = benchbase.solve(AltMin(n_iter=0, init=Draw()), problem, b)
     np.testing.assert_array_equal(found.x, expected)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase_descent.descent import Descent
 from benchbase_descent.pools import Pools
 
@@ -110,7 +110,7 @@ def test_a_batch_is_solved_as_its_signals_are(
     solver = build(spec, n_iter=10)
     batch = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(0, [(0, i)])) for i in range(5)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(5)]
     monkeypatch.setattr(type(solver), "block", 2 * solver.numbers(problem))
     blocks = benchbase.solve(solver, problem, b)
     loop = Recovery(
@@ -272,7 +272,7 @@ def test_the_start_is_gaussian_and_has_the_size_of_the_measurements(spec: dict[s
     problem = make(RECTIFIED[1], 8, 14)
     _, b = signals(problem, 10)
     found = benchbase.solve(build(spec, n_iter=0), problem, b, seed=3).x
-    drawn = SignalRun(3, [(0, i) for i in range(10)]).normal(8)
+    drawn = SignalRun(solver_keys(3, 0, range(10))).normal(8)
     size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
     assert_allclose(found, drawn * size[:, None], rtol=1e-12)
 
@@ -289,7 +289,7 @@ def test_a_random_start_has_the_size_of_the_measurements_with_a_threshold(thresh
 def test_a_start_that_measures_nothing_stays_as_drawn() -> None:
     problem = Problem(DenseFrame([[[1.0]]]), benchbase.build("pooling", RECTIFIED[1]))
     found = benchbase.solve(build(SOLVERS[0], n_iter=0), problem, np.full((20, 1), 5.0)).x[:, 0]
-    drawn = SignalRun(0, [(0, i) for i in range(20)]).normal(1)[:, 0]
+    drawn = SignalRun(solver_keys(0, 0, range(20))).normal(1)[:, 0]
     assert (drawn < 0).any()
     assert_allclose(found[drawn > 0], 5)
     assert_allclose(found[drawn < 0], 5 * drawn[drawn < 0])  # in units of the measurements
@@ -305,7 +305,7 @@ def test_another_solver_gives_the_start_in_a_phase_of_its_own(spec: dict[str, An
 
     problem = make(NORMS[1], 8, 12)
     _, b = signals(problem, 3)
-    with SignalRun(0, [(0, i) for i in range(3)]).phase("init") as run:
+    with SignalRun(solver_keys(0, 0, range(3))).phase("init") as run:
         expected = run.normal(8)
     found = benchbase.solve(build(spec, n_iter=0, init=Draw()), problem, b).x
     assert_allclose(found, expected, rtol=1e-14)

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase_gamp import batch, gamp
 from benchbase_gamp.gamp import Gamp
 from benchbase_gamp.linear import Linear, Message
@@ -193,7 +193,7 @@ def test_a_batch_is_solved_as_its_signals_are(
     monkeypatch.setattr(gamp, "BLOCK", 4 * 60)
     blocks = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(0, [(0, i)])) for i in range(12)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(12)]
     x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
     solved = np.asarray(whole.converged)
     assert solved.sum() >= 9  # of others rounding changes the way

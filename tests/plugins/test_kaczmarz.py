@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_descent import kaczmarz
 from benchbase_descent.descent import Batch
 from benchbase_descent.kaczmarz import Inverses, Kaczmarz, Sweeps, change
@@ -135,7 +135,7 @@ def test_inverses_are_kept_or_made() -> None:
 
 def orders(order: str, problem: Problem, size: int, sweeps: int) -> Array:
     pools = Pools(problem)
-    run = SignalRun(0, [(0, i) for i in range(size)])
+    run = SignalRun(solver_keys(0, 0, range(size)))
     x, b = np.zeros((size, problem.frame.n)), np.ones((size, problem.frame.n_pools))
     batch = Batch(x, b, np.ones(size), run)
     return Sweeps(pools, batch, Inverses(pools), order)._pools(sweeps)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.streams import CountingFrame, Ledger, SignalRun
+from benchbase.streams import CountingFrame, Ledger, SignalRun, solver_keys
 from benchbase_knn import index
 from benchbase_knn.index import Index
 from benchbase_knn.knn import NearestNeighbours
@@ -139,7 +139,7 @@ def test_one_pass_for_all_queries_or_one_for_good(
     inverse = solver.prepare(problem)
     counts = [sum(ledger.applications.values())]
     for _ in range(2):
-        inverse(b, SignalRun(0, [(0, signal) for signal in range(queries)]))
+        inverse(b, SignalRun(solver_keys(0, 0, range(queries))))
         counts.append(sum(ledger.applications.values()))
     comparing = queries * (3 + index.SPARE) + queries  # candidates in float64, and the fit
     assert counts[0] == (size if store else 0)

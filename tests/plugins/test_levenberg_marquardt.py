@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase_descent.descent import Batch
 from benchbase_descent.levenberg_marquardt import LevenbergMarquardt
 from benchbase_descent.pools import Pools
@@ -172,7 +172,7 @@ def test_steps_that_fail_leave_no_trace() -> None:
     pools, solver = Pools(problem), LevenbergMarquardt()
     unit = pools.units(b)
     x = np.random.default_rng(3).standard_normal((20, 6))
-    run = SignalRun(0, [(0, i) for i in range(20)])
+    run = SignalRun(solver_keys(0, 0, range(20)))
     method = solver.method(pools)(Batch(x, b / unit[:, None], unit, run))
     failed = 0
     for _ in range(100):

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Solver, relative_error, squared_cosine
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_sdp.factors import alternate, sizes
 from benchbase_sdp.lifted import APERTURE, in_cone
 from benchbase_sdp.momentum import Momentum
@@ -35,7 +35,7 @@ def signals(n: int, size: int, seed: int = 1) -> Array:
 
 
 def run(size: int) -> SignalRun:
-    return SignalRun(0, [(0, i) for i in range(size)])
+    return SignalRun(solver_keys(0, 0, range(size)))
 
 
 @POOLINGS
@@ -197,7 +197,7 @@ def test_a_batch_is_a_loop(rectified: bool) -> None:
     inverse = build().prepare(problem)
     batch = inverse(b, run(4))
     for i in range(4):
-        alone = inverse(b[i : i + 1], SignalRun(0, [(0, i)]))
+        alone = inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i])))
         assert_allclose(alone.x[0], batch.x[i], atol=1e-8)
 
 

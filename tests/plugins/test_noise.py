@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_noise.angle import Angle, HintStart
 from benchbase_noise.noise import GaussianNoise, PoissonNoise
 
@@ -165,7 +165,7 @@ def test_hints_of_one_dimension_and_of_zero() -> None:
 def test_the_start_takes_the_hint_of_its_signals() -> None:
     problem = make()
     x = signals(6)
-    run = SignalRun(0, [(0, i) for i in range(6)], hint=x)
+    run = SignalRun(solver_keys(0, 0, range(6)), hint=x)
     inverse = HintStart().prepare(problem)
     index = np.array([4, 1])
     assert_array_equal(inverse(np.zeros((2, 30)), run.rows(index)).x, x[index])
@@ -173,7 +173,7 @@ def test_the_start_takes_the_hint_of_its_signals() -> None:
     assert_array_equal(inverse(np.zeros((4, 30)), twice).x, x[[4, 4, 1, 1]])
     with run.phase("init") as inner:
         assert_array_equal(inverse(np.zeros((6, 30)), inner).x, x)
-    assert SignalRun(0, [(0, 0)]).hint is None
+    assert SignalRun(solver_keys(0, 0, [0])).hint is None
 
 
 def test_the_start_needs_a_hint() -> None:

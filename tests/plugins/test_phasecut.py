@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery, Solver, relative_error, squared_cosine
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_sdp.block_coordinate import best_block
 from benchbase_sdp.cut import Basis, basis, directions, lower_bound, relative_gap, relative_value
 from benchbase_sdp.modelling import load_cvxpy
@@ -59,7 +59,7 @@ def flags(recovery: Recovery) -> list[bool]:
 
 
 def run(size: int) -> SignalRun:
-    return SignalRun(0, [(0, i) for i in range(size)])
+    return SignalRun(solver_keys(0, 0, range(size)))
 
 
 def cost(vectors: Array, b: Array) -> Array:
@@ -288,7 +288,7 @@ def test_a_batch_is_a_loop_and_runs_repeat(method: str) -> None:
     assert_array_equal(batch.x, again.x)
     assert_array_equal(batch.n_iter, again.n_iter)
     for i in range(3):
-        alone = inverse(b[i : i + 1], SignalRun(0, [(0, i)]))
+        alone = inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i])))
         assert relative_error(alone.x[0], batch.x[i]) < 1e-8
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array, DenseFrame, Inverse, Problem, Recovery, Run
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_restarts.restarts import Restarts
 
 
@@ -37,7 +37,7 @@ def make(n: int = 4, n_pools: int = 12, seed: int = 0) -> tuple[Problem, Array, 
 
 
 def run_of(size: int) -> SignalRun:
-    return SignalRun(0, [(0, signal) for signal in range(size)])
+    return SignalRun(solver_keys(0, 0, range(size)))
 
 
 @settings(max_examples=20, deadline=None)
@@ -128,7 +128,7 @@ def test_a_signal_meets_the_same_streams_whoever_else_is_unsolved() -> None:
     inverse = Restarts(solver=inner, n=5).prepare(problem)
     batch = inverse(b, run_of(6))
     for i in range(6):
-        alone = inverse(b[i : i + 1], SignalRun(0, [(0, i)]))
+        alone = inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i])))
         assert alone.n_iter is not None
         assert batch.n_iter is not None
         assert alone.n_iter[0] == batch.n_iter[i]

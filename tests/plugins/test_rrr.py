@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun
+from benchbase.streams import SignalRun, solver_keys
 from benchbase_rrr.methods import HIO, RAAR, RRR
 
 Method: TypeAlias = type[RRR] | type[RAAR] | type[HIO]
@@ -46,7 +46,7 @@ def starting_at(start: Array) -> benchbase.Solver:
 
 
 def run_of(size: int, seed: int = 0) -> SignalRun:
-    return SignalRun(seed, [(0, signal) for signal in range(size)])
+    return SignalRun(solver_keys(seed, 0, range(size)))
 
 
 # What comes back

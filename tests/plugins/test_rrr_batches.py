@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
-from benchbase.streams import SignalRun, Snapshot
+from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase_rrr import iteration
 from benchbase_rrr.methods import HIO, RAAR, RRR
 
@@ -64,7 +64,7 @@ def test_a_batch_is_solved_as_its_signals_are(
     monkeypatch.setattr(iteration, "LEAST", 1)
     blocks = benchbase.solve(method(), problem, b)
     inverse = method().prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(0, [(0, i)])) for i in range(11)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(11)]
     x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
     for other in (blocks, Recovery(x=x, n_iter=n_iter, converged=converged)):
         assert benchbase.relative_error(batch.x, other.x, problem.ambiguity).max() < 1e-6

@@ -310,7 +310,9 @@ def test_an_iteration_costs_one_projection_each(method: Method, n_iter: int) -> 
     inverse = method(n_iter=n_iter, tol=0.0, init=starting_at(start)).prepare(problem)
     counted.clear()
     ledger.clear()
-    recovery = inverse(b, benchbase.streams.SignalRun(0, [(0, i) for i in range(6)]))
+    recovery = inverse(
+        b, benchbase.streams.SignalRun(benchbase.streams.solver_keys(0, 0, range(6)))
+    )
     assert_array_equal(recovery.n_iter, n_iter)
     assert sum(counted) == 6 * n_iter
     # F x0, P_A y, and P_A once an iteration.

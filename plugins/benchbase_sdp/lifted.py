@@ -129,6 +129,7 @@ def in_cone(c: Array) -> Array:
     inside = length <= APERTURE * first
     part = np.empty_like(c)
     part[:, 0] = np.where(inside, first, along)
-    share = np.where(inside, 1, APERTURE * along / np.maximum(length, TINY))
+    share = np.ones_like(length)
+    np.divide(APERTURE * along, np.maximum(length, TINY), out=share, where=~inside)
     part[:, 1:] = others * share[:, None]
     return part

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cache import cache_folder, cached
+from benchbase.component import Array, Component
 from benchbase.compose import has_init, starting_at
 from benchbase.dense import DenseFrame
 from benchbase.display import note, progress
@@ -23,21 +24,10 @@ from benchbase.errors import (
 )
 from benchbase.functions import solver
 from benchbase.hookspecs import hookimpl
-from benchbase.interfaces import (
-    Array,
-    Component,
-    Dataset,
-    Frame,
-    FrameDesign,
-    Hint,
-    Inverse,
-    Noise,
-    Pooling,
-    Report,
-    Solver,
-)
+from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
 from benchbase.recovery import solve
+from benchbase.representation import Frame, FrameDesign, Pooling
 
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
@@ -70,6 +60,7 @@ __all__ = [
     "Referee",
     "Report",
     "Results",
+    "ResultsView",
     "Run",
     "RunRecord",
     "Solver",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchbase.component import Array
 from benchbase.errors import system_error
-from benchbase.interfaces import Array
 
 
 def cache_folder() -> Path:

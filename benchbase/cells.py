@@ -8,7 +8,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbase.interfaces import Component, Dataset, Solver
+from benchbase.component import Component
+from benchbase.interfaces import Dataset, Solver
 from benchbase.provenance import CORE, code_digests, core_digest
 from benchbase.tasks import Task
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from benchbase.interfaces import Array, Inverse, Solver
+from benchbase.component import Array
+from benchbase.interfaces import Inverse, Solver
 from benchbase.problem import Problem, Recovery
 
 

@@ -22,21 +22,14 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import json_ready
+from benchbase.component import Array, Component
 from benchbase.dense import DenseFrame
 from benchbase.errors import ParameterError
 from benchbase.functions import solver_class
-from benchbase.interfaces import (
-    Array,
-    Component,
-    Dataset,
-    Frame,
-    FrameDesign,
-    Inverse,
-    Pooling,
-    Solver,
-)
+from benchbase.interfaces import Dataset, Inverse, Solver
 from benchbase.problem import Problem, relative_error
 from benchbase.recovery import recover
+from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.streams import SignalRun, generator, solver_keys
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))

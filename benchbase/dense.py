@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchbase.component import Array
 from benchbase.errors import ParameterError
-from benchbase.interfaces import Array, Frame
+from benchbase.representation import Frame
 
 
 class DenseFrame(Frame):

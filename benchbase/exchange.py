@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.interfaces import Array
+from benchbase.component import Array
+from benchbase.interfaces import ResultsView
 from benchbase.referee import Referee
 from benchbase.results import Results
 from benchbase.store import Store
@@ -73,7 +74,7 @@ class RunRecord:
         return {"name": self.suite, "title": self.title, "experiments": experiments}
 
 
-def read_records(results: Results) -> list[RunRecord]:
+def read_records(results: ResultsView) -> list[RunRecord]:
     """Take runs out of their store.
 
     Parameters

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from benchbase.component import Component
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
-from benchbase.interfaces import Component, Dataset, FrameDesign, Hint, Noise, Pooling, Solver
+from benchbase.interfaces import Dataset, Hint, Noise, Solver
 from benchbase.registry import Registry
+from benchbase.representation import FrameDesign, Pooling
 from benchbase.toml_places import TomlFile
 
 NEEDED = ("dataset", "frame", "pooling")

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
 
-from benchbase.interfaces import Array, Inverse, Solver
+from benchbase.component import Array
+from benchbase.interfaces import Inverse, Solver
 from benchbase.problem import Problem, Recovery, Run
 
 MARK = "__benchbase_solver__"

@@ -22,15 +22,8 @@ if TYPE_CHECKING:
 
     import click
 
-    from benchbase.interfaces import (
-        Dataset,
-        FrameDesign,
-        Hint,
-        Noise,
-        Pooling,
-        Report,
-        Solver,
-    )
+    from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
+    from benchbase.representation import FrameDesign, Pooling
 
 PROJECT = "benchbase"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.interfaces import Component
+from benchbase.component import Component
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 

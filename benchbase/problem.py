@@ -11,7 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from benchbase.interfaces import Array, Frame, Pooling
+from benchbase.component import Array
+from benchbase.representation import Frame, Pooling
 
 
 @dataclass(frozen=True)

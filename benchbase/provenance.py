@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.errors import PluginError
+from benchbase.loading import loaded_at, note_loaded, package_of
 
 CORE = "benchbase"
 IMPORTS = "__benchbase_imports__"
 CORE_FILES = (
+    "component",
     "compose",
     "dense",
     "functions",
     "interfaces",
     "problem",
     "recovery",
+    "representation",
     "streams",
     "traces",
     "worker",
@@ -85,17 +88,6 @@ def local_imports(source: bytes) -> list[str]:
     return found
 
 
-def package_of(cls: type) -> str:
-    """Return the name of the top-level package, or of the plugin file's module, of a class."""
-    return cls.__module__.partition(".")[0]
-
-
-def note_loaded(package: str) -> None:
-    """Note that a package has just been loaded: what is edited later is not what runs."""
-    _loaded_at.setdefault(package, time.time())
-
-
-_loaded_at: dict[str, float] = {}
 _digests: dict[str, str] = {}  # of packages, as they were first met
 
 
@@ -134,7 +126,8 @@ def _is_edited(name: str, sources: dict[Path, list[Path]]) -> bool:
     """Whether a file is younger than the package's loading; a date in the future says nothing."""
     now = time.time()
     dates = [file.stat().st_mtime for files in sources.values() for file in files]
-    return any(_loaded_at.get(name, now) < date <= now for date in dates)
+    since = loaded_at(name) or now
+    return any(since < date <= now for date in dates)
 
 
 def _is_source(file: Path, folder: Path) -> bool:

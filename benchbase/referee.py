@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import Cell, json_ready, make_cells
+from benchbase.component import Array
 from benchbase.errors import SpecError, SuiteError
 from benchbase.executors import one_blas_thread
 from benchbase.experiment import PROBLEM, Entry, Experiment, Point
-from benchbase.interfaces import Array, Dataset, Inverse, Solver
+from benchbase.interfaces import Dataset, Inverse, Solver
 from benchbase.problem import Problem, Recovery
 from benchbase.recovery import score
 from benchbase.registry import registry

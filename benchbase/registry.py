@@ -20,19 +20,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pluggy
 
 from benchbase import hookspecs
+from benchbase.component import Component
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.functions import MARK, solver_class
-from benchbase.interfaces import (
-    Component,
-    Dataset,
-    FrameDesign,
-    Hint,
-    Noise,
-    Pooling,
-    Report,
-    Solver,
-)
+from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.provenance import IMPORTS, local_imports
+from benchbase.representation import FrameDesign, Pooling
 from benchbase.validation import validate
 
 GROUP = "benchbase"

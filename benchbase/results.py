@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from benchbase import traces
+from benchbase.component import Array
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.experiment import PROBLEM
-from benchbase.interfaces import Array
 from benchbase.registry import registry
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST

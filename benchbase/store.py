@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import Cell
+from benchbase.component import Array
 from benchbase.errors import StoreError, system_error
-from benchbase.interfaces import Array
 from benchbase.tasks import Outcome
 
 FORMAT = 4

@@ -39,7 +39,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from benchbase.interfaces import Array, Frame
+from benchbase.component import Array
+from benchbase.representation import Frame
 
 Role: TypeAlias = Literal["train", "test", "frame", "noise", "solver", "hint"]
 """What the numbers of a stream are for."""

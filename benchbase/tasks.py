@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from benchbase.interfaces import Array
+from benchbase.component import Array
 
 
 class Task(TypedDict):

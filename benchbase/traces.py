@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbase.interfaces import Array
+from benchbase.component import Array
 from benchbase.problem import Problem, relative_error, squared_cosine
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
+from benchbase.component import Component
 from benchbase.errors import ParameterError, SpecError, suggestion
-from benchbase.interfaces import Component
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

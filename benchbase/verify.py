@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from benchbase.cells import Cell, make_cells
+from benchbase.component import Array, Component
 from benchbase.errors import BenchbaseError, StoreError
 from benchbase.executors import InProcess, one_blas_thread
 from benchbase.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
-from benchbase.interfaces import Array, Component, Dataset
+from benchbase.interfaces import Dataset
 from benchbase.problem import Recovery
 from benchbase.provenance import core_digest, environment
 from benchbase.recovery import score

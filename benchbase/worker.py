@@ -16,20 +16,13 @@ import numpy as np
 
 from benchbase.cache import cached
 from benchbase.cells import fingerprints
+from benchbase.component import Array
 from benchbase.errors import BenchbaseError, DataError, PluginError
-from benchbase.interfaces import (
-    Array,
-    Dataset,
-    FrameDesign,
-    Hint,
-    Inverse,
-    Noise,
-    Pooling,
-    Solver,
-)
+from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Solver
 from benchbase.problem import Problem
 from benchbase.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.recovery import recover, score
+from benchbase.representation import FrameDesign, Pooling
 from benchbase.streams import (
     CountingFrame,
     Ledger,

@@ -94,7 +94,7 @@ def suite(tmp_path: Path, fresh_registry: Registry, monkeypatch: pytest.MonkeyPa
     return "suite.toml"
 
 
-def labels(results: benchbase.Results) -> dict[str, int]:
+def labels(results: benchbase.ResultsView) -> dict[str, int]:
     frame = results.frame()
     assert frame["status"].eq("done").all(), frame["message"].unique()
     return {str(label): count for label, count in frame.groupby("label").size().items()}
@@ -271,7 +271,7 @@ def test_progress_goes_to_standard_error(progress: bool | None, shown: bool, sui
 class Note(benchbase.Report):
     name = "note"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         file = folder / "note.txt"
         file.write_text(" ".join(sorted(set(results.frame()["label"]))))
         return [file]

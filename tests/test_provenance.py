@@ -17,14 +17,13 @@ from types import ModuleType
 import pytest
 
 import benchbase
+from benchbase.loading import note_loaded, package_of
 from benchbase.provenance import (
     CORE_FILES,
     circumstances,
     code_digests,
     core_digest,
     environment,
-    note_loaded,
-    package_of,
 )
 from benchbase.registry import Registry
 

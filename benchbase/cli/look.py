@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from benchbase.cli import warn_of_broken_plugins
+from benchbase.component import Component
 from benchbase.errors import BenchbaseError, suggestion
-from benchbase.interfaces import Component
 from benchbase.registry import KINDS, registry
 
 KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "report")

@@ -74,7 +74,7 @@ class Collisions(benchbase.Report):
     def __post_init__(self) -> None:
         require_positive(self, "starts", "limit")
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write tables and figures, or nothing where no frame is small enough.
 
         Parameters
@@ -104,7 +104,7 @@ class Collisions(benchbase.Report):
             files += write(stem, lambda part=part: draw(part, title))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
         return files
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the counts by K, L and pooling."""
         from rich.table import Table
 
@@ -126,14 +126,14 @@ class Collisions(benchbase.Report):
 
 
 @lru_cache(maxsize=2)  # what is shown is written next
-def _table(results: benchbase.Results, report: Collisions) -> pd.DataFrame:
+def _table(results: benchbase.ResultsView, report: Collisions) -> pd.DataFrame:
     return collisions_table(
         results, starts=report.starts, limit=report.limit, experiments=report.experiments
     )
 
 
 def collisions_table(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     *,
     starts: int = 32,
     limit: float = math.inf,

@@ -40,7 +40,7 @@ def _parameters(table: pd.DataFrame, *kinds: str) -> list[str]:
 
 
 def measured(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     measure: Measure,
     *,
     label: str,
@@ -106,7 +106,7 @@ def measured(
 
 
 def _measure_each(
-    results: benchbase.Results, cells: pd.DataFrame, measure: Measure, label: str, limit: float
+    results: benchbase.ResultsView, cells: pd.DataFrame, measure: Measure, label: str, limit: float
 ) -> dict[int, dict[str, Any]]:
     from threadpoolctl import threadpool_limits
 

@@ -68,7 +68,7 @@ class Bounds(benchbase.Report):
     def __post_init__(self) -> None:
         require_positive(self, "effort", "limit")
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the tables and figures, or nothing where there is no frame.
 
         Parameters
@@ -93,7 +93,7 @@ class Bounds(benchbase.Report):
         files[2].write_text(markdown(table, title), encoding="utf-8", newline="\n")
         return files + save(table, title, folder)
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print A by pooling and number of pools, and what was not computed."""
         from rich.table import Table
 
@@ -120,7 +120,7 @@ class Bounds(benchbase.Report):
 
 
 @lru_cache(maxsize=2)  # what is shown is written next
-def _tables(results: benchbase.Results, report: Bounds) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _tables(results: benchbase.ResultsView, report: Bounds) -> tuple[pd.DataFrame, pd.DataFrame]:
     frames = frames_table(
         results, effort=report.effort, limit=report.limit, experiments=report.experiments
     )

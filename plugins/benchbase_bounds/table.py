@@ -43,7 +43,7 @@ def attained_largest(frame: Frame, pooling: Pooling, found: Bracket) -> float:
 
 
 def frames_table(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     *,
     effort: float = 0.25,
     limit: float = math.inf,

@@ -33,7 +33,7 @@ Score = tuple[float, float]
 """A mean squared cosine, and the share that is exact."""
 
 
-def baselines(results: benchbase.Results, settings: list[Setting]) -> pd.DataFrame:
+def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.DataFrame:
     """Return solvers beside trivial estimates, a row a problem.
 
     Parameters
@@ -73,7 +73,7 @@ def baselines(results: benchbase.Results, settings: list[Setting]) -> pd.DataFra
     return table.dropna(axis="columns", how="all")
 
 
-def projections(results: benchbase.Results, setting: Setting) -> dict[str, Score | str]:
+def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, Score | str]:
     """Project test signals on the leading principal components of the training signals.
 
     Components are those of the second moments, no mean taken away: of all subspaces of dimension
@@ -126,7 +126,7 @@ def _training(setting: Setting) -> benchbase.Array | None:
     return np.asarray(signals[::step], dtype=np.float64)
 
 
-def _test(results: benchbase.Results, setting: Setting) -> Iterator[benchbase.Array]:
+def _test(results: benchbase.ResultsView, setting: Setting) -> Iterator[benchbase.Array]:
     """Yield the test signals of each trial, from a cell that has the most of them."""
     rows = setting.rows[setting.rows["status"] == "done"]
     most = rows.sort_values("points", ascending=False, kind="stable")

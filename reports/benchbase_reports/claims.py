@@ -73,7 +73,7 @@ class Claims(benchbase.Report):
 
     name = "claims"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the five files, or nothing where no claim was measured.
 
         Parameters
@@ -103,7 +103,7 @@ class Claims(benchbase.Report):
         }
         return write_texts(folder, texts)
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the claims that were measured, and which were not."""
         found = claims(find_settings(results.frame()))
         if any(claim.parts for claim in found):

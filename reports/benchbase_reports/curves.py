@@ -81,7 +81,7 @@ class Curves(benchbase.Report):
 
     name = "curves"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write ``curves.svg`` and ``curves.png``, or nothing where there is nothing to draw.
 
         Parameters

@@ -49,7 +49,7 @@ class Figure1(benchbase.Report):
 
     name = "figure1"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write ``figure1.svg`` and ``figure1.png``, or nothing where no row is the paper's.
 
         Parameters

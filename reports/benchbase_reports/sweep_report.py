@@ -37,7 +37,7 @@ class Sweeps(benchbase.Report):
 
     name = "sweeps"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the three files, or nothing where no parameter varies.
 
         Parameters
@@ -62,7 +62,7 @@ class Sweeps(benchbase.Report):
         return write_texts(folder, texts) + figure
 
 
-def bounds(results: benchbase.Results, frame: pd.DataFrame, table: pd.DataFrame) -> list[float]:
+def bounds(results: benchbase.ResultsView, frame: pd.DataFrame, table: pd.DataFrame) -> list[float]:
     """Return the Cramér-Rao bound on the relative error for each row of a table.
 
     For white noise of a given SNR on the measurements; NaN elsewhere, and where a problem cannot be
@@ -99,7 +99,7 @@ def _identity(row: pd.Series[Any], keys: list[str]) -> tuple[str, ...]:
     return tuple(str(row[key]) for key in keys)
 
 
-def _at_zero_decibels(results: benchbase.Results, cells: list[str]) -> float:
+def _at_zero_decibels(results: benchbase.ResultsView, cells: list[str]) -> float:
     """Return the median bound on the relative error at an SNR of 0 dB, over a trial's signals.
 
     Its cells have the same problem; the first that can be rebuilt is, NaN if none can.

@@ -30,7 +30,7 @@ class ComparativeTable(benchbase.Report):
 
     name = "table"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write ``table.csv``, ``table.md`` and ``table.tex``.
 
         Parameters
@@ -54,7 +54,7 @@ class ComparativeTable(benchbase.Report):
         }
         return write_texts(folder, texts)
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the tables; those too wide for the console continue below, no column is cut."""
         blocks = make_blocks(summarise(results.frame()))
         print_blocks(results.suites[-1]["title"], blocks, console)

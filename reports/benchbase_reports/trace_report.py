@@ -45,7 +45,7 @@ class Traces(benchbase.Report):
 
     name = "traces"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the three files, or nothing where there are no traces.
 
         Parameters

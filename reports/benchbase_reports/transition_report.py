@@ -63,7 +63,7 @@ class Transitions(benchbase.Report):
             problem = f"must be between 0 and 1, not {self.recovered}"
             raise benchbase.ParameterError("recovered", problem)
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the five files, or nothing where there is no grid of K.
 
         Parameters
@@ -91,13 +91,13 @@ class Transitions(benchbase.Report):
         figure = save(folder, self.name, lambda: draw(panels, suite["title"]))
         return write_texts(folder, texts) + figure
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print K95 by solver and pooling, with seconds and frame applications below."""
         table = self._table(results)
         if table is not None:
             print_panels(make_panels(table), READING.format(recovered=self.recovered), console)
 
-    def _table(self, results: benchbase.Results) -> pd.DataFrame | None:
+    def _table(self, results: benchbase.ResultsView) -> pd.DataFrame | None:
         """Return the transitions of problems with two K, with theory, or None without any."""
         table = transitions(results.frame(), self.recovered)
         table = table.assign(grid=(table["largest"] > table["least"]).fillna(value=False))

@@ -44,12 +44,12 @@ class Lister(benchbase.Report):
 
     name = "lister"
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         file = folder / "labels.txt"
         file.write_text("\n".join(results.frame()["label"].unique()))
         return [file]
 
-    def show(self, results: benchbase.Results, console: Any) -> None:
+    def show(self, results: benchbase.ResultsView, console: Any) -> None:
         console.print(f"{len(results.frame())} rows of {results.suites[0]['suite']}")
 
 

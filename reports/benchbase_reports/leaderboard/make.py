@@ -29,7 +29,7 @@ _WHOLE = (
 
 
 def make_board(
-    results: benchbase.Results, *, budget: float = math.inf, recovered: float = RECOVERED
+    results: benchbase.ResultsView, *, budget: float = math.inf, recovered: float = RECOVERED
 ) -> Board:
     """Rank the solvers of a suite on each of its problems.
 
@@ -150,7 +150,7 @@ def _exclude(columns: dict[str, Any]) -> None:
             columns["area"][row] = math.nan
 
 
-def _environments(results: benchbase.Results) -> dict[str, str]:
+def _environments(results: benchbase.ResultsView) -> dict[str, str]:
     """Return the environment of each cell as a short text."""
     found: dict[str, list[str]] = {}
     for cell, facts in results.environments():

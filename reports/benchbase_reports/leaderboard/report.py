@@ -48,7 +48,7 @@ class Leaderboard(benchbase.Report):
         if not self.budget > 0:
             raise benchbase.ParameterError("budget", f"must be positive, not {self.budget:g}")
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write the tables and figures.
 
         Parameters
@@ -74,6 +74,6 @@ class Leaderboard(benchbase.Report):
         files += save(folder, "leaderboard-budgets", lambda: draw_budgets(board))
         return files + save(folder, "leaderboard-profiles", lambda: draw_profiles(board))
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the ranks."""
         print_board(make_board(results, budget=self.budget), console)

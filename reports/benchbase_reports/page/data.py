@@ -94,7 +94,7 @@ class PageData:
     levels: tuple[tuple[str, str], ...] = ()
 
 
-def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGEST) -> PageData:
+def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LARGEST) -> PageData:
     """Gather what a page shows.
 
     Parameters
@@ -154,7 +154,7 @@ def page_data(results: benchbase.Results, board: Board, *, largest: int = LARGES
 
 
 def _solvers(
-    results: benchbase.Results, board: Board
+    results: benchbase.ResultsView, board: Board
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Return what a page tells of each solver, and the entries of what they cite."""
     own, runs = solver_specs(results.suites), _runs(results)
@@ -177,7 +177,7 @@ def _solvers(
     return solvers, entries
 
 
-def _runs(results: benchbase.Results) -> dict[str, list[dict[str, Any]]]:
+def _runs(results: benchbase.ResultsView) -> dict[str, list[dict[str, Any]]]:
     """Return the runs that each solver's rows come from, where there are several runs."""
     runs = {run["id"]: run for run in results.suites}
     if len(runs) < 2:

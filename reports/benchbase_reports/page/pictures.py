@@ -79,7 +79,7 @@ def png(picture: Array) -> str:
 
 
 def album(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     ranked: Mapping[Problem, Sequence[str]],
     largest: int = LARGEST,
 ) -> Album:
@@ -122,7 +122,7 @@ def album(
 
 
 def _problem(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     rows: pd.DataFrame,
     name: Problem,
     labels: Sequence[str],
@@ -155,7 +155,7 @@ def _problem(
 class _Queue:
     """What is still to draw of one problem, best rank first."""
 
-    results: benchbase.Results
+    results: benchbase.ResultsView
     dataset: benchbase.Dataset
     even: bool
     parts: Mapping[str, pd.DataFrame]

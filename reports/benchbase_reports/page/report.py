@@ -24,7 +24,7 @@ class Page(benchbase.Report):
     name = "page"
     pictures: bool = True
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         """Write ``page.html``.
 
         Parameters

@@ -82,7 +82,7 @@ def publish(
     return Site.read(folder)
 
 
-def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Held]:
+def _publish(results: benchbase.ResultsView, folder: Path, verify: bool) -> list[Held]:
     held: list[Held] = []
     runs: dict[str, list[int]] = {}
     for each in results.suites:
@@ -107,7 +107,7 @@ def _check_joins(site: Site, bundle: Head) -> None:
 
 
 def submit(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     path: str | Path,
     labels: Sequence[str] = (),
     *,

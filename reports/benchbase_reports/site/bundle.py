@@ -217,7 +217,7 @@ def read_bundle(path: str | Path) -> Bundle:
 
 
 def pack(
-    results: benchbase.Results,
+    results: benchbase.ResultsView,
     path: str | Path,
     labels: Sequence[str] = (),
     *,

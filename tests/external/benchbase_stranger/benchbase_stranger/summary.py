@@ -23,14 +23,14 @@ class Summary(benchbase.Report):
     name = "summary"
     digits: int = 3
 
-    def lines(self, results: benchbase.Results) -> list[str]:
+    def lines(self, results: benchbase.ResultsView) -> list[str]:
         means = results.frame().groupby("label")["squared_cosine"].mean()
         return [f"{label} {mean:.{self.digits}f}" for label, mean in means.items()]
 
-    def write(self, results: benchbase.Results, folder: Path) -> list[Path]:
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         file = folder / "summary.txt"
         file.write_text("\n".join(self.lines(results)) + "\n", encoding="utf-8")
         return [file]
 
-    def show(self, results: benchbase.Results, console: Console) -> None:
+    def show(self, results: benchbase.ResultsView, console: Console) -> None:
         console.print("\n".join(self.lines(results)))

@@ -1,0 +1,138 @@
+"""The two parts of a pooling representation: a frame, and what keeps one number for each pool.
+
+Shapes: S signals, N dimension, K pools, L pool size, T training signals. Coefficients are
+(..., L, K), with the members of a pool on axis -2: pooling over them is contiguous in the pools,
+an order of magnitude faster than over the last axis.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from benchbase.component import Array, Component
+
+
+class Frame(ABC):
+    """K pools of L vectors in R^N: the linear part of a pooling representation.
+
+    Attributes
+    ----------
+    n, n_pools, pool_size : int
+        N, K and L.
+    is_complex : bool
+        Whether the vectors are complex (the ambiguity is then a phase).
+    """
+
+    n: int
+    n_pools: int
+    pool_size: int
+    is_complex: bool = False
+
+    @property
+    def condition(self) -> float | None:
+        """The largest singular value over the smallest that is no rounding; None if unknown."""
+        return None
+
+    @abstractmethod
+    def analyse(self, x: Array) -> Array:
+        """Return the coefficients F x: (..., N) to (..., L, K), dtype kept."""
+
+    @abstractmethod
+    def adjoint(self, c: Array) -> Array:
+        """Return Fᵀ c: (..., L, K) to (..., N), dtype kept."""
+
+    @abstractmethod
+    def least_squares(self, c: Array) -> Array:
+        """Return F⁺ c, the shortest x with the least ‖F x − c‖: (..., L, K) to (..., N)."""
+
+    @abstractmethod
+    def dense(self) -> Array:
+        """Return the vectors, (K, L, N), read-only; raise `NotImplementedError` if never formed."""
+
+
+class FrameDesign(Component):
+    """A recipe for frames."""
+
+    kind = "frame"
+
+    def size(self, n: int) -> tuple[int | None, int | None]:
+        """Return K and L of the frames for signals of dimension `n`.
+
+        By default the fields `n_pools` and `pool_size`; to be overridden where they are none.
+        """
+        del n
+        return getattr(self, "n_pools", None), getattr(self, "pool_size", None)
+
+    def check(self, n: int) -> None:
+        """Raise `ParameterError` where the parameters do not fit signals of dimension `n`."""
+        del n
+
+    @abstractmethod
+    def build(self, n: int, train: Array | None, rng: np.random.Generator) -> Frame:
+        """Build one frame for signals of dimension `n`.
+
+        Parameters
+        ----------
+        n : int
+            The dimension N.
+        train : ndarray, shape (T, N), or None
+            The data set's training signals, for learned frames; read-only.
+        rng : numpy.random.Generator
+            The stream of this number of pools and trial.
+        """
+
+
+class Pooling(Component):
+    """What keeps one number a pool."""
+
+    kind = "pooling"
+
+    @property
+    @abstractmethod
+    def even(self) -> bool:
+        """Whether x and −x have the same measurements, so that the sign is lost."""
+
+    @property
+    @abstractmethod
+    def nonnegative(self) -> bool:
+        """Whether all measurements are at least zero."""
+
+    @property
+    def p(self) -> float | None:
+        """The exponent, or None where the operator is no lp norm."""
+        return None
+
+    @property
+    def rectified(self) -> bool:
+        """Whether coefficients pass a half rectification before they are pooled."""
+        return False
+
+    def check(self, n_pools: int, pool_size: int) -> None:
+        """Raise `ParameterError` where the parameters do not fit K pools of L."""
+        del n_pools, pool_size
+
+    @abstractmethod
+    def __call__(self, c: Array) -> Array:
+        """Pool coefficients: (..., L, K) to (..., K)."""
+
+    @abstractmethod
+    def rescale(self, c: Array, b: Array) -> Array:
+        """Give each pool the value b along the direction that it has: (..., L, K).
+
+        Step 1 of alternating minimisation (paper, section 3.1.1), b_k · c_k / ‖c_k‖_p. Entries
+        about which b says nothing (see `known`) keep their value.
+        """
+
+    @abstractmethod
+    def project(self, c: Array, b: Array) -> Array:
+        """Return the nearest coefficients whose pools have the values b: (..., L, K)."""
+
+    def known(self, c: Array, b: Array) -> Array | None:
+        """Mark the coefficients whose value `rescale` takes from b: bool (..., L, K).
+
+        None where that is all of them, as it is without rectification.
+        """
+        del c, b
+        return None

@@ -8,10 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from benchbase.cache import cache_folder, cached
+from benchbase.channel import note
 from benchbase.component import Array, Component
 from benchbase.compose import has_init, starting_at
 from benchbase.dense import DenseFrame
-from benchbase.display import note, progress
+from benchbase.display import progress
 from benchbase.errors import (
     BenchbaseError,
     DataError,

@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbase import launch
 from benchbase.cells import make_cells
 from benchbase.display import progress as progress_bar
 from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.executors import Executor, InProcess, Split
 from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
 from benchbase.invocation import run_command
-from benchbase.processes import LocalWorkers
+from benchbase.launch import make_plan
+from benchbase.rebuild import Rebuilder
 from benchbase.registry import Registry, registry
 from benchbase.results import Results
-from benchbase.runner import Plan, plan, run_suite
-from benchbase.store import Store, has_results
+from benchbase.runner import Plan
 from benchbase.suite import Suite, load_suite
 
 if TYPE_CHECKING:
@@ -198,51 +198,13 @@ def suite_problems(suite: str | Path) -> Iterator[tuple[str, Problem]]:
     BenchbaseError
         If the suite is wrong or data are missing.
     """
-    from benchbase.worker import Worker
-
-    worker, seen = Worker(registry()), []
+    rebuilder, seen = Rebuilder(registry()), []
     for cell in make_cells(resolve(suite)):
         known = (cell.experiment, cell.seed, cell.point[:3])
         if cell.trial or known in seen:
             continue
         seen.append(known)
-        task = next(cell.tasks([]))
-        yield cell.experiment, worker.instance(task, worker.signals(task)).problem
-
-
-def make_plan(
-    suite: Suite,
-    folder: Path,
-    *,
-    failed: bool = False,
-    rerun: Sequence[str] = (),
-    host_name: bool = False,
-) -> Plan:
-    """Find out what a run would compute; writes nothing.
-
-    Parameters
-    ----------
-    suite : Suite
-        From `resolve`.
-    folder : pathlib.Path
-        The folder of results, which need not be there.
-    failed : bool, optional
-        Only what failed, timed out or crashed.
-    rerun : sequence of str, optional
-        Labels of solvers to run again.
-    host_name : bool, optional
-        Record which host computes.
-
-    Raises
-    ------
-    BenchbaseError
-        If the store cannot be read, data are missing, or there is no such label.
-    """
-    suite.select(rerun)  # complains of labels that are not there
-    cells = make_cells(suite)
-    plugins = [str(path) for path in registry().plugin_files]
-    with Store(folder) if has_results(folder) else nullcontext() as store:
-        return plan(cells, store, plugins, failed=failed, rerun=rerun, host_name=host_name)
+        yield cell.experiment, rebuilder.instance(cell).problem
 
 
 def execute(
@@ -256,7 +218,7 @@ def execute(
     dask: str | None = None,
     progress: bool | None = None,
 ) -> Results:
-    """Run a resolved suite and return its results.
+    """Run a resolved suite with a progress bar and return its results.
 
     Parameters
     ----------
@@ -268,12 +230,8 @@ def execute(
         The folder of results.
     command : str
         What asked for it, for the record.
-    jobs : int, optional
-        The number of worker processes, 0 for none; by default see `run`.
-    memory_limit : float, optional
-        GB that a worker may have.
-    dask : str, optional
-        The address of a Dask scheduler, on whose workers to compute.
+    jobs, memory_limit, dask : optional
+        As in `run`.
     progress : bool, optional
         Show a progress bar; by default on a terminal.
 
@@ -282,47 +240,13 @@ def execute(
     BenchbaseError
         If the store cannot be read or written, or a task is refused.
     """
-    limit = None if memory_limit is None else int(memory_limit * 1e9)
-    executor = _executor(registry(), todo, jobs, limit, dask)
     shown = sys.stderr.isatty() if progress is None else progress
-    with Store(folder, create=True) as store, _progress_bar(suite.name, todo, shown) as advance:
-        number = run_suite(suite, todo, store, executor, command, advance)
+    with _progress_bar(suite.name, todo, shown) as advance:
+        number = launch.execute(
+            suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,
+            dask=dask, on_outcome=advance,
+        )  # fmt: skip # one argument a line says no more
     return Results(folder, (number,))
-
-
-def _executor(
-    known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
-) -> Executor:
-    """Choose what executes the tasks that there are."""
-    here = InProcess(known)
-    if not todo.tasks:
-        return here
-    mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
-    if dask is not None:
-        from benchbase.cluster import DaskCluster
-
-        return Split(here, DaskCluster(dask, memory_limit), mine)
-    if jobs is None:
-        jobs = default_jobs()
-    if jobs == 0:
-        return here
-    return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
-
-
-def default_jobs() -> int:
-    """Return ``BENCHBASE_JOBS``, or the number of cores that this process may use.
-
-    Raises
-    ------
-    BenchbaseError
-        If the variable is no number.
-    """
-    chosen = os.environ.get("BENCHBASE_JOBS")
-    if chosen is None:
-        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    if not chosen.isdecimal():
-        raise BenchbaseError(f"BENCHBASE_JOBS must be a number of processes, not {chosen!r}")
-    return int(chosen)
 
 
 @contextmanager

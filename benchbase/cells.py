@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchbase.component import Component
 from benchbase.interfaces import Dataset, Solver
 from benchbase.provenance import CORE, code_digests, core_digest
-from benchbase.tasks import Task
+from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,14 +226,3 @@ def _typed(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_typed(item) for item in value]
     return value  # JSON spells 2 and 2.0, or inf and "inf", differently
-
-
-def json_ready(value: Any) -> Any:
-    """Return plain data without the numbers that JSON lacks: ∞ becomes "inf"."""
-    if isinstance(value, dict):
-        return {key: json_ready(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_ready(item) for item in value]
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return str(value)
-    return value

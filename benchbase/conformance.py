@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import json_ready
 from benchbase.component import Array, Component
 from benchbase.dense import DenseFrame
 from benchbase.errors import ParameterError
@@ -31,6 +30,7 @@ from benchbase.problem import Problem, relative_error
 from benchbase.recovery import recover
 from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.streams import SignalRun, generator, solver_keys
+from benchbase.tasks import json_ready
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
 """The leading axes with which linear maps and poolings are tried."""

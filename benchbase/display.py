@@ -1,22 +1,17 @@
-"""What people see while something takes its time: bars and remarks, wherever it is computed.
-
-Whoever works says how far it is with `progress`, and what is worth knowing with `note`. In a worker
-process both go to the process that has started it; there, bars are shown on a terminal only.
-"""
+"""Bars and remarks on the terminal while something takes its time, wherever it is computed."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from benchbase.channel import Message, is_received, receiving, send, without_bars
+
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-Message = tuple[Any, ...]
-"""("bar", label, done, total), ("end", label) or ("note", text)."""
 
 _PAUSE = 0.1  # seconds between two messages about one bar
 
@@ -78,49 +73,17 @@ def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
             send(("end", label))
 
 
-def note(text: str) -> None:
-    """Say something on standard error, above the bars."""
-    send(("note", text))
-
-
-def send(message: Message) -> None:
-    """Pass a message on to where it is shown."""
-    (_receivers[-1] if _receivers else _without_bars)(message)
-
-
-def pass_on(receiver: Callable[[Message], None]) -> None:
-    """Let messages go elsewhere from now on: to the process that has started this one."""
-    _receivers.append(receiver)
-
-
-_receivers: list[Callable[[Message], None]] = []  # the last one counts
-
-
 @contextmanager
 def terminal(*, shown: bool) -> Iterator[None]:
     """Show bars on standard error while the context lasts; within another, that one does it."""
-    if _receivers:
+    if is_received():
         yield
     elif not shown:
-        with _receiving(_without_bars):
+        with receiving(without_bars):
             yield
     else:
-        with _rich_bars() as bars, _receiving(_Terminal(bars).receive):
+        with _rich_bars() as bars, receiving(_Terminal(bars).receive):
             yield
-
-
-@contextmanager
-def _receiving(receiver: Callable[[Message], None]) -> Iterator[None]:
-    _receivers.append(receiver)
-    try:
-        yield
-    finally:
-        _receivers.remove(receiver)
-
-
-def _without_bars(message: Message) -> None:
-    if message[0] == "note":
-        sys.stderr.write(f"{message[1]}\n")
 
 
 class _Terminal:

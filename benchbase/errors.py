@@ -149,3 +149,18 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; there are: {', '.join(names)}" if names else "; there is none"
+
+
+def in_one_line(value: object) -> str:
+    """Return what a stranger's object says of itself, in one line that can be stored."""
+    try:
+        line = " ".join(str(value).split())
+    except Exception:  # a stranger's code: anything may come
+        return ""
+    return line.encode(errors="replace").decode()
+
+
+def described(error: BaseException) -> str:
+    """Say in one line what went wrong; with the error's type, unless the error is one of ours."""
+    text = in_one_line(error)
+    return text if isinstance(error, BenchbaseError) else f"{type(error).__name__}: {text}"

@@ -1,6 +1,6 @@
 """Local worker processes: both ends of their pipes.
 
-A worker is ``python -m benchbase.worker`` in a session of its own. Tasks and outcomes go through
+A worker is ``python -m benchbase.serve`` in a session of its own. Tasks and outcomes go through
 private pipes, what it prints goes to a file. A chunk that hangs, crashes or kills its worker costs
 that chunk only: the worker is killed with all that it started, and another takes its place.
 """
@@ -20,13 +20,13 @@ from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from benchbase import display
+from benchbase import channel
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.executors import BLAS_VARIABLES, one_blas_thread
+from benchbase.executors import BLAS_VARIABLES
 from benchbase.provenance import circumstances
+from benchbase.serve import READY, STARTED
 from benchbase.tasks import Outcome, Task
 
-READY, STARTED = "ready", "started"
 LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
 _FAREWELL = 1  # seconds between a worker's closing its pipe and its end
 _TAIL = 2000  # characters of a crashed worker's output that are kept
@@ -179,7 +179,7 @@ class WorkerProcess:
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
             # -P: what lies in the current folder must not be taken for a library.
-            [sys.executable, "-P", "-m", "benchbase.worker", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "benchbase.serve", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -212,7 +212,7 @@ class WorkerProcess:
             elif message == STARTED:
                 self._start_clock()
             elif isinstance(message, tuple):  # for people
-                display.send(message)
+                channel.send(message)
             else:
                 self.deadline = float("inf")
                 return message  # type: ignore[no-any-return] # what is neither is an outcome
@@ -277,60 +277,3 @@ class WorkerProcess:
         # At a place: the file is the worker's too, and so is its position.
         printed = os.pread(number, _TAIL, max(0, end - _TAIL))
         return " ".join(printed.decode(errors="replace").split())
-
-
-def serve(arguments: list[str]) -> None:
-    """Be a worker process: execute tasks until the pipe ends.
-
-    Parameters
-    ----------
-    arguments : list of str
-        The file descriptors of the pipes for tasks and for outcomes, the parent's process number,
-        and the limit on memory in bytes, 0 for none.
-    """
-    given, for_outcomes, parent, memory = map(int, arguments)
-    for descriptor in (given, for_outcomes):
-        os.set_inheritable(descriptor, False)
-    _die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tasks = Connection(given, writable=False)
-    outcomes = Connection(for_outcomes, readable=False)
-    own, output = os.getpid(), os.dup(1)
-    display.pass_on(outcomes.send)
-    from benchbase.registry import registry
-    from benchbase.worker import Worker
-
-    worker = Worker(registry())
-    if memory:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    outcomes.send(READY)
-    while True:
-        try:
-            task: Task = tasks.recv()
-        except EOFError:
-            return
-        os.ftruncate(output, 0)  # only what the chunk at hand prints is of use: disks are finite
-        os.lseek(output, 0, os.SEEK_SET)
-        for descriptor in (1, 2):  # a solver may have closed or redirected them
-            os.dup2(output, descriptor)
-        try:
-            with one_blas_thread():
-                outcome = worker.execute(task, lambda: outcomes.send(STARTED))
-        finally:
-            if os.getpid() != own:  # a child that a solver has forked and let go on
-                os._exit(1)
-        with contextlib.suppress(OSError, ValueError):  # closed, or its disk is full
-            sys.stdout.flush()
-        outcomes.send(outcome)
-
-
-def _die_with(parent: int) -> None:
-    """Ask Linux to kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:  # it has ended already
-        sys.exit(1)

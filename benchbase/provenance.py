@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchbase.component import loaded_at, note_loaded, package_of
 from benchbase.errors import PluginError
-from benchbase.loading import loaded_at, note_loaded, package_of
 
 CORE = "benchbase"
 IMPORTS = "__benchbase_imports__"

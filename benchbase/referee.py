@@ -12,19 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import Cell, json_ready, make_cells
+from benchbase.cells import Cell, make_cells
 from benchbase.component import Array
-from benchbase.errors import SpecError, SuiteError
+from benchbase.errors import SpecError, SuiteError, in_one_line
 from benchbase.executors import one_blas_thread
 from benchbase.experiment import PROBLEM, Entry, Experiment, Point
 from benchbase.interfaces import Dataset, Inverse, Solver
+from benchbase.launch import execute, make_plan
 from benchbase.problem import Problem, Recovery
+from benchbase.rebuild import Rebuilder
 from benchbase.recovery import score
 from benchbase.registry import registry
 from benchbase.results import Results
 from benchbase.store import SCORES
 from benchbase.suite import Suite, load_suite
-from benchbase.worker import Worker, in_one_line
+from benchbase.tasks import json_ready
 
 OWN = ("seed", "trial", "points", "trace", "solver")
 """The facts of a cell that are none of its problem."""
@@ -199,8 +201,6 @@ class Referee:
         SpecError
             If a solver is not installed here, or holds a data set.
         """
-        from benchbase.api import execute, make_plan
-
         experiments = []
         for index, each in enumerate(self._experiments):
             own = [
@@ -211,16 +211,18 @@ class Referee:
             if own:
                 experiments.append(replace(each, seed=seed, entries=tuple(own), trace=False))
         suite = Suite(self.suite["name"], self.suite["title"], tuple(experiments), ())
-        plan = make_plan(suite, Path(folder))
-        return execute(suite, plan, Path(folder), command=f"seed {seed}", jobs=jobs)
+        place = Path(folder)
+        plan = make_plan(suite, place)
+        number = execute(suite, plan, place, command=f"seed {seed}", jobs=jobs)
+        return Results(place, (number,))
 
     @cached_property
     def _experiments(self) -> list[Experiment]:
         return list(map(_experiment, self.suite["experiments"]))
 
     @cached_property
-    def _worker(self) -> Worker:
-        return Worker(registry())
+    def _rebuilder(self) -> Rebuilder:
+        return Rebuilder(registry())
 
     def _cell(self, experiment: int, problem: int, trial: int, points: int | None = None) -> Cell:
         known = self._cells.get((experiment, problem, trial, points))
@@ -243,9 +245,9 @@ class Referee:
     def _instance(
         self, experiment: int, problem: int, trial: int, points: int | None = None
     ) -> Any:
-        task = next(self._cell(experiment, problem, trial, points).tasks([]))
+        cell = self._cell(experiment, problem, trial, points)
         with one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
-            return self._worker.instance(task, self._worker.signals(task))
+            return self._rebuilder.instance(cell)
 
 
 def _solver(spec: Mapping[str, Any]) -> Solver:

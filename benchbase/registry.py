@@ -9,7 +9,7 @@ import inspect
 import sys
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -356,6 +356,3 @@ def registry() -> Registry:
     loaded = Registry()
     loaded.load_installed()
     return loaded
-
-
-Build = Callable[[str, Any, tuple[str | int, ...]], Component]

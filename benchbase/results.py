@@ -16,6 +16,7 @@ from benchbase import traces
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.experiment import PROBLEM
+from benchbase.rebuild import Rebuilder
 from benchbase.registry import registry
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
@@ -148,18 +149,17 @@ class Results:
         BenchbaseError
             If there is no such cell, a component of it is not installed, or its data are missing.
         """
-        from benchbase.verify import rebuild  # not above, as that imports this module
-        from benchbase.worker import Worker
-
         with Store(self.folder) as store:
             found = store.query("SELECT facts FROM cell WHERE key = ?", cell)
         if not found:
             raise StoreError(f"there is no cell {cell} in {self.folder}")
-        made = rebuild(registry(), json.loads(found[0][0]))
-        if isinstance(made, str):
-            raise BenchbaseError(f"the problem of the cell {cell} cannot be rebuilt: {made}")
-        worker, task = Worker(registry()), next(made.tasks([]))
-        return worker.instance(task, worker.signals(task)).problem
+        rebuilder = Rebuilder(registry())
+        try:
+            made = rebuilder.cell(json.loads(found[0][0]))
+        except BenchbaseError as error:
+            told = f"the problem of the cell {cell} cannot be rebuilt: {error}"
+            raise BenchbaseError(told) from error
+        return rebuilder.instance(made).problem
 
     def traces(self) -> pd.DataFrame:
         """Return what solvers recorded on their way, where an experiment has ``trace = true``.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchbase.cells import json_ready
 from benchbase.errors import SpecError, SuiteError, dotted, suggestion
 from benchbase.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
 from benchbase.interfaces import Report
 from benchbase.registry import Registry
+from benchbase.tasks import json_ready
 from benchbase.toml_places import TomlFile
 
 TOP_KEYS = (*KEYS, "report", "include", "experiment")

@@ -80,3 +80,14 @@ class Outcome(TypedDict, total=False):
     checksum: float
     condition: float | None
     trace: bytes
+
+
+def json_ready(value: Any) -> Any:
+    """Return plain data without the numbers that JSON lacks: ∞ becomes "inf"."""
+    if isinstance(value, dict):
+        return {key: json_ready(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return str(value)
+    return value

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from benchbase.component import Component
 from benchbase.errors import ParameterError, SpecError, suggestion
@@ -15,7 +15,8 @@ from benchbase.errors import ParameterError, SpecError, suggestion
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from benchbase.registry import Build
+Build: TypeAlias = Callable[[str, Any, tuple[str | int, ...]], Component]
+"""Builds a component from its kind, its spec, and the place where the spec stands."""
 
 
 def validate(

@@ -11,21 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import Cell, make_cells
+from benchbase.cells import Cell
 from benchbase.component import Array, Component
-from benchbase.errors import BenchbaseError, StoreError
+from benchbase.errors import BenchbaseError, StoreError, described
 from benchbase.executors import InProcess, one_blas_thread
-from benchbase.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
 from benchbase.interfaces import Dataset
 from benchbase.problem import Recovery
 from benchbase.provenance import core_digest, environment
+from benchbase.rebuild import Rebuilder
 from benchbase.recovery import score
 from benchbase.registry import Registry, registry
 from benchbase.results import load_results
 from benchbase.store import SCORES, Store
-from benchbase.suite import Suite
 from benchbase.tasks import Outcome
-from benchbase.worker import Worker, in_one_line
 
 TOLERANCE = 1e-6
 """How far numbers may be apart, relative where they are larger than 1."""
@@ -142,22 +140,8 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                     stored = _Stored(head, key, signals[key], facts, own, finished[run])
                     cells.setdefault(key, stored)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # no JSON, or another
-        raise StoreError(f"{store.path} cannot be read: {_text(error)}") from error
+        raise StoreError(f"{store.path} cannot be read: {described(error)}") from error
     return list(cells.values())
-
-
-def rebuild(known: Registry, facts: dict[str, Any]) -> Cell | str:
-    """Make a cell of what is stored of it (`Cell.facts`), and so its key; or say what hinders."""
-    try:
-        kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts or kind in NEEDED]
-        parts: Any = {kind: known.build(kind, facts[kind]) for kind in kinds}
-        entries = (Entry("", parts.pop("solver")),)
-        seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
-        problems, trace = (Point(**parts),), facts["trace"]
-        experiment = Experiment("", seed, trials, points, problems, entries, trace=trace)
-        return make_cells(Suite("", "", (experiment,)))[-1]
-    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-        return _text(error)
 
 
 class _Verifier:
@@ -165,12 +149,19 @@ class _Verifier:
 
     def __init__(self, store: Store, known: Registry, everything: Sequence[_Stored]) -> None:
         self._store, self._known, self._everything = store, known, everything
-        self._worker = Worker(known)
-        self._cells = {stored.key: rebuild(known, stored.facts) for stored in everything}
+        self._rebuilder = Rebuilder(known)
+        self._cells = {stored.key: self._cell(stored.facts) for stored in everything}
         same = [c for key, c in self._cells.items() if isinstance(c, Cell) and c.key == key]
         self._unchanged = {_origin(part) for cell in same for part in cell.parts()}
         self._can_run: dict[str, Cell] = {}
         self._estimates = 0
+
+    def _cell(self, facts: dict[str, Any]) -> Cell | str:
+        """Rebuild a cell, or say what hinders."""
+        try:
+            return self._rebuilder.cell(facts)
+        except BenchbaseError as error:
+            return str(error)
 
     def verify(self, runs: tuple[int, ...], sample: int | None) -> Verification:
         found: dict[str, list[_Told]] = {}
@@ -219,11 +210,10 @@ class _Verifier:
         if not chunks:
             return  # nobody has met the problem
         try:
-            task = next(cell.tasks([]))
-            instance = self._worker.instance(task, self._worker.signals(task))
+            instance = self._rebuilder.instance(cell)
             signals, x = self._store.signals(stored.key), self._store.recovered(stored.key)
         except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            yield (), f"cannot be verified: {_text(error)}"
+            yield (), f"cannot be verified: {described(error)}"
             return
         if signals.shape != instance.truth.shape:
             yield (), f"test signals are {signals.shape}, and come to {instance.truth.shape}"
@@ -309,9 +299,3 @@ def _alike(a: Array, b: Array, tolerance: float) -> Array:
         near = np.abs(a - b) <= tolerance * np.maximum(1.0, np.abs(b))
     alike: Array = near | (a == b) | (np.isnan(a) & np.isnan(b))
     return alike
-
-
-def _text(error: BaseException) -> str:
-    """Say what went wrong, in one line."""
-    text = in_one_line(error)
-    return text if isinstance(error, BenchbaseError) else f"{type(error).__name__}: {text}"

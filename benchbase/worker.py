@@ -17,7 +17,7 @@ import numpy as np
 from benchbase.cache import cached
 from benchbase.cells import fingerprints
 from benchbase.component import Array
-from benchbase.errors import BenchbaseError, DataError, PluginError
+from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Solver
 from benchbase.problem import Problem
 from benchbase.provenance import CORE, circumstances, core_digest, package_digest
@@ -329,18 +329,3 @@ def _went_wrong(error: BaseException) -> Outcome:
     text = in_one_line(error) or "no message"
     place = f"{Path(where.filename).name}:{where.lineno}"
     return Outcome(status=status, message=f"{type(error).__name__}: {text} ({place})")
-
-
-def in_one_line(value: object) -> str:
-    """Return what a stranger's object says of itself, in one line that can be stored."""
-    try:
-        line = " ".join(str(value).split())
-    except Exception:  # a stranger's code: anything may come
-        return ""
-    return line.encode(errors="replace").decode()
-
-
-if __name__ == "__main__":
-    from benchbase.processes import serve
-
-    serve(sys.argv[1:])

@@ -10,7 +10,8 @@ import pytest
 
 import benchbase
 from benchbase import BenchbaseError, DenseFrame, Problem, Recovery, Run
-from benchbase.api import by_suite, make_plan, resolve, results_folder
+from benchbase.api import by_suite, resolve, results_folder
+from benchbase.launch import make_plan
 from benchbase.registry import Registry
 from benchbase.streams import Snapshot
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase.cells import Cell, json_ready, make_cells
+from benchbase.cells import Cell, make_cells
 from benchbase.experiment import Extra
 from benchbase.registry import Registry
 from benchbase.suite import load_suite
+from benchbase.tasks import json_ready
 
 KEYS = ("train_key", "signals_key", "problem_key", "key")
 

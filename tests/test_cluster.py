@@ -115,7 +115,7 @@ class Cluster:
         for entry in Path("/proc").iterdir():
             try:
                 command = (entry / "cmdline").read_bytes()
-                if b"benchbase.worker" not in command:
+                if b"benchbase.serve" not in command:
                     continue
                 marked = f"MARK={self.mark}".encode() in (entry / "environ").read_bytes()
             except OSError:

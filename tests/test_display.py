@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbase import display
+from benchbase import channel, display
 
 
 class Terminal(io.StringIO):
@@ -58,9 +58,9 @@ def test_a_total_may_be_known_late(opened: Open) -> None:
 
 def test_remarks_are_said_everywhere(opened: Open) -> None:
     stream = opened()
-    display.note("[1] before")
+    channel.note("[1] before")
     with display.progress("patches", 4):
-        display.note("[2] within")
+        channel.note("[2] within")
     lines = stream.getvalue()
     assert "[1] before" in lines
     assert "[2] within" in lines
@@ -78,13 +78,13 @@ def test_bars_within_bars_share_the_terminal(opened: Open) -> None:
 
 
 def test_messages_can_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    got: list[display.Message] = []
-    monkeypatch.setattr(display, "_receivers", [])
-    display.pass_on(got.append)
+    got: list[channel.Message] = []
+    monkeypatch.setattr(channel, "_receivers", [])
+    channel.pass_on(got.append)
     with display.progress("far", 1000) as bar:
         for _ in range(1000):
             bar.update()
-    display.note("hello")
+    channel.note("hello")
     assert got[0] == ("bar", "far", 0, 1000)
     assert got[-3:] == [("bar", "far", 1000, 1000), ("end", "far"), ("note", "hello")]
     assert len(got) < 100  # not one for each step

@@ -75,7 +75,7 @@ def workers() -> set[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"benchbase.worker" in command:
+            if b"benchbase.serve" in command:
                 found.add(int(entry.name))
     return found
 
@@ -356,7 +356,8 @@ EDITS = """
 import sys
 from pathlib import Path
 import benchbase
-from benchbase.api import execute, make_plan, resolve
+from benchbase.api import execute, resolve
+from benchbase.launch import make_plan
 suite = resolve("s.toml")
 todo = make_plan(suite, Path("r"))
 Path("site/meddler/helper.py").write_text(sys.argv[1])

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 import benchbase
-from benchbase.loading import note_loaded, package_of
+from benchbase.component import note_loaded, package_of
 from benchbase.provenance import (
     CORE_FILES,
     circumstances,

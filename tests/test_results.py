@@ -67,7 +67,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def run(folder: Path, suite: str = "suite.toml", **options: Any) -> Results:
-    from benchbase.api import execute, make_plan, resolve
+    from benchbase.api import execute, resolve
+    from benchbase.launch import make_plan
     from benchbase.registry import registry
 
     registry().load_file(folder / "plugin.py")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase.cells import json_ready
 from benchbase.errors import SpecError
 from benchbase.registry import Registry
+from benchbase.tasks import json_ready
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 zeros = st.fixed_dictionaries(

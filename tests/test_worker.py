@@ -296,7 +296,7 @@ def test_code_that_is_edited_before_it_is_imported_is_refused(
     (package / "__init__.py").write_text(LAZY)
     (package / "helper.py").write_text("scale = 1\n")
     monkeypatch.setattr(provenance, "_digests", {})
-    monkeypatch.setattr(provenance, "_loaded_at", {})
+    monkeypatch.setattr("benchbase.component._loaded_at", {})
     try:
         mine = importlib.import_module("lazy_package").Mine
         digest = package_digest("lazy_package")

@@ -87,8 +87,9 @@ def run_command(
 
     What has been computed before is not computed again.
     """
-    from benchbase.api import default_jobs, execute, make_plan, resolve, results_folder
+    from benchbase.api import execute, resolve, results_folder
     from benchbase.experiment import Change, Extra, parse_value
+    from benchbase.launch import default_jobs, make_plan
     from benchbase.results import load_results
     from benchbase.runner import InterruptedRun
 

@@ -1,0 +1,136 @@
+"""From a suite to a run: the plan, and the workers that carry it out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from benchbase.cells import make_cells
+from benchbase.errors import BenchbaseError
+from benchbase.executors import Executor, InProcess, Split
+from benchbase.processes import LocalWorkers
+from benchbase.registry import Registry, registry
+from benchbase.runner import Plan, plan, run_suite
+from benchbase.store import Store, has_results
+from benchbase.suite import Suite
+
+
+def make_plan(
+    suite: Suite,
+    folder: Path,
+    *,
+    failed: bool = False,
+    rerun: Sequence[str] = (),
+    host_name: bool = False,
+) -> Plan:
+    """Find out what a run would compute; writes nothing.
+
+    Parameters
+    ----------
+    suite : Suite
+        From `resolve`.
+    folder : pathlib.Path
+        The folder of results, which need not be there.
+    failed : bool, optional
+        Only what failed, timed out or crashed.
+    rerun : sequence of str, optional
+        Labels of solvers to run again.
+    host_name : bool, optional
+        Record which host computes.
+
+    Raises
+    ------
+    BenchbaseError
+        If the store cannot be read, data are missing, or there is no such label.
+    """
+    suite.select(rerun)  # complains of labels that are not there
+    cells = make_cells(suite)
+    plugins = [str(path) for path in registry().plugin_files]
+    with Store(folder) if has_results(folder) else nullcontext() as store:
+        return plan(cells, store, plugins, failed=failed, rerun=rerun, host_name=host_name)
+
+
+def execute(
+    suite: Suite,
+    todo: Plan,
+    folder: Path,
+    *,
+    command: str,
+    jobs: int | None = None,
+    memory_limit: float | None = None,
+    dask: str | None = None,
+    on_outcome: Callable[[], None] = lambda: None,
+) -> int:
+    """Run a suite on the workers that are asked for.
+
+    Parameters
+    ----------
+    suite : Suite
+        The suite.
+    todo : Plan
+        From `make_plan`.
+    folder : pathlib.Path
+        The folder of results.
+    command : str
+        What asked for it, for the record.
+    jobs : int, optional
+        The number of worker processes, 0 for none; by default see `run`.
+    memory_limit : float, optional
+        GB that a worker may have.
+    dask : str, optional
+        The address of a Dask scheduler, on whose workers to compute.
+    on_outcome : callable, optional
+        Called after each stored outcome.
+
+    Returns
+    -------
+    int
+        The number of the run in the store.
+
+    Raises
+    ------
+    BenchbaseError
+        If the store cannot be read or written, or a task is refused.
+    """
+    limit = None if memory_limit is None else int(memory_limit * 1e9)
+    executor = _executor(registry(), todo, jobs, limit, dask)
+    with Store(folder, create=True) as store:
+        return run_suite(suite, todo, store, executor, command, on_outcome)
+
+
+def _executor(
+    known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
+) -> Executor:
+    """Choose what executes the tasks that there are."""
+    here = InProcess(known)
+    if not todo.tasks:
+        return here
+    mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
+    if dask is not None:
+        from benchbase.cluster import DaskCluster
+
+        return Split(here, DaskCluster(dask, memory_limit), mine)
+    if jobs is None:
+        jobs = default_jobs()
+    if jobs == 0:
+        return here
+    return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
+
+
+def default_jobs() -> int:
+    """Return ``BENCHBASE_JOBS``, or the number of cores that this process may use.
+
+    Raises
+    ------
+    BenchbaseError
+        If the variable is no number.
+    """
+    chosen = os.environ.get("BENCHBASE_JOBS")
+    if chosen is None:
+        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if not chosen.isdecimal():
+        raise BenchbaseError(f"BENCHBASE_JOBS must be a number of processes, not {chosen!r}")
+    return int(chosen)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from benchbase.cache import cache_folder, cached
 from benchbase.channel import note
 from benchbase.component import Array, Component
-from benchbase.compose import has_init, starting_at
-from benchbase.dense import DenseFrame
 from benchbase.display import progress
 from benchbase.errors import (
     BenchbaseError,
@@ -23,11 +21,13 @@ from benchbase.errors import (
     StoreError,
     SuiteError,
 )
-from benchbase.functions import solver
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
+from benchbase.numerics.compose import has_init, starting_at
+from benchbase.numerics.dense import DenseFrame
+from benchbase.numerics.functions import solver
+from benchbase.numerics.recovery import solve
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
-from benchbase.recovery import solve
 from benchbase.representation import Frame, FrameDesign, Pooling
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 
 from benchbase.component import Array, Component
-from benchbase.dense import DenseFrame
 from benchbase.errors import ParameterError
-from benchbase.functions import solver_class
 from benchbase.interfaces import Dataset, Inverse, Solver
+from benchbase.numerics.dense import DenseFrame
+from benchbase.numerics.functions import solver_class
+from benchbase.numerics.recovery import recover
+from benchbase.numerics.streams import SignalRun, generator, solver_keys
 from benchbase.problem import Problem, relative_error
-from benchbase.recovery import recover
 from benchbase.representation import Frame, FrameDesign, Pooling
-from benchbase.streams import SignalRun, generator, solver_keys
 from benchbase.tasks import json_ready
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))

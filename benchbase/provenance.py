@@ -21,15 +21,15 @@ CORE = "benchbase"
 IMPORTS = "__benchbase_imports__"
 CORE_FILES = (
     "component",
-    "compose",
-    "dense",
-    "functions",
+    "numerics/compose",
+    "numerics/dense",
+    "numerics/functions",
     "interfaces",
     "problem",
-    "recovery",
+    "numerics/recovery",
     "representation",
-    "streams",
-    "traces",
+    "numerics/streams",
+    "numerics/traces",
     "worker",
 )
 """The core's modules that numbers depend on."""

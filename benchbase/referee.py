@@ -19,9 +19,9 @@ from benchbase.executors import one_blas_thread
 from benchbase.experiment import PROBLEM, Entry, Experiment, Point
 from benchbase.interfaces import Dataset, Inverse, Solver
 from benchbase.launch import execute, make_plan
+from benchbase.numerics.recovery import score
 from benchbase.problem import Problem, Recovery
 from benchbase.rebuild import Rebuilder
-from benchbase.recovery import score
 from benchbase.registry import registry
 from benchbase.results import Results
 from benchbase.store import SCORES

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from benchbase import traces
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.experiment import PROBLEM
+from benchbase.numerics import traces
 from benchbase.rebuild import Rebuilder
 from benchbase.registry import registry
 from benchbase.store import SCORES, Store, no_results
@@ -165,7 +165,7 @@ class Results:
         """Return what solvers recorded on their way, where an experiment has ``trace = true``.
 
         A row a signal and snapshot: ``cell``, which tells the row's problem and solver in
-        `frame`, and the columns of `benchbase.traces.COLUMNS`.
+        `frame`, and the columns of `benchbase.numerics.traces.COLUMNS`.
         """
         import pandas as pd
 

@@ -16,10 +16,10 @@ from benchbase.component import Array, Component
 from benchbase.errors import BenchbaseError, StoreError, described
 from benchbase.executors import InProcess, one_blas_thread
 from benchbase.interfaces import Dataset
+from benchbase.numerics.recovery import score
 from benchbase.problem import Recovery
 from benchbase.provenance import core_digest, environment
 from benchbase.rebuild import Rebuilder
-from benchbase.recovery import score
 from benchbase.registry import Registry, registry
 from benchbase.results import load_results
 from benchbase.store import SCORES, Store

@@ -19,11 +19,8 @@ from benchbase.cells import fingerprints
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Solver
-from benchbase.problem import Problem
-from benchbase.provenance import CORE, circumstances, core_digest, package_digest
-from benchbase.recovery import recover, score
-from benchbase.representation import FrameDesign, Pooling
-from benchbase.streams import (
+from benchbase.numerics.recovery import recover, score
+from benchbase.numerics.streams import (
     CountingFrame,
     Ledger,
     Role,
@@ -32,8 +29,11 @@ from benchbase.streams import (
     generator,
     solver_keys,
 )
+from benchbase.numerics.traces import pack
+from benchbase.problem import Problem
+from benchbase.provenance import CORE, circumstances, core_digest, package_digest
+from benchbase.representation import FrameDesign, Pooling
 from benchbase.tasks import Outcome, Task
-from benchbase.traces import pack
 
 if TYPE_CHECKING:
     from benchbase.registry import Registry

@@ -18,10 +18,10 @@ from click.testing import Result
 import benchbase
 from benchbase import cli as command_line
 from benchbase.executors import InProcess
+from benchbase.numerics.streams import solver_keys
 from benchbase.provenance import environment
 from benchbase.registry import registry
 from benchbase.store import FILE
-from benchbase.streams import solver_keys
 from benchbase.verify import Verification, verify
 
 SUITE = """\

@@ -16,9 +16,9 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run, provenance
+from benchbase.numerics.streams import generator
 from benchbase.provenance import package_digest
 from benchbase.registry import Registry
-from benchbase.streams import generator
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
 
@@ -431,7 +431,7 @@ class Spends(Iterates):
 def test_times_and_applications_are_means_a_signal(
     takes_vectors: bool, known: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchbase.streams.time.perf_counter", lambda: Clock.now)
+    monkeypatch.setattr("benchbase.numerics.streams.time.perf_counter", lambda: Clock.now)
     known.add(Spends)
     worker = Worker(known)
     spec = {"name": "spends", "takes_vectors": takes_vectors}

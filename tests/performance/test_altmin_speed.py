@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_altmin.altmin import AltMin
 
 N, K, L, S = 100, 130, 2, 1000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_altmin import altmin
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.updates import RIDGE, KnownRows

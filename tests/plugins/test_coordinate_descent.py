@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import Snapshot
+from benchbase.numerics.streams import Snapshot
 from benchbase_descent.coordinate_descent import CoordinateDescent
 from benchbase_descent.line_search import cubic_roots, least_loss
 from benchbase_descent.pieces import pieces

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
-from benchbase.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_descent.descent import Descent
 from benchbase_descent.pools import Pools
 

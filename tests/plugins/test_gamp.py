@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_gamp import batch, gamp
 from benchbase_gamp.gamp import Gamp
 from benchbase_gamp.linear import Linear, Message

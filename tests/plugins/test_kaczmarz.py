@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_descent import kaczmarz
 from benchbase_descent.descent import Batch
 from benchbase_descent.kaczmarz import Inverses, Kaczmarz, Sweeps, change

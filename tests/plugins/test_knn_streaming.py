@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
 from benchbase_knn import index
 from benchbase_knn.index import Index
 from benchbase_knn.knn import NearestNeighbours

@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_descent.descent import Batch
 from benchbase_descent.levenberg_marquardt import LevenbergMarquardt
 from benchbase_descent.pools import Pools

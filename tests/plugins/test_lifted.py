@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Solver, relative_error, squared_cosine
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_sdp.factors import alternate, sizes
 from benchbase_sdp.lifted import APERTURE, in_cone
 from benchbase_sdp.momentum import Momentum

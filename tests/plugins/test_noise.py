@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_noise.angle import Angle, HintStart
 from benchbase_noise.noise import GaussianNoise, PoissonNoise
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery, Solver, relative_error, squared_cosine
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_sdp.block_coordinate import best_block
 from benchbase_sdp.cut import Basis, basis, directions, lower_bound, relative_gap, relative_value
 from benchbase_sdp.modelling import load_cvxpy

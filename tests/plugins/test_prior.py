@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 import benchbase
 from benchbase import Array, DenseFrame, Problem, squared_cosine
 from benchbase.conformance import check_solver
-from benchbase.streams import Snapshot
+from benchbase.numerics.streams import Snapshot
 from benchbase_knn.local_prior import nearest_signals
 from benchbase_knn.prior import Prior, moments
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array, DenseFrame, Inverse, Problem, Recovery, Run
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_restarts.restarts import Restarts
 
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.streams import SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_rrr.methods import HIO, RAAR, RRR
 
 Method: TypeAlias = type[RRR] | type[RAAR] | type[HIO]

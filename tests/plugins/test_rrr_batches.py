@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
-from benchbase.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_rrr import iteration
 from benchbase_rrr.methods import HIO, RAAR, RRR
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import benchbase
-from benchbase.traces import COLUMNS as TRACE
+from benchbase.numerics.traces import COLUMNS as TRACE
 from benchbase_reports.progress import COLUMNS, cumulate, quartiles, trace_curves
 from benchbase_reports.trace_report import Traces, draw
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbase import DenseFrame
-from benchbase.streams import (
+from benchbase.numerics.streams import (
     CountingFrame,
     Ledger,
     Role,
@@ -42,7 +42,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("benchbase.streams.time.perf_counter", made)
+    monkeypatch.setattr("benchbase.numerics.streams.time.perf_counter", made)
     return made
 
 

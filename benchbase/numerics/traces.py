@@ -12,7 +12,7 @@ from benchbase.component import Array
 from benchbase.problem import Problem, relative_error, squared_cosine
 
 if TYPE_CHECKING:
-    from benchbase.streams import Snapshot
+    from benchbase.numerics.streams import Snapshot
 
 COLUMNS = {
     "signal": "number of the signal within the trial",

@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase.streams import Snapshot
-from benchbase.traces import COLUMNS, pack, unpack
+from benchbase.numerics.streams import Snapshot
+from benchbase.numerics.traces import COLUMNS, pack, unpack
 
 SUITE = """
 seed = 3

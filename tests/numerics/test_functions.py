@@ -5,7 +5,7 @@ import pytest
 
 import benchbase
 from benchbase import Array, Frame, Pooling, Problem
-from benchbase.functions import solver_class
+from benchbase.numerics.functions import solver_class
 from benchbase.registry import Registry
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbase.component import Array
-from benchbase.functions import solver_class
 from benchbase.interfaces import Inverse, Solver
+from benchbase.numerics.functions import solver_class
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
-from benchbase.streams import SignalRun, Snapshot, solver_keys
 from benchbase.tasks import Outcome
 
 

@@ -1,0 +1,1 @@
+"""All that a number depends on, and nothing else."""

@@ -131,7 +131,7 @@ def build(kind: str, spec: dict[str, Any]) -> Any:
     SpecError
         If the name or a parameter is unknown, missing, or of the wrong type or value.
     """
-    from benchbase.registry import registry
+    from benchbase.discovery.registry import registry
 
     return registry().build(kind, spec)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase import launch
 from benchbase.cells import make_cells
+from benchbase.discovery.registry import Registry, registry
 from benchbase.display import progress as progress_bar
 from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
@@ -20,7 +21,6 @@ from benchbase.interfaces import Report
 from benchbase.invocation import run_command
 from benchbase.launch import make_plan
 from benchbase.rebuild import Rebuilder
-from benchbase.registry import Registry, registry
 from benchbase.results import Results
 from benchbase.runner import Plan
 from benchbase.suite import Suite, load_suite

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
+from benchbase.discovery.provenance import CORE, code_digests, core_digest
 from benchbase.interfaces import Dataset, Solver
-from benchbase.provenance import CORE, code_digests, core_digest
 from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
 

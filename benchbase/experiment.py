@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from benchbase.component import Component
+from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
-from benchbase.registry import Registry
 from benchbase.representation import FrameDesign, Pooling
 from benchbase.toml_places import TomlFile
 

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchbase.cells import make_cells
+from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor, InProcess, Split
 from benchbase.processes import LocalWorkers
-from benchbase.registry import Registry, registry
 from benchbase.runner import Plan, plan, run_suite
 from benchbase.store import Store, has_results
 from benchbase.suite import Suite

@@ -21,9 +21,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from benchbase import channel
+from benchbase.discovery.provenance import circumstances
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.executors import BLAS_VARIABLES
-from benchbase.provenance import circumstances
 from benchbase.serve import READY, STARTED
 from benchbase.tasks import Outcome, Task
 

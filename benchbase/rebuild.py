@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchbase.cells import Cell, make_cells
+from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
 from benchbase.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
-from benchbase.registry import Registry
 from benchbase.suite import Suite
 from benchbase.worker import Instance, Worker
 

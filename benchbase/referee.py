@@ -14,6 +14,7 @@ import numpy as np
 
 from benchbase.cells import Cell, make_cells
 from benchbase.component import Array
+from benchbase.discovery.registry import registry
 from benchbase.errors import SpecError, SuiteError, in_one_line
 from benchbase.executors import one_blas_thread
 from benchbase.experiment import PROBLEM, Entry, Experiment, Point
@@ -22,7 +23,6 @@ from benchbase.launch import execute, make_plan
 from benchbase.numerics.recovery import score
 from benchbase.problem import Problem, Recovery
 from benchbase.rebuild import Rebuilder
-from benchbase.registry import registry
 from benchbase.results import Results
 from benchbase.store import SCORES
 from benchbase.suite import Suite, load_suite

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from benchbase.component import Array
+from benchbase.discovery.registry import registry
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.experiment import PROBLEM
 from benchbase.numerics import traces
 from benchbase.rebuild import Rebuilder
-from benchbase.registry import registry
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
 
@@ -184,7 +184,7 @@ class Results:
     def environments(self) -> list[tuple[str, dict[str, Any]]]:
         """Return (cell, environment) of each environment that a cell's outcomes were made in.
 
-        As in `benchbase.provenance.circumstances`: versions, digests of the code, processor.
+        As in `benchbase.discovery.provenance.circumstances`: versions, digests of the code, processor.
         """
         marks = ", ".join("?" * len(self.runs))
         with Store(self.folder) as store:

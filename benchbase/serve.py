@@ -9,8 +9,8 @@ import sys
 from multiprocessing.connection import Connection
 
 from benchbase import channel
+from benchbase.discovery.registry import registry
 from benchbase.executors import one_blas_thread
-from benchbase.registry import registry
 from benchbase.tasks import Task
 from benchbase.worker import Worker
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchbase.discovery.registry import Registry
 from benchbase.errors import SpecError, SuiteError, dotted, suggestion
 from benchbase.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
 from benchbase.interfaces import Report
-from benchbase.registry import Registry
 from benchbase.tasks import json_ready
 from benchbase.toml_places import TomlFile
 

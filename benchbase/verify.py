@@ -13,14 +13,14 @@ import numpy as np
 
 from benchbase.cells import Cell
 from benchbase.component import Array, Component
+from benchbase.discovery.provenance import core_digest, environment
+from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, StoreError, described
 from benchbase.executors import InProcess, one_blas_thread
 from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.problem import Recovery
-from benchbase.provenance import core_digest, environment
 from benchbase.rebuild import Rebuilder
-from benchbase.registry import Registry, registry
 from benchbase.results import load_results
 from benchbase.store import SCORES, Store
 from benchbase.tasks import Outcome

@@ -17,6 +17,7 @@ import numpy as np
 from benchbase.cache import cached
 from benchbase.cells import fingerprints
 from benchbase.component import Array
+from benchbase.discovery.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Solver
 from benchbase.numerics.recovery import recover, score
@@ -31,12 +32,11 @@ from benchbase.numerics.streams import (
 )
 from benchbase.numerics.traces import pack
 from benchbase.problem import Problem
-from benchbase.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.representation import FrameDesign, Pooling
 from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:
-    from benchbase.registry import Registry
+    from benchbase.discovery.registry import Registry
 
 
 class Worker:

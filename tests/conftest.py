@@ -12,7 +12,7 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from benchbase.cli import main
-from benchbase.registry import Registry, registry
+from benchbase.discovery.registry import Registry, registry
 
 # A busy machine is no reason to fail, and what a change is judged by is the same each time.
 settings.register_profile("benchbase", deadline=None, derandomize="CI" in os.environ)

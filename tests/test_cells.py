@@ -13,8 +13,8 @@ import pytest
 
 import benchbase
 from benchbase.cells import Cell, make_cells
+from benchbase.discovery.registry import Registry
 from benchbase.experiment import Extra
-from benchbase.registry import Registry
 from benchbase.suite import load_suite
 from benchbase.tasks import json_ready
 
@@ -314,7 +314,7 @@ def test_an_edited_helper_module_changes_exactly_its_cells(tmp_path: Path) -> No
             from pathlib import Path
             from benchbase.cells import make_cells
             from benchbase.experiment import Extra
-            from benchbase.registry import registry
+            from benchbase.discovery.registry import registry
             from benchbase.suite import load_suite
             one, two = {"name": "one"}, {"name": "two"}
             specs = [one, two, two | {"inner": one, "label": "two of one"}]

@@ -19,8 +19,8 @@ import benchbase
 from benchbase import BenchbaseError, cluster
 from benchbase.cells import make_cells
 from benchbase.cluster import DaskCluster
+from benchbase.discovery.registry import Registry
 from benchbase.executors import Executor, InProcess
-from benchbase.registry import Registry
 from benchbase.runner import plan, run_suite
 from benchbase.store import Store
 from benchbase.suite import load_suite

@@ -10,7 +10,7 @@ import pytest
 import benchbase
 from benchbase import DenseFrame, Problem
 from benchbase.conformance import check_dataset, check_frame, check_pooling, check_solver
-from benchbase.registry import registry
+from benchbase.discovery.registry import registry
 
 Array = benchbase.Array
 Rng = np.random.Generator

@@ -6,7 +6,7 @@ import pytest
 
 import benchbase
 from benchbase import hookspecs
-from benchbase.registry import KINDS, registry
+from benchbase.discovery.registry import KINDS, registry
 from benchbase.results import COLUMNS
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchbase.cells import make_cells
+from benchbase.discovery.registry import registry
 from benchbase.estimate import Estimate, estimate
-from benchbase.registry import registry
 from benchbase.runner import Plan, plan
 from benchbase.store import Store
 from benchbase.suite import load_suite

@@ -9,8 +9,8 @@ import pytest
 
 import benchbase
 from benchbase import StoreError, read_records, write_records
+from benchbase.discovery.registry import registry
 from benchbase.merge import merge
-from benchbase.registry import registry
 
 HERE = Path(__file__).parent
 SUITE = """\

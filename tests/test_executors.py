@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import benchbase
 from benchbase import Problem, Recovery, Run
 from benchbase.cells import make_cells
+from benchbase.discovery.registry import Registry
 from benchbase.executors import BLAS_VARIABLES, InProcess, one_blas_thread
-from benchbase.registry import Registry
 from benchbase.runner import plan
 from benchbase.suite import load_suite
 

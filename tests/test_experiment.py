@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchbase.discovery.registry import Registry
 from benchbase.errors import SuiteError
 from benchbase.experiment import Change, Draft, Experiment, Extra, parse_value
-from benchbase.registry import Registry
 from benchbase.suite import load_suite
 from benchbase.toml_places import TomlFile
 

@@ -20,8 +20,8 @@ import benchbase.store
 from benchbase import StoreError
 from benchbase.cells import Cell, make_cells
 from benchbase.cli import COMMANDS
+from benchbase.discovery.registry import registry
 from benchbase.merge import merge
-from benchbase.registry import registry
 from benchbase.results import load_results
 from benchbase.store import FILE, FORMAT, SCORES, Store
 from benchbase.suite import load_suite

@@ -12,7 +12,7 @@ import pytest
 
 import benchbase
 from benchbase import BenchbaseError, StoreError
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 from benchbase.results import COLUMNS, Results, load_results
 from benchbase.store import Store
 
@@ -68,8 +68,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def run(folder: Path, suite: str = "suite.toml", **options: Any) -> Results:
     from benchbase.api import execute, resolve
+    from benchbase.discovery.registry import registry
     from benchbase.launch import make_plan
-    from benchbase.registry import registry
 
     registry().load_file(folder / "plugin.py")
     resolved = resolve(folder / suite, **options)

@@ -18,7 +18,7 @@ import pytest
 
 from benchbase import DiskError, StoreError
 from benchbase.cells import Cell, make_cells
-from benchbase.registry import registry
+from benchbase.discovery.registry import registry
 from benchbase.store import FILE, SCORES, Store
 from benchbase.suite import load_suite
 from benchbase.tasks import Outcome

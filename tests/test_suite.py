@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from benchbase.discovery.registry import Registry
 from benchbase.errors import SuiteError
 from benchbase.experiment import Change, Extra
-from benchbase.registry import Registry
 from benchbase.suite import Suite, load_suite
 
 PROBLEM = """\

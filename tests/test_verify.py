@@ -17,10 +17,10 @@ from click.testing import Result
 
 import benchbase
 from benchbase import cli as command_line
+from benchbase.discovery.provenance import environment
+from benchbase.discovery.registry import registry
 from benchbase.executors import InProcess
 from benchbase.numerics.streams import solver_keys
-from benchbase.provenance import environment
-from benchbase.registry import registry
 from benchbase.store import FILE
 from benchbase.verify import Verification, verify
 
@@ -314,7 +314,7 @@ def test_another_environment_has_a_tolerance(
 KERNEL = """
 import sys
 from benchbase.cli import main
-from benchbase.provenance import environment
+from benchbase.discovery.provenance import environment
 print(environment()["blas"], file=sys.stderr)
 main()
 """

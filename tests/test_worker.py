@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase import DenseFrame, Problem, Recovery, Run, provenance
+from benchbase import DenseFrame, Problem, Recovery, Run
+from benchbase.discovery import provenance
+from benchbase.discovery.provenance import package_digest
+from benchbase.discovery.registry import Registry
 from benchbase.numerics.streams import generator
-from benchbase.provenance import package_digest
-from benchbase.registry import Registry
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
 

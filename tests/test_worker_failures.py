@@ -15,7 +15,7 @@ import pytest
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
 from benchbase.cells import fingerprints
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
 

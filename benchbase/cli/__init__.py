@@ -49,7 +49,7 @@ class Commands(click.Group):
                     formatter.write_dl(rows)
 
     def _of_plugins(self) -> list[str]:
-        from benchbase.registry import registry
+        from benchbase.discovery.registry import registry
 
         if not self.commands:
             registry().add_commands(self)
@@ -90,7 +90,7 @@ def main() -> None:
 
 def warn_of_broken_plugins() -> None:
     """Say on standard error which plugins could not be loaded."""
-    from benchbase.registry import registry
+    from benchbase.discovery.registry import registry
 
     for warning in registry().warnings:
         click.echo(f"warning: {warning}", err=True)

@@ -11,8 +11,8 @@ import click
 
 from benchbase.cli import warn_of_broken_plugins
 from benchbase.component import Component
+from benchbase.discovery.registry import KINDS, registry
 from benchbase.errors import BenchbaseError, suggestion
-from benchbase.registry import KINDS, registry
 
 KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "report")
 PLURALS = {f"{kind}s": kind for kind in KINDS_LISTED}

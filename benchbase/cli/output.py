@@ -32,7 +32,7 @@ def report_command(
 ) -> None:
     """Write reports of results and show them: all that are installed, or those NAMED."""
     from benchbase.api import installed_reports, results_folder
-    from benchbase.registry import registry
+    from benchbase.discovery.registry import registry
     from benchbase.results import load_results
 
     warn_of_broken_plugins()

@@ -10,7 +10,7 @@ from click.testing import Result
 
 import benchbase
 from benchbase.cli import COMMANDS
-from benchbase.registry import KINDS, Registry
+from benchbase.discovery.registry import KINDS, Registry
 
 Cli = Callable[..., Result]
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 import benchbase
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 
 Cli = Callable[..., Result]
 

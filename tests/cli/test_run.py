@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 import benchbase
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 from benchbase.store import Store
 
 Cli = Callable[..., Result]

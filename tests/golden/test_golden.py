@@ -36,7 +36,7 @@ def test_one_bit_is_a_difference(found: Path, tmp_path: Path) -> None:
 
 def test_the_arrays_cover_every_solver_and_pooling_and_are_small(found: Path) -> None:
     del found  # where nothing can be compared nothing is covered
-    from benchbase.registry import registry
+    from benchbase.discovery.registry import registry
 
     covered = {file.stem.partition("-")[2] for file in compute.ARRAYS.glob("*.npz")}
     assert covered == set(registry().classes["solver"])

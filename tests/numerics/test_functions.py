@@ -5,8 +5,8 @@ import pytest
 
 import benchbase
 from benchbase import Array, Frame, Pooling, Problem
+from benchbase.discovery.registry import Registry
 from benchbase.numerics.functions import solver_class
-from benchbase.registry import Registry
 
 
 @benchbase.solver

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import benchbase
-from benchbase.registry import registry
+from benchbase.discovery.registry import registry
 from benchbase_reports import citations
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.leaderboard import make_board

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import benchbase
-from benchbase.registry import registry
+from benchbase.discovery.registry import registry
 from benchbase_reports.site.accepting import publish, submit
 from benchbase_reports.site.archive import Archive, write_archive
 from benchbase_reports.site.bundle import array_shapes

@@ -20,7 +20,7 @@ from click.testing import Result
 from pydantic import ValidationError
 
 import benchbase
-from benchbase.registry import registry
+from benchbase.discovery.registry import registry
 from benchbase_reports.site import archive as archives
 from benchbase_reports.site.accepting import accept
 from benchbase_reports.site.archive import parse_json

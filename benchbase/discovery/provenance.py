@@ -40,7 +40,7 @@ _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "plugg
 @cache
 def core_digest() -> str:
     """Return the digest of the core's numerical source files."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     return _digest([folder / f"{name}.py" for name in CORE_FILES], folder)
 
 

@@ -9,8 +9,8 @@ import pytest
 from click import Group
 
 import benchbase
+from benchbase.discovery.registry import KINDS, Registry
 from benchbase.errors import PluginError, SpecError
-from benchbase.registry import KINDS, Registry
 
 SOLVER = """
 import benchbase

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import benchbase
+from benchbase.discovery.registry import Registry
 from benchbase.errors import SpecError
-from benchbase.registry import Registry
 from benchbase.tasks import json_ready
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

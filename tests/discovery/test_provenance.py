@@ -18,14 +18,14 @@ import pytest
 
 import benchbase
 from benchbase.component import note_loaded, package_of
-from benchbase.provenance import (
+from benchbase.discovery.provenance import (
     CORE_FILES,
     circumstances,
     code_digests,
     core_digest,
     environment,
 )
-from benchbase.registry import Registry
+from benchbase.discovery.registry import Registry
 
 FILES = {
     "__init__.py": "from .solver import Mine\n",
@@ -237,7 +237,7 @@ def test_the_host_is_named_when_asked_for_only() -> None:
 
 def test_the_environment_does_not_depend_on_what_else_is_loaded() -> None:
     """SciPy brings a BLAS of its own."""
-    script = "import json{}; from benchbase.provenance import environment; print(environment())"
+    script = "import json{}; from benchbase.discovery.provenance import environment; print(environment())"
     said = [
         subprocess.run(
             [sys.executable, "-c", script.format(more)],

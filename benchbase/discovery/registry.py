@@ -21,12 +21,12 @@ import pluggy
 
 from benchbase import hookspecs
 from benchbase.component import Component
+from benchbase.discovery.provenance import IMPORTS, local_imports
+from benchbase.discovery.validation import validate
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.numerics.functions import MARK, solver_class
-from benchbase.provenance import IMPORTS, local_imports
 from benchbase.representation import FrameDesign, Pooling
-from benchbase.validation import validate
 
 GROUP = "benchbase"
 COMMANDS = "register_commands"

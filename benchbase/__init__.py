@@ -33,7 +33,7 @@ from benchbase.representation import Frame, FrameDesign, Pooling
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.exchange import Record, RunRecord, read_records, write_records
-    from benchbase.invocation import as_toml
+    from benchbase.planning.invocation import as_toml
     from benchbase.referee import Referee
     from benchbase.results import Results, load_results
 
@@ -94,7 +94,7 @@ _LAZY = {
     "Referee": "referee",
     "Results": "results",
     "RunRecord": "exchange",
-    "as_toml": "invocation",
+    "as_toml": "planning.invocation",
     "load_results": "results",
     "read_records": "exchange",
     "report": "api",

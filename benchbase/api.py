@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase import launch
-from benchbase.cells import make_cells
 from benchbase.discovery.registry import Registry, registry
 from benchbase.display import progress as progress_bar
 from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.experiment import Change, Extra, parse_path
 from benchbase.interfaces import Report
-from benchbase.invocation import run_command
 from benchbase.launch import make_plan
+from benchbase.planning.cells import make_cells
+from benchbase.planning.experiment import Change, Extra, parse_path
+from benchbase.planning.invocation import run_command
+from benchbase.planning.suite import Suite, load_suite
 from benchbase.rebuild import Rebuilder
 from benchbase.results import Results
 from benchbase.runner import Plan
-from benchbase.suite import Suite, load_suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchbase.cells import make_cells
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor, InProcess, Split
+from benchbase.planning.cells import make_cells
+from benchbase.planning.suite import Suite
 from benchbase.processes import LocalWorkers
 from benchbase.runner import Plan, plan, run_suite
 from benchbase.store import Store, has_results
-from benchbase.suite import Suite
 
 
 def make_plan(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchbase.cells import Cell, make_cells
 from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
-from benchbase.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
-from benchbase.suite import Suite
+from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
+from benchbase.planning.suite import Suite
 from benchbase.worker import Instance, Worker
 
 

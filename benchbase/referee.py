@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import Cell, make_cells
 from benchbase.component import Array
 from benchbase.discovery.registry import registry
 from benchbase.errors import SpecError, SuiteError, in_one_line
 from benchbase.executors import one_blas_thread
-from benchbase.experiment import PROBLEM, Entry, Experiment, Point
 from benchbase.interfaces import Dataset, Inverse, Solver
 from benchbase.launch import execute, make_plan
 from benchbase.numerics.recovery import score
+from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.experiment import PROBLEM, Entry, Experiment, Point
+from benchbase.planning.suite import Suite, load_suite
 from benchbase.problem import Problem, Recovery
 from benchbase.rebuild import Rebuilder
 from benchbase.results import Results
 from benchbase.store import SCORES
-from benchbase.suite import Suite, load_suite
 from benchbase.tasks import json_ready
 
 OWN = ("seed", "trial", "points", "trace", "solver")

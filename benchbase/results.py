@@ -15,8 +15,8 @@ import numpy as np
 from benchbase.component import Array
 from benchbase.discovery.registry import registry
 from benchbase.errors import BenchbaseError, StoreError, system_error
-from benchbase.experiment import PROBLEM
 from benchbase.numerics import traces
+from benchbase.planning.experiment import PROBLEM
 from benchbase.rebuild import Rebuilder
 from benchbase.store import SCORES, Store, no_results
 from benchbase.tasks import LOST

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from benchbase.cells import Cell
 from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor
+from benchbase.planning.cells import Cell
+from benchbase.planning.suite import Suite
 from benchbase.store import Store
-from benchbase.suite import Suite
 from benchbase.tasks import LOST, Task
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import Cell
 from benchbase.component import Array
 from benchbase.errors import StoreError, system_error
+from benchbase.planning.cells import Cell
 from benchbase.tasks import Outcome
 
 FORMAT = 4

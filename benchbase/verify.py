@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.cells import Cell
 from benchbase.component import Array, Component
 from benchbase.discovery.provenance import core_digest, environment
 from benchbase.discovery.registry import Registry, registry
@@ -19,6 +18,7 @@ from benchbase.errors import BenchbaseError, StoreError, described
 from benchbase.executors import InProcess, one_blas_thread
 from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
+from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
 from benchbase.rebuild import Rebuilder
 from benchbase.results import load_results

@@ -17,13 +17,13 @@ import pytest
 
 import benchbase
 from benchbase import BenchbaseError, cluster
-from benchbase.cells import make_cells
 from benchbase.cluster import DaskCluster
 from benchbase.discovery.registry import Registry
 from benchbase.executors import Executor, InProcess
+from benchbase.planning.cells import make_cells
+from benchbase.planning.suite import load_suite
 from benchbase.runner import plan, run_suite
 from benchbase.store import Store
-from benchbase.suite import load_suite
 from benchbase.tasks import Outcome, Task
 
 pytestmark = [

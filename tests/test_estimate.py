@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbase.cells import make_cells
 from benchbase.discovery.registry import registry
 from benchbase.estimate import Estimate, estimate
+from benchbase.planning.cells import make_cells
+from benchbase.planning.suite import load_suite
 from benchbase.runner import Plan, plan
 from benchbase.store import Store
-from benchbase.suite import load_suite
 from benchbase.tasks import Outcome
 
 SUITE = """

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 import benchbase.store
 from benchbase import StoreError
-from benchbase.cells import Cell, make_cells
 from benchbase.cli import COMMANDS
 from benchbase.discovery.registry import registry
 from benchbase.merge import merge
+from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.suite import load_suite
 from benchbase.results import load_results
 from benchbase.store import FILE, FORMAT, SCORES, Store
-from benchbase.suite import load_suite
 from benchbase.tasks import Outcome
 
 SUITE = """
@@ -58,7 +58,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Cell]:
 
 
 def seed(number: int) -> Any:
-    from benchbase.experiment import Change
+    from benchbase.planning.experiment import Change
 
     return Change(("seed",), number, "--set seed")
 

@@ -10,10 +10,10 @@ import pytest
 
 import benchbase
 from benchbase.api import execute, resolve
-from benchbase.cells import make_cells
 from benchbase.discovery.registry import Registry
 from benchbase.executors import InProcess
 from benchbase.launch import make_plan
+from benchbase.planning.cells import make_cells
 from benchbase.results import Results, load_results
 from benchbase.runner import Plan, count_by_status, plan, run_suite
 from benchbase.store import Store

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from benchbase import DiskError, StoreError
-from benchbase.cells import Cell, make_cells
 from benchbase.discovery.registry import registry
+from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.suite import load_suite
 from benchbase.store import FILE, SCORES, Store
-from benchbase.suite import load_suite
 from benchbase.tasks import Outcome
 
 SUITE = """

@@ -366,7 +366,7 @@ def test_a_data_set_that_gives_the_same_signals_is_not_suspected(
 def test_a_changed_core_is_named(
     check: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("benchbase.cells", "benchbase.verify"):
+    for module in ("benchbase.planning.cells", "benchbase.verify"):
         monkeypatch.setattr(f"{module}.core_digest", lambda: "another")
     found = check(sample=None)
     assert found.cells_run == 0

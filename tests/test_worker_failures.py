@@ -14,8 +14,8 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
-from benchbase.cells import fingerprints
 from benchbase.discovery.registry import Registry
+from benchbase.planning.cells import fingerprints
 from benchbase.tasks import Outcome, Task
 from benchbase.worker import Worker
 

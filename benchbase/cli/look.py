@@ -61,7 +61,7 @@ def show_command(name: str) -> None:
 
 def suite_title(path: Path) -> str:
     """Return the title of a suite's file, or what is wrong with the file."""
-    from benchbase.toml_places import TomlFile
+    from benchbase.planning.toml import TomlFile
 
     try:
         return str(TomlFile.read(path).data.get("title", ""))

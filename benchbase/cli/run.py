@@ -17,9 +17,9 @@ from benchbase.cli import warn_of_broken_plugins
 from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
+    from benchbase.planning.suite import Suite
     from benchbase.results import Results
     from benchbase.runner import Plan
-    from benchbase.suite import Suite
 
 _AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -88,8 +88,8 @@ def run_command(
     What has been computed before is not computed again.
     """
     from benchbase.api import execute, resolve, results_folder
-    from benchbase.experiment import Change, Extra, parse_value
     from benchbase.launch import default_jobs, make_plan
+    from benchbase.planning.experiment import Change, Extra, parse_value
     from benchbase.results import load_results
     from benchbase.runner import InterruptedRun
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase.cells import Cell, make_cells
 from benchbase.discovery.registry import Registry
-from benchbase.experiment import Extra
-from benchbase.suite import load_suite
+from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.experiment import Extra
+from benchbase.planning.suite import load_suite
 from benchbase.tasks import json_ready
 
 KEYS = ("train_key", "signals_key", "problem_key", "key")
@@ -171,7 +171,7 @@ def test_an_edit_of_the_core_changes_all_keys(
 ) -> None:
     # Streams and rounding are the core's: stored signals and cached training data depend on it.
     before = expand(SUITE, known, tmp_path)
-    monkeypatch.setattr("benchbase.cells.core_digest", lambda: "another")
+    monkeypatch.setattr("benchbase.planning.cells.core_digest", lambda: "another")
     after = expand(SUITE, known, tmp_path)
     for name in KEYS:
         assert getattr(before[0], name) != getattr(after[0], name), name
@@ -312,10 +312,10 @@ def test_an_edited_helper_module_changes_exactly_its_cells(tmp_path: Path) -> No
         script = """
             import json
             from pathlib import Path
-            from benchbase.cells import make_cells
-            from benchbase.experiment import Extra
+            from benchbase.planning.cells import make_cells
+            from benchbase.planning.experiment import Extra
             from benchbase.discovery.registry import registry
-            from benchbase.suite import load_suite
+            from benchbase.planning.suite import load_suite
             one, two = {"name": "one"}, {"name": "two"}
             specs = [one, two, two | {"inner": one, "label": "two of one"}]
             suite = load_suite(Path("suite.toml"), registry(), (), [Extra(s, "") for s in specs])

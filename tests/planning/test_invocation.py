@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase import as_toml
-from benchbase.invocation import run_command
+from benchbase.planning.invocation import run_command
 
 SCALARS = st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(

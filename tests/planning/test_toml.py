@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchbase.errors import SuiteError
-from benchbase.toml_places import TomlFile
+from benchbase.planning.toml import TomlFile
 
 Path_ = tuple[str | int, ...]
 SCALARS = st.sampled_from(["1", "-2.5", "true", "inf", '"a # b"', "'[x]'", "2020-01-01", '"="'])

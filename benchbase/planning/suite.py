@@ -9,10 +9,10 @@ from typing import Any
 
 from benchbase.discovery.registry import Registry
 from benchbase.errors import SpecError, SuiteError, dotted, suggestion
-from benchbase.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
 from benchbase.interfaces import Report
+from benchbase.planning.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
+from benchbase.planning.toml import TomlFile
 from benchbase.tasks import json_ready
-from benchbase.toml_places import TomlFile
 
 TOP_KEYS = (*KEYS, "report", "include", "experiment")
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from benchbase.discovery.registry import Registry
 from benchbase.errors import SuiteError
-from benchbase.experiment import Change, Draft, Experiment, Extra, parse_value
-from benchbase.suite import load_suite
-from benchbase.toml_places import TomlFile
+from benchbase.planning.experiment import Change, Draft, Experiment, Extra, parse_value
+from benchbase.planning.suite import load_suite
+from benchbase.planning.toml import TomlFile
 
 SUITE = """\
 title = "A suite"

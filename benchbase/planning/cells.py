@@ -16,8 +16,8 @@ from benchbase.tasks import Task, json_ready
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchbase.experiment import Point
-    from benchbase.suite import Suite
+    from benchbase.planning.experiment import Point
+    from benchbase.planning.suite import Suite
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from benchbase.component import Component
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
+from benchbase.planning.toml import TomlFile
 from benchbase.representation import FrameDesign, Pooling
-from benchbase.toml_places import TomlFile
 
 NEEDED = ("dataset", "frame", "pooling")
 PROBLEM = (*NEEDED, "noise", "hint")

@@ -1,0 +1,1 @@
+"""From a suite to the cells and tasks that it comes to."""

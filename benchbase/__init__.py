@@ -7,7 +7,6 @@ All that a plugin needs is here; see `benchbase.interfaces` for what to implemen
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from benchbase.cache import cache_folder, cached
 from benchbase.channel import note
 from benchbase.component import Array, Component
 from benchbase.display import progress
@@ -29,6 +28,7 @@ from benchbase.numerics.functions import solver
 from benchbase.numerics.recovery import solve
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
 from benchbase.representation import Frame, FrameDesign, Pooling
+from benchbase.storage.cache import cache_folder, cached
 
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from benchbase.runner import Plan
-from benchbase.store import Store
+from benchbase.storage.store import Store
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from benchbase.component import Array
 from benchbase.interfaces import ResultsView
 from benchbase.referee import Referee
 from benchbase.results import Results
-from benchbase.store import Store
+from benchbase.storage.store import Store
 
 _COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
 

@@ -15,7 +15,7 @@ from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import Suite
 from benchbase.processes import LocalWorkers
 from benchbase.runner import Plan, plan, run_suite
-from benchbase.store import Store, has_results
+from benchbase.storage.store import Store, has_results
 
 
 def make_plan(

@@ -25,7 +25,7 @@ from benchbase.planning.suite import Suite, load_suite
 from benchbase.problem import Problem, Recovery
 from benchbase.rebuild import Rebuilder
 from benchbase.results import Results
-from benchbase.store import SCORES
+from benchbase.storage.store import SCORES
 from benchbase.tasks import json_ready
 
 OWN = ("seed", "trial", "points", "trace", "solver")

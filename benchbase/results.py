@@ -18,7 +18,7 @@ from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.numerics import traces
 from benchbase.planning.experiment import PROBLEM
 from benchbase.rebuild import Rebuilder
-from benchbase.store import SCORES, Store, no_results
+from benchbase.storage.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from benchbase.errors import BenchbaseError
 from benchbase.executors import Executor
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
-from benchbase.store import Store
+from benchbase.storage.store import Store
 from benchbase.tasks import LOST, Task
 
 

@@ -22,7 +22,7 @@ from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
 from benchbase.rebuild import Rebuilder
 from benchbase.results import load_results
-from benchbase.store import SCORES, Store
+from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 
 TOLERANCE = 1e-6

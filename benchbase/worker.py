@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbase.cache import cached
 from benchbase.component import Array
 from benchbase.discovery.provenance import CORE, circumstances, core_digest, package_digest
 from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
@@ -33,6 +32,7 @@ from benchbase.numerics.traces import pack
 from benchbase.planning.cells import fingerprints
 from benchbase.problem import Problem
 from benchbase.representation import FrameDesign, Pooling
+from benchbase.storage.cache import cached
 from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from benchbase.executors import Executor, InProcess
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
 from benchbase.runner import plan, run_suite
-from benchbase.store import Store
+from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
 pytestmark = [

@@ -11,7 +11,7 @@ from benchbase.estimate import Estimate, estimate
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
 from benchbase.runner import Plan, plan
-from benchbase.store import Store
+from benchbase.storage.store import Store
 from benchbase.tasks import Outcome
 
 SUITE = """

@@ -10,7 +10,7 @@ import pytest
 import benchbase
 from benchbase import StoreError, read_records, write_records
 from benchbase.discovery.registry import registry
-from benchbase.merge import merge
+from benchbase.storage.merge import merge
 
 HERE = Path(__file__).parent
 SUITE = """\

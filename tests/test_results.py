@@ -14,7 +14,7 @@ import benchbase
 from benchbase import BenchbaseError, StoreError
 from benchbase.discovery.registry import Registry
 from benchbase.results import COLUMNS, Results, load_results
-from benchbase.store import Store
+from benchbase.storage.store import Store
 
 SUITE = """
 title = "Scores < 1 & more"

@@ -16,7 +16,7 @@ from benchbase.launch import make_plan
 from benchbase.planning.cells import make_cells
 from benchbase.results import Results, load_results
 from benchbase.runner import Plan, count_by_status, plan, run_suite
-from benchbase.store import Store
+from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:

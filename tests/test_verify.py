@@ -21,7 +21,7 @@ from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import registry
 from benchbase.executors import InProcess
 from benchbase.numerics.streams import solver_keys
-from benchbase.store import FILE
+from benchbase.storage.store import FILE
 from benchbase.verify import Verification, verify
 
 SUITE = """\

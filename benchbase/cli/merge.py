@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from benchbase.merge import Conflict
+    from benchbase.storage.merge import Conflict
 
 
 @click.command("merge")
@@ -23,7 +23,7 @@ def merge_command(ctx: click.Context, sources: tuple[str, ...], output: str, as_
     Nothing is dropped: of outcomes that differ, the latest counts and the others are kept as
     earlier attempts. Exits with 1 if there are any.
     """
-    from benchbase.merge import merge
+    from benchbase.storage.merge import merge
 
     conflicts = merge([Path(source) for source in sources], Path(output))
     if as_json:

@@ -131,7 +131,7 @@ def run_command(
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
     from benchbase.estimate import estimate
-    from benchbase.store import Store, has_results
+    from benchbase.storage.store import Store, has_results
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
         found = estimate(todo, store)
@@ -165,7 +165,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
     from benchbase.api import installed_reports, report
     from benchbase.cli.output import say_where, show_reports
     from benchbase.runner import count_by_status
-    from benchbase.store import Store
+    from benchbase.storage.store import Store
 
     reports = installed_reports() if suite.reports is None else suite.reports
     run = results.runs[0]

@@ -10,7 +10,7 @@ from click.testing import Result
 
 import benchbase
 from benchbase.discovery.registry import Registry
-from benchbase.store import Store
+from benchbase.storage.store import Store
 
 Cli = Callable[..., Result]
 

@@ -20,7 +20,7 @@ from benchbase import DiskError, StoreError
 from benchbase.discovery.registry import registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.store import FILE, SCORES, Store
+from benchbase.storage.store import FILE, SCORES, Store
 from benchbase.tasks import Outcome
 
 SUITE = """
@@ -223,7 +223,7 @@ def test_a_run_that_is_dropped_leaves_its_outcomes(store: Store, cells: list[Cel
 SAVES = """
     import sys
     import numpy as np
-    from benchbase.store import SCORES, Store
+    from benchbase.storage.store import SCORES, Store
 
     folder, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     with Store(folder) as store:

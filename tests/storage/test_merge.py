@@ -16,15 +16,15 @@ from click.testing import Result
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import benchbase.store
+import benchbase.storage.store
 from benchbase import StoreError
 from benchbase.cli import COMMANDS
 from benchbase.discovery.registry import registry
-from benchbase.merge import merge
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.suite import load_suite
 from benchbase.results import load_results
-from benchbase.store import FILE, FORMAT, SCORES, Store
+from benchbase.storage.merge import merge
+from benchbase.storage.store import FILE, FORMAT, SCORES, Store
 from benchbase.tasks import Outcome
 
 SUITE = """
@@ -93,7 +93,7 @@ def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(benchbase.store, "_now", clock)
+    monkeypatch.setattr(benchbase.storage.store, "_now", clock)
     return clock
 
 
@@ -484,13 +484,13 @@ def test_a_target_that_is_taken(tmp_path: Path, pair: tuple[Path, Path]) -> None
 def test_a_target_that_another_makes_meanwhile_is_left_alone(
     tmp_path: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unite = benchbase.merge._unite
+    unite = benchbase.storage.merge._unite
 
     def slow(*arguments: Any) -> Any:
         write(tmp_path / "merged", [])
         return unite(*arguments)
 
-    monkeypatch.setattr(benchbase.merge, "_unite", slow)
+    monkeypatch.setattr(benchbase.storage.merge, "_unite", slow)
     with pytest.raises(StoreError, match="holds results already"):
         merge(pair, tmp_path / "merged")
     assert rows(tmp_path / "merged", "cell") == []
@@ -500,14 +500,14 @@ def test_a_source_in_use_is_merged_as_it_was(
     tmp_path: Path, cells: list[Cell], pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = rows(pair[0], "chunk")
-    unite = benchbase.merge._unite_signals
+    unite = benchbase.storage.merge._unite_signals
 
     def slow(*arguments: Any) -> Any:
         with Store(pair[0]) as store:
             store.save(outcome(cells[0], 2, "failed"))
         return unite(*arguments)
 
-    monkeypatch.setattr(benchbase.merge, "_unite_signals", slow)
+    monkeypatch.setattr(benchbase.storage.merge, "_unite_signals", slow)
     merge(pair[:1], tmp_path / "merged")
     assert len(rows(pair[0], "chunk")) == 2
     assert rows(tmp_path / "merged", "chunk") == before

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchbase import StoreError
-from benchbase.store import FILE, FORMAT, Store
+from benchbase.storage.store import FILE, FORMAT, Store
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_results_in_a_folder_that_cannot_be_written_can_be_read(store: Store, fo
     store.close()
     script = """
         import os, sys
-        from benchbase.store import Store
+        from benchbase.storage.store import Store
         os.chmod(sys.argv[1] + "/results.sqlite", 0o444)
         os.chmod(sys.argv[1], 0o555)
         for parent in sys.argv[2:]:

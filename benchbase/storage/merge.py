@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchbase.errors import StoreError, system_error
-from benchbase.store import FILE, SCORES, Store, has_results
+from benchbase.storage.store import FILE, SCORES, Store, has_results
 
 
 @dataclass(frozen=True)

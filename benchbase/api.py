@@ -10,20 +10,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbase import launch
 from benchbase.discovery.registry import Registry, registry
 from benchbase.display import progress as progress_bar
 from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.interfaces import Report
-from benchbase.launch import make_plan
 from benchbase.planning.cells import make_cells
 from benchbase.planning.experiment import Change, Extra, parse_path
 from benchbase.planning.invocation import run_command
 from benchbase.planning.suite import Suite, load_suite
-from benchbase.rebuild import Rebuilder
 from benchbase.results import Results
-from benchbase.runner import Plan
+from benchbase.running import launch
+from benchbase.running.launch import make_plan
+from benchbase.running.rebuild import Rebuilder
+from benchbase.running.runner import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

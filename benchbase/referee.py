@@ -15,16 +15,16 @@ import numpy as np
 from benchbase.component import Array
 from benchbase.discovery.registry import registry
 from benchbase.errors import SpecError, SuiteError, in_one_line
-from benchbase.executors import one_blas_thread
 from benchbase.interfaces import Dataset, Inverse, Solver
-from benchbase.launch import execute, make_plan
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import PROBLEM, Entry, Experiment, Point
 from benchbase.planning.suite import Suite, load_suite
 from benchbase.problem import Problem, Recovery
-from benchbase.rebuild import Rebuilder
 from benchbase.results import Results
+from benchbase.running.executors import one_blas_thread
+from benchbase.running.launch import execute, make_plan
+from benchbase.running.rebuild import Rebuilder
 from benchbase.storage.store import SCORES
 from benchbase.tasks import json_ready
 

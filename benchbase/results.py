@@ -17,7 +17,7 @@ from benchbase.discovery.registry import registry
 from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.numerics import traces
 from benchbase.planning.experiment import PROBLEM
-from benchbase.rebuild import Rebuilder
+from benchbase.running.rebuild import Rebuilder
 from benchbase.storage.store import SCORES, Store, no_results
 from benchbase.tasks import LOST
 

@@ -15,13 +15,13 @@ from benchbase.component import Array, Component
 from benchbase.discovery.provenance import core_digest, environment
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, StoreError, described
-from benchbase.executors import InProcess, one_blas_thread
 from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
-from benchbase.rebuild import Rebuilder
 from benchbase.results import load_results
+from benchbase.running.executors import InProcess, one_blas_thread
+from benchbase.running.rebuild import Rebuilder
 from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 

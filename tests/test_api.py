@@ -12,8 +12,8 @@ import benchbase
 from benchbase import BenchbaseError, DenseFrame, Problem, Recovery, Run
 from benchbase.api import by_suite, resolve, results_folder
 from benchbase.discovery.registry import Registry
-from benchbase.launch import make_plan
 from benchbase.numerics.streams import Snapshot
+from benchbase.running.launch import make_plan
 
 Array = benchbase.Array
 Rng = np.random.Generator

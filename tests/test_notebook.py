@@ -34,7 +34,7 @@ import benchbase
 callers, workers = [], []
 
 def note(event, arguments):
-    if event == "subprocess.Popen" and "benchbase.serve" in arguments[1]:
+    if event == "subprocess.Popen" and "benchbase.running.serve" in arguments[1]:
         workers.append(arguments[1])
 
 sys.addaudithook(note)

@@ -69,7 +69,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 def run(folder: Path, suite: str = "suite.toml", **options: Any) -> Results:
     from benchbase.api import execute, resolve
     from benchbase.discovery.registry import registry
-    from benchbase.launch import make_plan
+    from benchbase.running.launch import make_plan
 
     registry().load_file(folder / "plugin.py")
     resolved = resolve(folder / suite, **options)

@@ -19,8 +19,8 @@ import benchbase
 from benchbase import cli as command_line
 from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import registry
-from benchbase.executors import InProcess
 from benchbase.numerics.streams import solver_keys
+from benchbase.running.executors import InProcess
 from benchbase.storage.store import FILE
 from benchbase.verify import Verification, verify
 
@@ -389,7 +389,7 @@ def test_a_solver_that_gives_something_else_is_found_by_running_it(
     def reseeded(seed: int, trial: int, signals: range) -> list[bytes]:
         return solver_keys(seed + 1, trial, signals)
 
-    monkeypatch.setattr("benchbase.worker.solver_keys", reseeded)
+    monkeypatch.setattr("benchbase.running.worker.solver_keys", reseeded)
     found = check(sample=None)
     assert {finding.label for finding in found.findings} >= {"altmin", "scaled", "restarts"}
     assert "knn" not in {finding.label for finding in found.findings}  # nothing random in it

@@ -19,7 +19,7 @@ from benchbase.errors import BenchbaseError
 if TYPE_CHECKING:
     from benchbase.planning.suite import Suite
     from benchbase.results import Results
-    from benchbase.runner import Plan
+    from benchbase.running.runner import Plan
 
 _AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -88,10 +88,10 @@ def run_command(
     What has been computed before is not computed again.
     """
     from benchbase.api import execute, resolve, results_folder
-    from benchbase.launch import default_jobs, make_plan
     from benchbase.planning.experiment import Change, Extra, parse_value
     from benchbase.results import load_results
-    from benchbase.runner import InterruptedRun
+    from benchbase.running.launch import default_jobs, make_plan
+    from benchbase.running.runner import InterruptedRun
 
     folder = results_folder(results)
     extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
@@ -130,7 +130,7 @@ def run_command(
 
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
-    from benchbase.estimate import estimate
+    from benchbase.running.forecast import estimate
     from benchbase.storage.store import Store, has_results
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
@@ -164,7 +164,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
     """
     from benchbase.api import installed_reports, report
     from benchbase.cli.output import say_where, show_reports
-    from benchbase.runner import count_by_status
+    from benchbase.running.runner import count_by_status
     from benchbase.storage.store import Store
 
     reports = installed_reports() if suite.reports is None else suite.reports

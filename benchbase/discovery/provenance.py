@@ -30,7 +30,7 @@ CORE_FILES = (
     "representation",
     "numerics/streams",
     "numerics/traces",
-    "worker",
+    "running/worker",
 )
 """The core's modules that numbers depend on."""
 

@@ -151,7 +151,9 @@ class Started:
         return found
 
     def workers(self) -> list[int]:
-        return [pid for pid, command in self.left().items() if b"benchbase.serve" in command]
+        return [
+            pid for pid, command in self.left().items() if b"benchbase.running.serve" in command
+        ]
 
     def seconds_until_nothing_is_left(self) -> float:
         started = time.monotonic()

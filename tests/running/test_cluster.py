@@ -16,13 +16,14 @@ import pandas as pd
 import pytest
 
 import benchbase
-from benchbase import BenchbaseError, cluster
-from benchbase.cluster import DaskCluster
+from benchbase import BenchbaseError
 from benchbase.discovery.registry import Registry
-from benchbase.executors import Executor, InProcess
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.runner import plan, run_suite
+from benchbase.running import cluster
+from benchbase.running.cluster import DaskCluster
+from benchbase.running.executors import Executor, InProcess
+from benchbase.running.runner import plan, run_suite
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
@@ -32,7 +33,7 @@ pytestmark = [
         importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
     ),
 ]
-PLUGIN = Path(__file__).with_name("faulty_solvers.py")
+PLUGIN = Path(__file__).parents[1].joinpath("faulty_solvers.py")
 KILLS = """
 import os, signal
 import benchbase
@@ -115,7 +116,7 @@ class Cluster:
         for entry in Path("/proc").iterdir():
             try:
                 command = (entry / "cmdline").read_bytes()
-                if b"benchbase.serve" not in command:
+                if b"benchbase.running.serve" not in command:
                     continue
                 marked = f"MARK={self.mark}".encode() in (entry / "environ").read_bytes()
             except OSError:

@@ -20,8 +20,8 @@ from benchbase.discovery import provenance
 from benchbase.discovery.provenance import package_digest
 from benchbase.discovery.registry import Registry
 from benchbase.numerics.streams import generator
+from benchbase.running.worker import Worker
 from benchbase.tasks import Outcome, Task
-from benchbase.worker import Worker
 
 Array = benchbase.Array
 Rng = np.random.Generator
@@ -304,7 +304,7 @@ def test_code_that_is_edited_before_it_is_imported_is_refused(
         if edited:
             (package / "helper.py").write_text("scale = 2\n")
         # Told to be as it was planned, as it is for a worker that has looked already.
-        monkeypatch.setattr("benchbase.worker.package_digest", first(digest))
+        monkeypatch.setattr("benchbase.running.worker.package_digest", first(digest))
         outcome = execute(mine, code={"lazy_package": digest})
     finally:
         for name in [name for name in sys.modules if name.startswith("lazy_package")]:

@@ -11,11 +11,11 @@ import pytest
 import benchbase
 from benchbase.api import execute, resolve
 from benchbase.discovery.registry import Registry
-from benchbase.executors import InProcess
-from benchbase.launch import make_plan
 from benchbase.planning.cells import make_cells
 from benchbase.results import Results, load_results
-from benchbase.runner import Plan, count_by_status, plan, run_suite
+from benchbase.running.executors import InProcess
+from benchbase.running.launch import make_plan
+from benchbase.running.runner import Plan, count_by_status, plan, run_suite
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
@@ -47,7 +47,7 @@ name = "guess"
 name = "steps"
 """
 
-PLUGIN = Path(__file__).with_name("runner_parts.py").read_text()
+PLUGIN = Path(__file__).parents[1].joinpath("runner_parts.py").read_text()
 
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "suite"]
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from benchbase.discovery.registry import Registry
+from benchbase.running.worker import Worker
 from benchbase.tasks import Outcome, Task
-from benchbase.worker import Worker
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

@@ -1,4 +1,4 @@
-"""The other end of the pipes: what a worker process does, ``python -m benchbase.serve``."""
+"""The other end of the pipes: what a worker process does, ``python -m benchbase.running.serve``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection
 
 from benchbase import channel
 from benchbase.discovery.registry import registry
-from benchbase.executors import one_blas_thread
+from benchbase.running.executors import one_blas_thread
+from benchbase.running.worker import Worker
 from benchbase.tasks import Task
-from benchbase.worker import Worker
 
 READY, STARTED = "ready", "started"
 """What a worker sends when it can take tasks, and when a solver has its turn."""

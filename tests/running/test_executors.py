@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import benchbase
 from benchbase import Problem, Recovery, Run
 from benchbase.discovery.registry import Registry
-from benchbase.executors import BLAS_VARIABLES, InProcess, one_blas_thread
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.runner import plan
+from benchbase.running.executors import BLAS_VARIABLES, InProcess, one_blas_thread
+from benchbase.running.runner import plan
 
 SEEN: list[Any] = []
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from benchbase.errors import BenchbaseError
-from benchbase.executors import Executor
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
+from benchbase.running.executors import Executor
 from benchbase.storage.store import Store
 from benchbase.tasks import LOST, Task
 

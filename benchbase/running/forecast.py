@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from benchbase.runner import Plan
+from benchbase.running.runner import Plan
 from benchbase.storage.store import Store
 
 
@@ -40,7 +40,7 @@ def estimate(todo: Plan, store: Store | None) -> Estimate:
     Parameters
     ----------
     todo : Plan
-        From `benchbase.runner.plan`.
+        From `benchbase.running.runner.plan`.
     store : Store or None
         Where earlier outcomes are; None where there are none.
     """

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError
-from benchbase.executors import Executor, InProcess, Split
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import Suite
-from benchbase.processes import LocalWorkers
-from benchbase.runner import Plan, plan, run_suite
+from benchbase.running.executors import Executor, InProcess, Split
+from benchbase.running.processes import LocalWorkers
+from benchbase.running.runner import Plan, plan, run_suite
 from benchbase.storage.store import Store, has_results
 
 
@@ -110,7 +110,7 @@ def _executor(
         return here
     mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
     if dask is not None:
-        from benchbase.cluster import DaskCluster
+        from benchbase.running.cluster import DaskCluster
 
         return Split(here, DaskCluster(dask, memory_limit), mine)
     if jobs is None:

@@ -22,7 +22,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from benchbase.errors import BenchbaseError
-from benchbase.processes import LOOK, WorkerProcess, lost_outcome
+from benchbase.running.processes import LOOK, WorkerProcess, lost_outcome
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds

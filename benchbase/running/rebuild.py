@@ -10,7 +10,7 @@ from benchbase.errors import BenchbaseError, described
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
 from benchbase.planning.suite import Suite
-from benchbase.worker import Instance, Worker
+from benchbase.running.worker import Instance, Worker
 
 
 class Rebuilder:

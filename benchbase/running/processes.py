@@ -1,6 +1,6 @@
 """Local worker processes: both ends of their pipes.
 
-A worker is ``python -m benchbase.serve`` in a session of its own. Tasks and outcomes go through
+A worker is ``python -m benchbase.running.serve`` in a session of its own. Tasks and outcomes go through
 private pipes, what it prints goes to a file. A chunk that hangs, crashes or kills its worker costs
 that chunk only: the worker is killed with all that it started, and another takes its place.
 """
@@ -23,8 +23,8 @@ from typing import Any
 from benchbase import channel
 from benchbase.discovery.provenance import circumstances
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.executors import BLAS_VARIABLES
-from benchbase.serve import READY, STARTED
+from benchbase.running.executors import BLAS_VARIABLES
+from benchbase.running.serve import READY, STARTED
 from benchbase.tasks import Outcome, Task
 
 LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
@@ -179,7 +179,7 @@ class WorkerProcess:
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
             # -P: what lies in the current folder must not be taken for a library.
-            [sys.executable, "-P", "-m", "benchbase.serve", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -16,8 +16,8 @@ import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import fingerprints
+from benchbase.running.worker import Worker
 from benchbase.tasks import Outcome, Task
-from benchbase.worker import Worker
 
 Array = benchbase.Array
 POINTS = 6

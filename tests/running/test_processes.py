@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 import benchbase
-from benchbase import processes
-from benchbase.processes import LocalWorkers, _Queue
+from benchbase.running import processes
+from benchbase.running.processes import LocalWorkers, _Queue
 
-PLUGIN = Path(__file__).with_name("faulty_solvers.py")
+PLUGIN = Path(__file__).parents[1].joinpath("faulty_solvers.py")
 PROBLEM = """
 report = []
 points = 2
@@ -75,7 +75,7 @@ def workers() -> set[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"benchbase.serve" in command:
+            if b"benchbase.running.serve" in command:
                 found.add(int(entry.name))
     return found
 
@@ -357,7 +357,7 @@ import sys
 from pathlib import Path
 import benchbase
 from benchbase.api import execute, resolve
-from benchbase.launch import make_plan
+from benchbase.running.launch import make_plan
 suite = resolve("s.toml")
 todo = make_plan(suite, Path("r"))
 Path("site/meddler/helper.py").write_text(sys.argv[1])

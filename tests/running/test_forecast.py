@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchbase.discovery.registry import registry
-from benchbase.estimate import Estimate, estimate
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.runner import Plan, plan
+from benchbase.running.forecast import Estimate, estimate
+from benchbase.running.runner import Plan, plan
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome
 

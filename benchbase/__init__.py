@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.channel import note
 from benchbase.component import Array, Component
-from benchbase.display import progress
 from benchbase.errors import (
     BenchbaseError,
     DataError,
@@ -28,6 +27,7 @@ from benchbase.numerics.functions import solver
 from benchbase.numerics.recovery import solve
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
 from benchbase.representation import Frame, FrameDesign, Pooling
+from benchbase.showing.display import progress
 from benchbase.storage.cache import cache_folder, cached
 
 if TYPE_CHECKING:

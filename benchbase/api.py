@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.discovery.registry import Registry, registry
-from benchbase.display import progress as progress_bar
-from benchbase.display import terminal
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.interfaces import Report
 from benchbase.planning.cells import make_cells
@@ -24,6 +22,8 @@ from benchbase.running import launch
 from benchbase.running.launch import make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
+from benchbase.showing.display import progress as progress_bar
+from benchbase.showing.display import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

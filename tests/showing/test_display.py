@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbase import channel, display
+from benchbase import channel
+from benchbase.showing import display
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,1 @@
+"""What every report and command shows."""

@@ -32,9 +32,9 @@ from benchbase.storage.cache import cache_folder, cached
 
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
-    from benchbase.exchange import Record, RunRecord, read_records, write_records
+    from benchbase.checking.exchange import Record, RunRecord, read_records, write_records
+    from benchbase.checking.referee import Referee
     from benchbase.planning.invocation import as_toml
-    from benchbase.referee import Referee
     from benchbase.results import Results, load_results
 
 __version__ = "0.1.0"
@@ -90,17 +90,17 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Record": "exchange",
-    "Referee": "referee",
+    "Record": "checking.exchange",
+    "Referee": "checking.referee",
     "Results": "results",
-    "RunRecord": "exchange",
+    "RunRecord": "checking.exchange",
     "as_toml": "planning.invocation",
     "load_results": "results",
-    "read_records": "exchange",
+    "read_records": "checking.exchange",
     "report": "api",
     "run": "api",
     "suite_problems": "api",
-    "write_records": "exchange",
+    "write_records": "checking.exchange",
 }
 """Names whose modules import more than plugins and `benchbase list` need."""
 

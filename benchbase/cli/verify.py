@@ -10,7 +10,7 @@ import click
 from benchbase.cli import warn_of_broken_plugins
 
 if TYPE_CHECKING:
-    from benchbase.verify import Finding
+    from benchbase.checking.verify import Finding
 
 
 @click.command("verify")
@@ -43,7 +43,7 @@ def verify_command(
     """
     from dataclasses import asdict
 
-    from benchbase.verify import verify
+    from benchbase.checking.verify import verify
 
     found = verify(results, run=number, sample=sample, plugins=plugins)
     warn_of_broken_plugins()

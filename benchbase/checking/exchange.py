@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from benchbase.checking.referee import Referee
 from benchbase.component import Array
 from benchbase.interfaces import ResultsView
-from benchbase.referee import Referee
 from benchbase.results import Results
 from benchbase.storage.store import Store
 

@@ -17,12 +17,12 @@ from click.testing import Result
 
 import benchbase
 from benchbase import cli as command_line
+from benchbase.checking.verify import Verification, verify
 from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import registry
 from benchbase.numerics.streams import solver_keys
 from benchbase.running.executors import InProcess
 from benchbase.storage.store import FILE
-from benchbase.verify import Verification, verify
 
 SUITE = """\
 title = "Verified"
@@ -366,7 +366,7 @@ def test_a_data_set_that_gives_the_same_signals_is_not_suspected(
 def test_a_changed_core_is_named(
     check: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("benchbase.planning.cells", "benchbase.verify"):
+    for module in ("benchbase.planning.cells", "benchbase.checking.verify"):
         monkeypatch.setattr(f"{module}.core_digest", lambda: "another")
     found = check(sample=None)
     assert found.cells_run == 0

@@ -12,7 +12,7 @@ from benchbase import StoreError, read_records, write_records
 from benchbase.discovery.registry import registry
 from benchbase.storage.merge import merge
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 SUITE = """\
 title = "Of all kinds"
 points = 5

@@ -1,0 +1,1 @@
+"""Verification of stored results, and scoring what others claim."""

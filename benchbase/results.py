@@ -184,7 +184,7 @@ class Results:
     def environments(self) -> list[tuple[str, dict[str, Any]]]:
         """Return (cell, environment) of each environment that a cell's outcomes were made in.
 
-        As in `benchbase.discovery.provenance.circumstances`: versions, digests of the code, processor.
+        As in `benchbase.discovery.provenance.circumstances`: versions, digests of code, processor.
         """
         marks = ", ".join("?" * len(self.runs))
         with Store(self.folder) as store:

@@ -54,7 +54,8 @@ class Outcome(TypedDict, total=False):
     `frame_applications` is the mean a signal, None where the solver took the vectors.
     `time_limit` is there for a timeout. `checksum` is the norm of all the problem's measurements,
     by which machines can tell that they met the same problem, `condition` that of its frame.
-    `trace` has a row for each signal and snapshot (see `benchbase.numerics.traces`), if one was asked for.
+    `trace` has a row for each signal and snapshot (see `benchbase.numerics.traces`), if one was
+    asked for.
     """
 
     key: str

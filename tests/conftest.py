@@ -50,9 +50,9 @@ def fresh_registry() -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def parts() -> Registry:
-    """Return a registry of nothing but the small components of `tiny_parts`."""
+    """Return a registry of nothing but the small components of `parts/tiny.py`."""
     known = Registry()
-    known.load_file(Path(__file__).with_name("tiny_parts.py"))
+    known.load_file(Path(__file__).parent / "parts" / "tiny.py")
     return known
 
 

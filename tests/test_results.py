@@ -53,7 +53,7 @@ rectified_update = "keep"
 init = { name = "half", scale = 2 }
 """
 
-PLUGIN = Path(__file__).with_name("results_parts.py").read_text()
+PLUGIN = (Path(__file__).parent / "parts" / "results.py").read_text()
 ROWS = 2 * 4 * 2 * 5  # K, poolings, trials, points
 
 

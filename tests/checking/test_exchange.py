@@ -41,7 +41,7 @@ def results(
     registry.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHBASE_CACHE", str(session_cache))
-        plugin = HERE / "results_parts.py"
+        plugin = HERE / "parts" / "results.py"
         yield benchbase.run(folder / "suite.toml", results=folder, plugins=plugin, jobs=0)
     registry.cache_clear()
 

@@ -237,7 +237,8 @@ def test_the_host_is_named_when_asked_for_only() -> None:
 
 def test_the_environment_does_not_depend_on_what_else_is_loaded() -> None:
     """SciPy brings a BLAS of its own."""
-    script = "import json{}; from benchbase.discovery.provenance import environment; print(environment())"
+    module = "benchbase.discovery.provenance"
+    script = f"import json{{}}; from {module} import environment; print(environment())"
     said = [
         subprocess.run(
             [sys.executable, "-c", script.format(more)],

@@ -61,7 +61,7 @@ def test_installed_suites_are_found_by_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Registry()
-    known.load_file(Path(__file__).parents[1].joinpath("tiny_parts.py"))
+    known.load_file(Path(__file__).parents[1] / "parts" / "tiny.py")
     known.suites["plain"] = write(plain=PLAIN) / "plain.toml"
     assert load_suite("plain", known).name == "plain"
     monkeypatch.chdir(tmp_path)
@@ -204,7 +204,7 @@ def test_includes_are_found_beside_the_suite_or_by_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Registry()
-    known.load_file(Path(__file__).parents[1].joinpath("tiny_parts.py"))
+    known.load_file(Path(__file__).parents[1] / "parts" / "tiny.py")
     folder = write(a=PLAIN, b=PLAIN, joined='include = ["./a.toml", "named"]')
     known.suites["named"] = folder / "b.toml"
     elsewhere = tmp_path / "elsewhere"
@@ -272,7 +272,7 @@ def test_experiments_of_one_suite_have_different_titles(parts: Registry, write: 
 
 def test_reports_are_all_or_those_that_the_suite_lists(write: Write) -> None:
     known = Registry()
-    known.load_file(Path(__file__).parents[1].joinpath("tiny_parts.py"))
+    known.load_file(Path(__file__).parents[1] / "parts" / "tiny.py")
     folder = write(s=PLAIN, none=f"report = []\n{PLAIN}")
     assert load_suite(folder / "s.toml", known).reports is None
     assert load_suite(folder / "none.toml", known).reports == ()

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
-from benchbase.numerics.streams import CountingFrame, Ledger, Snapshot
+from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot, solver_keys
 from benchbase_poolings.lp import LpPooling
 from benchbase_rrr.iteration import CHECK, ProjectionMethod
 from benchbase_rrr.methods import HIO, RAAR, RRR
@@ -312,9 +312,7 @@ def test_an_iteration_costs_one_projection_each(method: Method, n_iter: int) -> 
     ledger.clear()
     recovery = inverse(
         b,
-        benchbase.numerics.streams.SignalRun(
-            benchbase.numerics.streams.solver_keys(0, 0, range(6))
-        ),
+        SignalRun(solver_keys(0, 0, range(6))),
     )
     assert_array_equal(recovery.n_iter, n_iter)
     assert sum(counted) == 6 * n_iter

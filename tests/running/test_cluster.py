@@ -33,7 +33,7 @@ pytestmark = [
         importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
     ),
 ]
-PLUGIN = Path(__file__).parents[1].joinpath("faulty_solvers.py")
+PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
 KILLS = """
 import os, signal
 import benchbase

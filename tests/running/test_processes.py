@@ -19,7 +19,7 @@ import benchbase
 from benchbase.running import processes
 from benchbase.running.processes import LocalWorkers, _Queue
 
-PLUGIN = Path(__file__).parents[1].joinpath("faulty_solvers.py")
+PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
 PROBLEM = """
 report = []
 points = 2

@@ -47,7 +47,7 @@ name = "guess"
 name = "steps"
 """
 
-PLUGIN = Path(__file__).parents[1].joinpath("runner_parts.py").read_text()
+PLUGIN = (Path(__file__).parents[1] / "parts" / "runner.py").read_text()
 
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "suite"]
 

@@ -30,7 +30,7 @@ pytestmark = [
 
 KILLS = 50
 PATIENCE = 5.0  # seconds after a kill by which no worker may be left
-PLUGIN = Path(__file__).parent.with_name("faulty_solvers.py")
+PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
 SUITE = """
 title = "Killed"

@@ -1,8 +1,9 @@
 """Local worker processes: both ends of their pipes.
 
 A worker is ``python -m benchbase.running.serve`` in a session of its own. Tasks and outcomes go
-through private pipes, what it prints goes to a file. A chunk that hangs, crashes or kills its worker costs
-that chunk only: the worker is killed with all that it started, and another takes its place.
+through private pipes, what it prints goes to a file. A chunk that hangs, crashes or kills its
+worker costs that chunk only: the worker is killed with all that it started, and another takes its
+place.
 """
 
 from __future__ import annotations

@@ -25,7 +25,14 @@ from benchbase.numerics.compose import has_init, starting_at
 from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver
 from benchbase.numerics.recovery import solve
-from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
+from benchbase.problem import (
+    Problem,
+    Recovery,
+    Run,
+    SignalSet,
+    relative_error,
+    squared_cosine,
+)
 from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.showing.display import progress
 from benchbase.storage.cache import cache_folder, cached
@@ -64,6 +71,7 @@ __all__ = [
     "ResultsView",
     "Run",
     "RunRecord",
+    "SignalSet",
     "Solver",
     "SpecError",
     "StoreError",

@@ -31,9 +31,9 @@ class Dataset(Component):
     n : int
         The dimension N of the signals: a field or a property.
     signal_norm : float or None
-        The Euclidean norm that all signals share, or None where they differ.
+        The Euclidean norm that all signals share, or None if they differ.
     n_test : int or None
-        The number of test signals that there are, or None where there is no end of them.
+        The number of test signals, or None if there is no limit.
     """
 
     kind = "dataset"
@@ -47,9 +47,9 @@ class Dataset(Component):
             """The dimension N of the signals."""
 
     def train(self, rng: np.random.Generator) -> Array | None:
-        """Return training signals of shape (T, N), float32, or None where there are none.
+        """Return training signals of shape (T, N), float32, or None if there are none.
 
-        The same for all trials; the caller caches them. Never a test signal among them.
+        They are the same for all trials, and the caller caches them. No test signal is among them.
         """
         del rng
         return None
@@ -58,32 +58,33 @@ class Dataset(Component):
     def test(self, size: int, rng: np.random.Generator) -> Array:
         """Draw test signals of shape (size, N).
 
-        From the same generator state, the first S signals of a longer draw are the same.
+        The first S signals do not depend on `size`: a longer draw from the same state of the
+        generator begins with them.
 
         Raises
         ------
         ParameterError
-            Where there are fewer than `size`.
+            If there are fewer than `size`.
         """
 
     def fingerprint(self) -> str:
-        """Return a digest of the files outside the package that the signals come from.
+        """Return a digest of the files outside the package from which the signals are read.
 
         Raises
         ------
         DataError
-            Where such files are missing; the message says which to put where.
+            If such files are missing; the message says which files to put where.
         """
         return ""
 
     def picture(self, x: Array) -> Array | None:
-        """Turn signals (..., N) into grey pictures (..., H, W), or None where they are none."""
+        """Return signals (..., N) as grey pictures (..., H, W); None if they are not pictures."""
         del x
         return None
 
 
 class Noise(Component):
-    """What comes between signals and the measurements that a solver gets."""
+    """A model of the noise on the measurements that a solver gets."""
 
     kind = "noise"
 
@@ -100,15 +101,15 @@ class Noise(Component):
         x : ndarray, shape (S, N)
             The signals.
         generators : sequence of numpy.random.Generator
-            One a signal, the same for all numbers of pools.
+            One per signal, the same for all numbers of pools.
         """
 
 
 class Hint(Component):
     """Side information: a first guess at each signal, made from the signal itself.
 
-    A controlled experiment, as of success against the angle of the start: what a solver makes of
-    a hint says nothing about measurements alone.
+    Hints are for controlled experiments, such as success against the angle of the start. A result
+    with a hint says nothing about recovery from measurements alone.
     """
 
     kind = "hint"
@@ -122,23 +123,25 @@ class Hint(Component):
         x : ndarray, shape (S, N)
             The signals.
         generators : sequence of numpy.random.Generator
-            One a signal, the same for all numbers of pools.
+            One per signal, the same for all numbers of pools.
         """
 
 
 Inverse: TypeAlias = Callable[[Array, Run], Recovery]
-"""What `Solver.prepare` returns: measurements (S, K) and a `Run` to a `Recovery`."""
+"""What `Solver.prepare` returns: a function of measurements (S, K) and a `Run`, to a `Recovery`."""
 
 
 class Solver(Component):
-    """An algorithm that gives signals back from their pooled measurements.
+    """An algorithm that recovers signals from their pooled measurements.
 
     Attributes
     ----------
     requires : tuple of str
-        Modules that it imports, beyond NumPy; imported before the clock starts. Class attribute.
+        Modules that it imports beside NumPy. They are imported before the clock starts. Class
+        attribute.
     chunk : int or None
-        Signals a call, the unit in which work is stored; None for all at once. Class attribute.
+        The number of signals per call, after each of which results are stored; None for all
+        signals at once. Class attribute.
     """
 
     kind = "solver"
@@ -147,19 +150,19 @@ class Solver(Component):
     chunk: ClassVar[int | None] = None
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why the solver does not apply to a problem, or None where it does.
+        """Return why the solver does not apply to a problem, or None if it does.
 
-        Looks at shapes and the pooling only, before anything is computed. This method returns the
-        first reason of the solvers among the fields, which speak for those among their own.
+        It may look at shapes and at the pooling only, since nothing has been computed yet. By
+        default it returns the first reason that a solver among the fields gives.
         """
         inner = (part for part in self.children() if isinstance(part, Solver))
         reasons = (part.unsupported(problem) for part in inner)
         return next((reason for reason in reasons if reason is not None), None)
 
     def transition(self, pooling: Pooling, pool_size: int) -> float | None:
-        """Return the number of pools a dimension, K/n, at which theory for large n sees success.
+        """Return the K/N from which on theory predicts success for large N.
 
-        For Gaussian signals and random frames; None where there is no theory. Reports mark it
+        It is for Gaussian signals and random frames; None if there is no theory. Reports mark it
         beside what was measured.
 
         Parameters
@@ -167,19 +170,19 @@ class Solver(Component):
         pooling : Pooling
             The pooling operator.
         pool_size : int
-            The vectors a pool, L.
+            The number of vectors in a pool, L.
         """
         del pooling, pool_size
         return None
 
     @abstractmethod
     def prepare(self, problem: Problem) -> Inverse:
-        """Do once what all signals share: factorise, index, compile.
+        """Do the work that all signals share, once: factorise, index, compile.
 
         Returns
         -------
         callable
-            ``inverse(b, run)`` with b of shape (S, K), float64, and a `Run`; gives a `Recovery`.
+            ``inverse(b, run)``, with b of shape (S, K), float64, and a `Run`, returns a `Recovery`.
         """
 
 
@@ -230,7 +233,7 @@ class Report(Component):
 
     @abstractmethod
     def write(self, results: ResultsView, folder: Path) -> list[Path]:
-        """Write the report's files into an existing folder and return their paths."""
+        """Write the report's files into an existing folder, and return their paths."""
 
     def show(self, results: ResultsView, console: Console) -> None:
         """Print what the terminal should show, if anything."""

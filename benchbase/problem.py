@@ -15,6 +15,13 @@ from benchbase.component import Array
 from benchbase.representation import Frame, Pooling
 
 
+class SignalSet(Protocol):
+    """A closed set of signals that a solver can project on."""
+
+    def project(self, x: Array) -> Array:
+        """Return the nearest signals of the set: (..., N) to (..., N)."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """All that a solver may know before it sees measurements; never the test signals.
@@ -26,14 +33,17 @@ class Problem:
     pooling : Pooling
         The pooling operator.
     training : ndarray, shape (T, N), optional
-        Signals from the same source as those to recover, read-only, float32 and memory-mapped
-        where large: read it in blocks.
+        Signals from the same source as those to recover, read-only and float32. A large array is
+        memory-mapped: read it in blocks.
     signal_norm : float, optional
-        The Euclidean norm that all signals share, where it is known.
-    noise_std : float or None, optional
-        The standard deviation of the noise on each measurement; None where it is unknown.
+        The Euclidean norm that all signals share; None if they differ or it is not known.
+    noise : float or None, optional
+        The standard deviation of the noise on each measurement; None if there is noise of unknown
+        strength.
     hint : bool, optional
         Whether each signal comes with a first guess at it, `Run.hint`.
+    signal_set : SignalSet, optional
+        A set that is known to contain the signals, such as those without negative entries.
 
     Raises
     ------
@@ -45,8 +55,9 @@ class Problem:
     pooling: Pooling
     training: Array | None = None
     signal_norm: float | None = None
-    noise_std: float | None = 0.0
+    noise: float | None = 0.0
     hint: bool = False
+    signal_set: SignalSet | None = None
 
     def __post_init__(self) -> None:
         self.pooling.check(self.frame.n_pools, self.frame.pool_size)
@@ -56,7 +67,18 @@ class Problem:
         """What the measurements cannot tell: "none", "sign" or "phase"."""
         if not self.pooling.even:
             return "none"
-        return "phase" if self.frame.is_complex else "sign"
+        lost = self.frame.is_complex or self.frame.field == "complex"
+        return "phase" if lost else "sign"
+
+    def vectors(self) -> Array:
+        """Return the frame's vectors, (K, L, N), read-only.
+
+        Raises
+        ------
+        NotImplementedError
+            If the frame never forms its vectors.
+        """
+        return self.frame.dense()
 
     def measure(self, x: Array) -> Array:
         """Return P(F x): (..., N) to (..., K)."""
@@ -75,11 +97,11 @@ def relative_residual(measured: Array, b: Array) -> Array:
 
 
 class Run(Protocol):
-    """All the randomness, clocks and traces that a solver has.
+    """Gives a solver its random numbers, and keeps its clocks and traces.
 
-    Every signal has its own stream of random numbers, so that a result is the same whatever the
-    batch that it was computed in. A phase of a name, or `repeat`, opened a second time gives the
-    same numbers again: give each phase a name of its own.
+    Every signal has its own stream of random numbers, so that a result does not depend on the batch
+    it was computed in. A phase that is opened twice under one name gives the same numbers twice,
+    and so does `repeat`: give each phase a name of its own.
     """
 
     @property
@@ -88,40 +110,40 @@ class Run(Protocol):
 
     @property
     def generators(self) -> list[np.random.Generator]:
-        """One generator a signal."""
+        """One generator per signal."""
 
     @property
     def hint(self) -> Array | None:
-        """First guesses at the signals (S, N), where the problem has them (`Problem.hint`)."""
+        """First guesses at the signals (S, N); None if the problem has none (`Problem.hint`)."""
 
     def normal(self, *shape: int) -> Array:
-        """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""
+        """Draw standard normal numbers, (S, ...); row i comes from the stream of signal i."""
 
     def phase(self, name: str) -> AbstractContextManager[Run]:
-        """Open a part of the work ("init", "polish"): own streams, own clock, own frame count."""
+        """Open a part of the work, such as "init": its own streams, clock and frame count."""
 
     def record(self, n_iter: int, x: Array) -> None:
-        """Keep a snapshot of the estimates (S, N), if a trace was asked for, outside the clock."""
+        """Keep a snapshot of the estimates (S, N) if a trace was asked for, outside the clock."""
 
     def rows(self, index: Array) -> Run:
-        """Return the run of a part of the batch: the signals at `index` (integers or a mask)."""
+        """Return the run of the signals at `index` (integers or a mask), a part of the batch."""
 
     def repeat(self, n: int) -> Run:
-        """Return a run of S·n rows, each signal n times in succession, each with its own stream."""
+        """Return a run of S·n rows: each signal n times in succession, each with its own stream."""
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What a solver gives back.
+    """The estimates that a solver returns, and what it says about them.
 
     Parameters
     ----------
     x : ndarray, shape (S, N)
-        The estimates. Rows that are not finite count as failed.
+        The estimates. A row that is not finite counts as failed.
     n_iter : ndarray of int, shape (S,), optional
-        Iterations that each signal took.
+        The number of iterations that each signal took.
     converged : ndarray of bool, shape (S,), optional
-        Whether the solver's own criterion was met.
+        Whether each signal met the solver's own criterion.
     message : str, optional
         A remark for the table of results.
     """

@@ -1,4 +1,4 @@
-"""The two parts of a pooling representation: a frame, and what keeps one number for each pool.
+"""The two parts of a pooling representation: a frame, and the pooling of its coefficients.
 
 Shapes: S signals, N dimension, K pools, L pool size, T training signals. Coefficients are
 (..., L, K), with the members of a pool on axis -2: pooling over them is contiguous in the pools,
@@ -8,6 +8,7 @@ an order of magnitude faster than over the last axis.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import numpy as np
 
@@ -22,18 +23,41 @@ class Frame(ABC):
     n, n_pools, pool_size : int
         N, K and L.
     is_complex : bool
-        Whether the vectors are complex (the ambiguity is then a phase).
+        Whether the vectors are complex. An even pooling then loses a phase instead of a sign.
+    field : {"real", "complex"}
+        The field of the signals. A complex signal of dimension N/2 is a vector in R^N, its real
+        parts before its imaginary parts; an even pooling loses its phase.
     """
 
     n: int
     n_pools: int
     pool_size: int
     is_complex: bool = False
+    field: Literal["real", "complex"] = "real"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a signal as a picture or sequence; the product of its entries is N."""
+        return (self.n,)
 
     @property
     def condition(self) -> float | None:
-        """The largest singular value over the smallest that is no rounding; None if unknown."""
+        """The largest singular value over the smallest one that is not rounding error.
+
+        None if it is not known.
+        """
         return None
+
+    def row_energy(self) -> Array:
+        """Return the sum of ‖f‖² over the vectors f of each pool, of shape (K,).
+
+        Raises
+        ------
+        NotImplementedError
+            If the frame neither forms its vectors nor knows their norms.
+        """
+        energy: Array = np.einsum("kln,kln->k", self.dense(), self.dense().conj()).real
+        return energy
 
     @abstractmethod
     def analyse(self, x: Array) -> Array:
@@ -49,7 +73,15 @@ class Frame(ABC):
 
     @abstractmethod
     def dense(self) -> Array:
-        """Return the vectors, (K, L, N), read-only; raise `NotImplementedError` if never formed."""
+        """Return the vectors, (K, L, N), read-only.
+
+        Solvers ask `Problem.vectors` for them.
+
+        Raises
+        ------
+        NotImplementedError
+            If the frame never forms its vectors.
+        """
 
 
 class FrameDesign(Component):
@@ -60,13 +92,14 @@ class FrameDesign(Component):
     def size(self, n: int) -> tuple[int | None, int | None]:
         """Return K and L of the frames for signals of dimension `n`.
 
-        By default the fields `n_pools` and `pool_size`; to be overridden where they are none.
+        By default these are the fields `n_pools` and `pool_size`. A design without such fields
+        overrides this method; None stands for a size that it does not know.
         """
         del n
         return getattr(self, "n_pools", None), getattr(self, "pool_size", None)
 
     def check(self, n: int) -> None:
-        """Raise `ParameterError` where the parameters do not fit signals of dimension `n`."""
+        """Raise `ParameterError` if the parameters do not fit signals of dimension `n`."""
         del n
 
     @abstractmethod

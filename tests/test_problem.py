@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 import benchbase
 from benchbase import DenseFrame, ParameterError, Problem, relative_error, squared_cosine
+from benchbase.numerics.streams import CountingFrame, Ledger
 from benchbase.problem import relative_residual
 
 Array = benchbase.Array
@@ -192,3 +193,20 @@ def test_a_problem_is_frozen() -> None:
     problem = Problem(frame(), Norm())
     with pytest.raises(AttributeError):
         problem.signal_norm = 1.0  # type: ignore[misc] # what is tested
+
+
+def test_an_even_pooling_loses_the_phase_of_complex_signals() -> None:
+    real, turned = (DenseFrame(np.ones((3, 2, 4))) for _ in range(2))
+    turned.field = "complex"
+    ambiguities = [Problem(frame, Norm()).ambiguity for frame in (real, turned)]
+    assert ambiguities == ["sign", "phase"]
+
+
+def test_what_a_frame_says_of_its_signals_and_vectors() -> None:
+    vectors = np.random.default_rng(0).standard_normal((5, 2, 6))
+    counted = CountingFrame(DenseFrame(vectors), Ledger())
+    for frame in (DenseFrame(vectors), DenseFrame(vectors * 1j), counted):
+        assert frame.shape == (6,)
+        assert frame.field == "real"
+        np.testing.assert_allclose(frame.row_energy(), (vectors**2).sum(axis=(1, 2)))
+    np.testing.assert_array_equal(Problem(counted, Norm()).vectors(), vectors)

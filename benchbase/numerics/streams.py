@@ -157,7 +157,16 @@ class CountingFrame(Frame):
         self._frame = frame
         self._ledger = ledger
         self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
-        self.is_complex = frame.is_complex
+        self.is_complex, self.field = frame.is_complex, frame.field
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a signal."""
+        return self._frame.shape
+
+    def row_energy(self) -> Array:
+        """Pass on."""
+        return self._frame.row_energy()
 
     def analyse(self, x: Array) -> Array:
         """Count and pass on."""

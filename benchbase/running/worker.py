@@ -260,7 +260,7 @@ def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
         noise = registry.build("noise", task["noise"], trusted=True)
         assert isinstance(noise, Noise)  # noqa: S101 # built as one
         b = _of_shape(noise.measure(problem, signals.truth, generators("noise")), b.shape, noise)
-        problem = replace(problem, noise_std=None)
+        problem = replace(problem, noise=None)
     if task["hint"] is not None:
         hint = registry.build("hint", task["hint"], trusted=True)
         assert isinstance(hint, Hint)  # noqa: S101 # built as one

@@ -62,7 +62,7 @@ class Best(benchbase.Solver):
     def chosen(self, problem: Problem) -> benchbase.Solver:
         """Return the solver that is used on a problem."""
         if problem.frame.n < self.many:
-            return self.few if problem.noise_std == 0 else self.noisy
+            return self.few if problem.noise == 0 else self.noisy
         return self.even if problem.pooling.even else self.signed
 
     def unsupported(self, problem: Problem) -> str | None:

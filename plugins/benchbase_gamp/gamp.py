@@ -49,7 +49,7 @@ class Gamp(benchbase.Solver):
 
     Vectors are divided by the root mean square length in each pool, and measurements by that and by
     the standard deviation of a signal's components, found from the mean of b². With thresholds,
-    half rectified coefficients are shifted by them. With `Problem.noise_std` above zero values are
+    half rectified coefficients are shifted by them. With `Problem.noise` above zero values are
     taken for noisy, and signals do not converge. Signals with the measurements of zero are zero,
     and what the frame does not see of a signal stays as in its start.
 

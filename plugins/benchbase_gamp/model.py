@@ -62,7 +62,7 @@ class Model:
         output = output_of(pooling, frame.n_pools, frame.pool_size)
         assert not isinstance(output, str)  # noqa: S101 # for mypy; `unsupported` has said so
         self._output: Output = output
-        self._noise_std = problem.noise_std or 0.0
+        self._noise_std = problem.noise or 0.0
         self._scale = Scale(problem, output)
         rows = self._scale.vectors.transpose(1, 0, 2).reshape(-1, frame.n)
         self._columns = np.ascontiguousarray(rows.T)

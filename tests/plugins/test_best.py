@@ -67,7 +67,7 @@ def test_the_choice_is_by_pooling_and_dimension() -> None:
     assert best.chosen(problem_of(40, 29)) == best.few
     assert best.chosen(problem_of(40, 30)) == best.even
     assert best.chosen(problem_of(40, 30, rectified=True)) == best.signed
-    noise = replace(problem_of(40, 29), noise_std=None)
+    noise = replace(problem_of(40, 29), noise=None)
     assert best.chosen(noise) == best.noisy
     assert best.chosen(replace(noise, frame=problem_of(40, 30).frame)) == best.even
     maxout = replace(problem_of(40, 30), pooling=benchbase.build("pooling", {"name": "maxout"}))

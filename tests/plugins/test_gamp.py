@@ -284,7 +284,7 @@ def test_noise_is_left_out_as_far_as_can_be(pooling: dict[str, Any], n_pools: in
     x, clean = signals(problem, 40)
     std = 0.05 * np.sqrt(np.mean(clean**2))
     b = np.maximum(clean + std * np.random.default_rng(4).standard_normal(clean.shape), 0)
-    found = benchbase.solve(Gamp(), replace(problem, noise_std=float(std)), b).x
+    found = benchbase.solve(Gamp(), replace(problem, noise=float(std)), b).x
     error = benchbase.relative_error(found, x, problem.ambiguity)
     step = 1e-6
     bounds = []

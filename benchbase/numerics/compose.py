@@ -1,4 +1,4 @@
-"""Solvers that start others from what they have found."""
+"""What solvers need that start another solver from given estimates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchbase.problem import Problem, Recovery
 
 
 class _Given(Solver):
-    """Gives the starts that a list holds when it is called."""
+    """Returns the first entry of a list, whatever it is at the time of the call."""
 
     name = "given"
     starts: list[Array]
@@ -22,25 +22,28 @@ class _Given(Solver):
 
 
 def has_init(solver: Solver) -> bool:
-    """Whether a solver takes its start from a field `init`."""
+    """Return whether a solver takes its start from a field `init`."""
     return any(field.name == "init" for field in fields(solver))
 
 
 def starting_at(solver: Solver, starts: list[Array]) -> Solver:
-    """Return a solver with its start given: for solvers that start another several times.
+    """Return a copy of a solver that starts from given estimates.
+
+    It is for solvers that start another solver several times.
 
     Parameters
     ----------
     solver : Solver
-        One with a field `init` (`has_init`).
+        A solver with a field `init` (see `has_init`).
     starts : list of ndarray
-        Its first entry is the starts (S, N) of the signals that the solver is called with; looked
-        at with each call, so that a prepared solver can be called with one start after the other.
+        Its first entry holds the starts (S, N) of the signals that the solver is called with. The
+        list is read at each call, so a solver that is prepared once can be called with one start
+        after the other.
 
     Returns
     -------
     Solver
-        The same with another `init`; not for suites, as it has no spec.
+        The copy. It is not for suites, since it has no spec.
     """
     changed: Any = {"init": _Given(starts=starts)}
     return replace(solver, **changed)

@@ -43,12 +43,12 @@ class DenseFrame(Frame):
 
     @cached_property
     def _matrix(self) -> Array:
-        """F as (L·K, N), the rows ordered by pool member, then pool."""
+        """F as a matrix (L·K, N), its rows ordered by pool member, then by pool."""
         return self._vectors.transpose(1, 0, 2).reshape(-1, self.n)
 
     @cached_property
     def _decomposition(self) -> tuple[Array, Array, Array]:
-        """The singular value decomposition U, s, Vᴴ, without what is rounding."""
+        """The singular value decomposition U, s, Vᴴ, without rounding error."""
         left, values, right = np.linalg.svd(self._matrix, full_matrices=False)
         cutoff = max(self._matrix.shape) * np.finfo(self._matrix.dtype).eps
         kept = values > cutoff * values[0]
@@ -91,7 +91,7 @@ class DenseFrame(Frame):
         return self._flat(c) @ self._operator("adjoint", c.dtype)
 
     def least_squares(self, c: Array) -> Array:
-        """Return F⁺ c: (..., L, K) to (..., N), by a pseudo-inverse that is formed once."""
+        """Return F⁺ c: (..., L, K) to (..., N); the pseudo-inverse is formed once."""
         return self._flat(c) @ self._operator("least_squares", c.dtype)
 
     def dense(self) -> Array:

@@ -31,12 +31,12 @@ def solver(source: Marked) -> Marked:
     Returns
     -------
     type or function
-        `source`, as it was.
+        `source`, unchanged.
 
     Raises
     ------
     TypeError
-        If it is neither.
+        If `source` is neither of them.
 
     Examples
     --------

@@ -84,18 +84,20 @@ def _digest(key: bytes, *message: int | str) -> bytes:
 
 @dataclass
 class Ledger:
-    """What a solver used, by phase: seconds, and applications of the frame.
+    """The cost of a solver by phase: seconds, and applications of the frame.
 
     A phase is the tuple of the names opened so far; ``()`` is the solver's own work.
 
     Attributes
     ----------
     seconds : dict
-        Wall-clock seconds spent in each phase, those of inner phases not included.
+        Wall-clock seconds spent in each phase, without those of phases inside it.
     applications : dict
-        Rows × (analyse, adjoint, least squares) in each phase.
+        The number of signals to which analyse, adjoint or least squares were applied in each
+        phase, added up over the calls.
     dense : bool
-        Whether the frame's vectors were taken; the applications then say nothing.
+        Whether the solver took the frame's vectors. What it did with them is not counted, so
+        `applications` is then no measure of its cost.
     """
 
     seconds: defaultdict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
@@ -107,12 +109,12 @@ class Ledger:
     _since: float = 0.0
 
     def clear(self) -> None:
-        """Forget what was used so far, but for whether the vectors were taken."""
+        """Forget the cost so far, but not whether the vectors were taken."""
         self.seconds.clear()
         self.applications.clear()
 
     def count(self, rows: int) -> None:
-        """Add applications of the frame to the current phase."""
+        """Add applications of the frame to `rows` signals to the current phase."""
         self.applications[self._phase or ()] += rows
 
     @contextmanager
@@ -143,7 +145,7 @@ class Ledger:
 
 
 class CountingFrame(Frame):
-    """A frame that writes each application into a ledger: a cost that no machine changes.
+    """A frame that counts its applications: a measure of cost that is the same on any machine.
 
     Parameters
     ----------
@@ -165,44 +167,44 @@ class CountingFrame(Frame):
         return self._frame.shape
 
     def row_energy(self) -> Array:
-        """Pass on."""
+        """Return the energy of each pool."""
         return self._frame.row_energy()
 
     def analyse(self, x: Array) -> Array:
-        """Count and pass on."""
+        """Count the signals and return their coefficients."""
         self._ledger.count(int(np.prod(x.shape[:-1])))
         return self._frame.analyse(x)
 
     def adjoint(self, c: Array) -> Array:
-        """Count and pass on."""
+        """Count the signals and return Fᵀ c."""
         self._ledger.count(int(np.prod(c.shape[:-2])))
         return self._frame.adjoint(c)
 
     def least_squares(self, c: Array) -> Array:
-        """Count and pass on."""
+        """Count the signals and return F⁺ c."""
         self._ledger.count(int(np.prod(c.shape[:-2])))
         return self._frame.least_squares(c)
 
     def dense(self) -> Array:
-        """Note that the vectors were taken and pass on."""
+        """Note that the vectors were taken, and return them."""
         self._ledger.dense = True
         return self._frame.dense()
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Estimates on the way, as kept by `Run.record`.
+    """Estimates that a solver recorded while it ran; see `Run.record`.
 
     Attributes
     ----------
     phase : tuple of str
-        The phase that recorded it.
+        The phase that recorded them.
     rows : ndarray of int, shape (S,)
-        Which signals of the whole batch these are.
+        The places of these signals in the whole batch.
     n_iter : int
-        The iteration.
+        The number of iterations so far.
     seconds : float
-        Time spent on the whole batch so far, in all phases.
+        The time spent on the whole batch so far, in all phases.
     x : ndarray, shape (S, N)
         The estimates.
     """
@@ -222,9 +224,9 @@ class SignalRun:
     keys : list of bytes
         The key of each signal's stream; see `solver_keys`.
     ledger : Ledger, optional
-        Where time is counted.
+        Where time and frame applications are counted.
     trace : list of Snapshot, optional
-        Where snapshots go; None to keep none.
+        The list to which snapshots are appended; None if none are kept.
     hint : ndarray, shape (S, N), optional
         First guesses at the signals.
     """
@@ -253,16 +255,16 @@ class SignalRun:
 
     @property
     def hint(self) -> Array | None:
-        """First guesses at the signals (S, N), where the problem has them."""
+        """First guesses at the signals (S, N); None if the problem has none."""
         return None if self._hint is None else self._hint[self._rows]
 
     @cached_property
     def generators(self) -> list[np.random.Generator]:
-        """One generator a signal."""
+        """One generator per signal."""
         return [open_stream(key) for key in self._keys]
 
     def normal(self, *shape: int) -> Array:
-        """Draw standard normal numbers, (S, ...); row i from signal i's own stream."""
+        """Draw standard normal numbers, (S, ...); row i comes from the stream of signal i."""
         numbers = np.empty((self.size, *shape))
         for i, stream in enumerate(self.generators):
             numbers[i] = stream.standard_normal(shape)
@@ -270,28 +272,28 @@ class SignalRun:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[SignalRun]:
-        """Open a part of the work with streams, clock and frame count of its own."""
+        """Open a part of the work that has its own streams, clock and frame count."""
         keys = [_digest(key, "phase", name) for key in self._keys]
         inner = self._child(keys, self._rows, (*self._phase, name))
         with self._ledger.clock(inner._phase):
             yield inner
 
     def record(self, n_iter: int, x: Array) -> None:
-        """Keep a snapshot of the estimates, if a trace was asked for, outside the clock."""
+        """Keep a snapshot of the estimates if a trace was asked for, outside the clock."""
         if self._trace is not None:
             with self._ledger.pause():
                 seconds = sum(self._ledger.seconds.values())
                 self._trace.append(Snapshot(self._phase, self._rows, n_iter, seconds, x.copy()))
 
     def rows(self, index: Array) -> SignalRun:
-        """Return the run of a part of the batch; its signals go on with their own streams."""
+        """Return the run of a part of the batch; its signals continue with their own streams."""
         chosen = np.arange(self.size)[index]
         part = self._child([self._keys[i] for i in chosen], self._rows[chosen], self._phase)
         part.__dict__["generators"] = [self.generators[i] for i in chosen]
         return part
 
     def repeat(self, n: int) -> SignalRun:
-        """Return a run of S·n rows, each signal n times in succession, each with its own stream."""
+        """Return a run of S·n rows: each signal n times in succession, each with its own stream."""
         keys = [_digest(key, "repeat", i) for key in self._keys for i in range(n)]
         return self._child(keys, np.repeat(self._rows, n), self._phase)
 

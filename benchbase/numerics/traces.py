@@ -1,4 +1,4 @@
-"""Traces: the scores of what a solver records on its way, packed for the store."""
+"""Traces: the scores of the estimates that a solver records while it runs, packed for the store."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 COLUMNS = {
     "signal": "number of the signal within the trial",
     "step": "number of the snapshot, in the order in which they were recorded",
-    "phase": "the phase that recorded it, empty for the solver's own work, parts joined by /",
+    "phase": "the phase that recorded it, nested phases joined by /; empty outside of phases",
     "n_iter": "iteration within the phase",
-    "seconds": "seconds spent so far, a signal of the chunk",
+    "seconds": "seconds spent so far on the chunk, divided by its number of signals",
     "squared_cosine": "squared cosine of the angle between estimate and signal",
-    "relative_error": "‖x̂ − x‖ / ‖x‖, the sign chosen best where it is lost",
+    "relative_error": "‖x̂ − x‖ / ‖x‖, with the best sign if the measurements lose it",
     "residual": "‖P(F x̂) − b‖ / ‖b‖",
 }
-"""The columns of a trace, and what they hold; a row a signal and snapshot."""
+"""The columns of a trace and what they hold; one row per signal and snapshot."""
 
 
 def pack(
     snapshots: Sequence[Snapshot], problem: Problem, truth: Array, b: Array, first: int
 ) -> bytes:
-    """Score snapshots and pack the scores.
+    """Score the snapshots of a batch and return the scores as bytes, which `unpack` reads.
 
     Parameters
     ----------
     snapshots : sequence of Snapshot
-        In the order in which they were recorded.
+        The snapshots, in the order in which they were recorded.
     problem : Problem
-        For the residual and the ambiguity.
+        The problem, for the residual and the ambiguity.
     truth : ndarray, shape (S, N)
         The signals of the batch.
     b : ndarray, shape (S, K)

@@ -136,6 +136,29 @@ def test_infinity_is_a_number_of_toml_and_a_string_of_json(parts: Registry) -> N
     assert json_ready(from_toml.spec())["power"] == "inf"
 
 
+class Worded(benchbase.Solver):
+    """Has numbers for which there are words."""
+
+    name = "worded"
+    number: float | None = None
+    either: float | str = 0.0
+    several: tuple[float | str, ...] = ()
+
+    def prepare(self, problem: benchbase.Problem) -> benchbase.Inverse:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf"])
+def test_infinity_is_text_where_text_is_allowed(word: str) -> None:
+    known = Registry()
+    known.add(Worded)
+    parameters = {"number": word, "either": word, "several": [word, 1]}
+    found = known.build("solver", {"name": "worded"} | parameters).spec()
+    assert found["number"] == float(word)
+    assert found["either"] == word
+    assert found["several"] == [word, 1.0]
+
+
 class Fussy(benchbase.Solver):
     """Checks its parameter as Python programs do."""
 

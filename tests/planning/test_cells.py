@@ -379,3 +379,13 @@ def test_infinity_in_json() -> None:
     data = {"a": [1.5, float("inf"), (float("-inf"),)], "b": {"c": np.inf}, "d": None, "e": True}
     wanted = {"a": [1.5, "inf", ["-inf"]], "b": {"c": "inf"}, "d": None, "e": True}
     assert json_ready(data) == wanted
+
+
+def test_noise_and_hints_are_in_the_keys_of_problems(known: Registry, tmp_path: Path) -> None:
+    """And in no key of signals: the same signals are measured with noise and without."""
+    tables = ["", "[noise]\nname = 'gaussian'\n", "[noise]\nname = 'gaussian'\nsnr = 20\n"]
+    tables += ["[hint]\nname = 'angle'\n", "[hint]\nname = 'angle'\ndegrees = 30\n"]
+    cells = [expand(SUITE + table, known, tmp_path)[0] for table in tables]
+    assert len(set(keys(cells, "train_key", "signals_key"))) == 1
+    for name in ("problem_key", "key"):
+        assert len(set(keys(cells, name))) == len(tables)

@@ -183,6 +183,11 @@ MISTAKES = [
     ("n_iter = 20", "init = 'zero'", 28, "solver[1].solver.init: must be an instance of Solver"),
     ("solver = {", "#", 24, "solver[1]: wrapper needs the parameter 'solver'"),
     ("[grid]", "[[grid]]", 14, "grid: must be a table"),
+    ("points = 6", "time_limit = 0", 4, "time_limit: must be a number of seconds above 0, not 0"),
+    ("points = 6", "time_limit = -0.5", 4, "time_limit: must be a number of seconds above 0, no"),
+    ("points = 6", "time_limit = true", 4, "time_limit: must be a number of seconds above 0, no"),
+    ("points = 4", "time_limit = 0.0", 27, "solver[1].time_limit: must be a number of seconds ab"),
+    ("points = 4", "time_limit = '1'", 27, "solver[1].time_limit: must be a number of seconds ab"),
 ]  # fmt: skip # a line a mistake
 
 
@@ -211,6 +216,12 @@ def test_an_unknown_name_is_told_with_the_table_that_has_it(load: Load) -> None:
 def test_one_trial_and_one_point_are_enough(load: Load) -> None:
     found = load(SUITE, "trials=1", "points=1", "solver.1.points=1", "seed=0")
     assert (found.seed, found.trials, found.points, found.entries[1].points) == (0, 1, 1, 1)
+
+
+def test_any_time_above_zero_is_a_limit(load: Load) -> None:
+    found = load(SUITE, "time_limit=1", "solver.1.time_limit=1e-9")
+    assert found.time_limit == 1
+    assert [entry.time_limit for entry in found.entries] == [None, 1e-9]
 
 
 @pytest.mark.parametrize("grid", ["5", "[]", "[1, 2]", "'frame'", "[{ pooling = [1] }]"])

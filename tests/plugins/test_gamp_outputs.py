@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
-from scipy.special import i0e, i1e
+from scipy.special import erfcx, i0e, i1e
 from scipy.stats import truncnorm
 
 import benchbase
@@ -271,6 +271,16 @@ def test_moments_below(x: float, std: float) -> None:
     assert_allclose(found.variance[0] / scale**2, variance, rtol=1e-4)
     log_mass = log.max() + np.log(mass / (2 * np.pi) ** 0.5)
     assert_allclose(found.log_mass[0], log_mass, atol=1e-4, rtol=1e-7)
+
+
+def test_moments_far_below_are_those_of_the_scaled_error_function() -> None:
+    """On both sides of the place where a series takes over, at 30 standard deviations."""
+    z = np.linspace(25, 60, 141)
+    found = below(-z, np.zeros(1), np.ones(1))
+    hazard = np.sqrt(2 / np.pi) / erfcx(z / np.sqrt(2))  # φ(−z) / Φ(−z) without underflow
+    gap = hazard - z
+    assert_allclose(-z - found.mean, gap, rtol=1e-6)
+    assert_allclose(found.variance, 1 - hazard * gap, rtol=1e-6)
 
 
 @settings(max_examples=60)

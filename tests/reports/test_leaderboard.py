@@ -22,6 +22,7 @@ from benchbase_reports.leaderboard.cells import ROUNDING, read_cells, signal_cos
 from benchbase_reports.leaderboard.compare import compare, resolve
 from benchbase_reports.leaderboard.figure import cell_costs, draw_budgets
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
+from benchbase_reports.leaderboard.ranking import rank_solvers
 from benchbase_reports.leaderboard.text import many, many_text
 from benchbase_reports.statistics import friedman
 
@@ -134,6 +135,23 @@ def test_solvers_that_are_the_same_share_a_rank(cell: Make, join: Make) -> None:
     assert table["rank"].tolist() == [1, 1]
     assert table["rank_low"].tolist() == [1, 1]
     assert table["rank_high"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ((3, 3, 3, 3), (1, 1, 1, 1)),  # neither has a K95: the larger area
+        ((0, 0, 10, 10), (9, 9, 9, 9)),  # K95 comes first, although the area is smaller
+    ],
+)
+def test_the_larger_area_ranks_first_where_k95_is_the_same(
+    better: tuple[int, ...], worse: tuple[int, ...], first: int
+) -> None:
+    order = [better, worse] if first == 0 else [worse, better]
+    wins = np.repeat(np.array(order, float)[:, None], 3, axis=1)  # three trials
+    found = rank_solvers(np.array(POOLS, float), wins, np.full(wins.shape, 10.0), np.ones(2, bool))
+    assert found.rank[[first, 1 - first]].tolist() == [1, 2]
 
 
 def test_solvers_are_compared_once_a_trial(rows: pd.DataFrame, board: Board) -> None:

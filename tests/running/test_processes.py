@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -17,7 +19,8 @@ import pytest
 
 import benchbase
 from benchbase.running import processes
-from benchbase.running.processes import LocalWorkers, _Queue
+from benchbase.running.processes import LocalWorkers, WorkerProcess, _Queue
+from benchbase.running.serve import STARTED
 
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
 PROBLEM = """
@@ -314,6 +317,34 @@ def test_a_task_comes_back_once() -> None:
     assert not queue.put_back(first)
     assert queue.take(None, set())["problem_key"] == "b"
     assert not queue
+
+
+@pytest.mark.parametrize(
+    ("limit", "last"), [(2.0, 1010.0), (0.5, 1002.5), (None, float("inf"))], ids=str
+)
+def test_the_time_of_a_chunk_is_that_of_all_its_signals(
+    limit: float | None, last: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted from the solver's turn; no process and no waiting, the clock is a number."""
+    clock = SimpleNamespace(monotonic=lambda: 1000.0)
+    monkeypatch.setattr(processes, "time", clock)
+    monkeypatch.setattr(WorkerProcess, "_printed", lambda self: "")
+    taken, given = Pipe(duplex=False)
+    with taken, given:
+        process = WorkerProcess.__new__(WorkerProcess)
+        facts = {"task": {"time_limit": limit, "start": 20, "stop": 25}, "outcomes": taken}
+        living = SimpleNamespace(poll=lambda: None)
+        vars(process).update(facts, _process=living, lost=None, deadline=float("inf"))
+        given.send(STARTED)
+        process.listen()
+        assert (process.started, process.deadline) == (True, last)
+        clock.monotonic = lambda: min(last, 1e9) - 1e-3
+        process.listen()
+        assert process.lost is None
+        clock.monotonic = lambda: min(last, 1e9)
+        process.listen()
+        late = None if limit is None else ("timeout", f"took longer than {limit:g} s a signal")
+        assert process.lost == late
 
 
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

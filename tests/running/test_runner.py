@@ -13,6 +13,7 @@ from benchbase.api import execute, resolve
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import make_cells
 from benchbase.results import Results, load_results
+from benchbase.running import runner
 from benchbase.running.executors import InProcess
 from benchbase.running.launch import make_plan
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
@@ -349,6 +350,28 @@ def test_tasks_of_one_problem_follow_each_other(place: Place) -> None:
     for key in ("signals_key", "problem_key", "key"):
         order = [task[key] for task in todo.tasks]
         assert len([*itertools.groupby(order)]) == len(set(order))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "limit", "due"),
+    [
+        (None, 1.0, True),
+        (("timeout", "", 2.0), 1.0, False),
+        (("timeout", "", 2.0), 2.0, False),  # it would only be late again
+        (("timeout", "", 2.0), 2.1, True),
+        (("timeout", "", 2.0), None, True),
+        (("done", "", None), None, False),
+        (("failed", "ValueError: no", None), None, False),
+        (("crashed", "killed by SIGKILL", None), None, False),
+        (("unsupported", "not installed: scs", None), None, True),
+        (("unsupported", "needs training signals", None), None, False),
+    ],
+)
+def test_what_is_due_is_what_may_come_out_otherwise(
+    outcome: tuple[str, str, float | None] | None, limit: float | None, due: bool
+) -> None:
+    task: Any = {"time_limit": limit}
+    assert runner._is_due(task, outcome) is due
 
 
 def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> None:

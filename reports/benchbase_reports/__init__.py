@@ -38,7 +38,6 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
 def register_commands(cli: click.Group) -> None:
     """Supply the commands of this package."""
     from benchbase_reports.commands import COMMANDS
-    from benchbase_reports.site.commands import SITE_COMMANDS
 
-    for command in (*COMMANDS, *SITE_COMMANDS):
+    for command in COMMANDS:
         cli.add_command(command)

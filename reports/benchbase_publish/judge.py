@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array, Referee, SpecError
-from benchbase_reports.site.bundle import Bundle, Head
-from benchbase_reports.site.rules import name_of
-from benchbase_reports.site.schema import Cell
+from benchbase_publish.bundle import Bundle, Head
+from benchbase_publish.rules import name_of
+from benchbase_publish.schema import Cell
 
 TOLERANCE = 1e-6
 """How far numbers may be apart, relative where they are larger than 1."""

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchbase import BenchbaseError
-from benchbase_reports.site.bundle import Head, read_bundle
-from benchbase_reports.site.schema import BundleError, Date, Digest, Seed, Text
-from benchbase_reports.site.wording import folded
+from benchbase_publish.bundle import Head, read_bundle
+from benchbase_publish.schema import BundleError, Date, Digest, Seed, Text
+from benchbase_publish.wording import folded
 
 BUNDLES, INDEX = "bundles", "index.json"
 OWN = (BUNDLES, "suites", "index.html", INDEX, "index.schema.json", ".nojekyll")
@@ -182,7 +182,7 @@ class Site:
         BenchbaseError
             If it cannot be written; the site that was there is as it was.
         """
-        from benchbase_reports.site.pages import write_pages
+        from benchbase_publish.pages import write_pages
 
         place = self.folder.resolve()  # where it is a link, that stays
         new, old = _beside(place, "new"), _beside(place, "old")

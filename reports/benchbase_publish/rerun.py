@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array, BenchbaseError, Record, Referee, read_records
-from benchbase_reports.site.bundle import Bundle
-from benchbase_reports.site.judge import TOLERANCE, token
-from benchbase_reports.site.rules import name_of
+from benchbase_publish.bundle import Bundle
+from benchbase_publish.judge import TOLERANCE, token
+from benchbase_publish.rules import name_of
 
 FAMILY_ERROR = 0.01
 """How often an honest bundle may be refused, were all its signals independent."""

@@ -15,9 +15,8 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, BenchbaseError, Record, RunRecord
-from benchbase_reports.invocation import suite_command
-from benchbase_reports.site.archive import LARGEST, Archive, write_archive
-from benchbase_reports.site.schema import (
+from benchbase_publish.archive import LARGEST, Archive, write_archive
+from benchbase_publish.schema import (
     FORMAT,
     LONGEST_MESSAGE,
     VERSION,
@@ -28,7 +27,8 @@ from benchbase_reports.site.schema import (
     read_manifest,
     software,
 )
-from benchbase_reports.site.wording import visible
+from benchbase_publish.wording import visible
+from benchbase_reports.invocation import suite_command
 
 _COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
 _REALS = (*_COSTS, "checksum", "condition")
@@ -195,7 +195,7 @@ def read_bundle(path: str | Path) -> Bundle:
     BundleError
         If anything about it is not as it should be; the message says what.
     """
-    from benchbase_reports.site.rules import check_arrays, check_manifest
+    from benchbase_publish.rules import check_arrays, check_manifest
 
     archive = Archive(Path(path))
     manifest = read_manifest(archive.manifest())

@@ -23,7 +23,7 @@ EST, SCORES = "estimates/000000.npy", "scores/000000.npy"
 
 def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
     """Else the others could be refused for anything."""
-    from benchbase_reports.site.accepting import accept
+    from benchbase_publish.accepting import accept
 
     done = accept(honest, site)
     assert (done.suite, done.level) == ("small", "scores verified")
@@ -31,7 +31,7 @@ def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
 
 
 def test_what_is_read_and_written_again_is_accepted(forged: Forged, site: Path) -> None:
-    from benchbase_reports.site.accepting import accept
+    from benchbase_publish.accepting import accept
 
     assert accept(forged(lambda m, a: None), site).level == "scores verified"
 

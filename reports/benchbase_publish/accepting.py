@@ -11,13 +11,13 @@ from pathlib import Path
 
 import benchbase
 from benchbase import BenchbaseError, Referee, SpecError, SuiteError
-from benchbase_reports.site.bundle import Bundle, Head, pack, read_bundle
-from benchbase_reports.site.folder import BUNDLES, INDEX, Held, Receipt, Site, locked
-from benchbase_reports.site.judge import differences, score_again, token, unsupported_faults
-from benchbase_reports.site.rerun import run_again
-from benchbase_reports.site.rules import gaps
-from benchbase_reports.site.schema import BundleError, software
-from benchbase_reports.site.wording import folded, visible
+from benchbase_publish.bundle import Bundle, Head, pack, read_bundle
+from benchbase_publish.folder import BUNDLES, INDEX, Held, Receipt, Site, locked
+from benchbase_publish.judge import differences, score_again, token, unsupported_faults
+from benchbase_publish.rerun import run_again
+from benchbase_publish.rules import gaps
+from benchbase_publish.schema import BundleError, software
+from benchbase_publish.wording import folded, visible
 
 _SHOWN = 20
 

@@ -21,7 +21,7 @@ def publish_command(results: str, site: str, number: str | None, verify: bool) -
     Bundles that the site has accepted stay in its leaderboards. Where RESULTS is a site itself,
     its pages are made anew.
     """
-    from benchbase_reports.site.accepting import publish
+    from benchbase_publish.accepting import publish
 
     made = publish(results, site, run=number, verify=verify)
     for suite in made.suites:
@@ -47,7 +47,7 @@ def submit_command(
 ) -> None:
     """Pack results of solvers on a suite into a bundle, which others can score again."""
     import benchbase
-    from benchbase_reports.site.accepting import submit
+    from benchbase_publish.accepting import submit
 
     loaded = benchbase.load_results(results, number)
     reference = bibtex.read() if bibtex else ""
@@ -88,8 +88,8 @@ def accept_command(
     Every stored signal is scored again. What is not as it should be is refused with the reasons,
     and the site stays as it is.
     """
-    from benchbase_reports.site.accepting import accept
-    from benchbase_reports.site.wording import visible
+    from benchbase_publish.accepting import accept
+    from benchbase_publish.wording import visible
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
     if done.other_code:
@@ -105,4 +105,4 @@ def accept_command(
     click.echo(f"{visible(bundle)}: {verb}; {who}: {done.level}")
 
 
-SITE_COMMANDS = (publish_command, submit_command, accept_command)
+COMMANDS = (publish_command, submit_command, accept_command)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import benchbase
-from benchbase_reports.site.accepting import accept, submit
-from benchbase_reports.site.folder import Site
-from benchbase_reports.site.schema import BundleError
+from benchbase_publish.accepting import accept, submit
+from benchbase_publish.folder import Site
+from benchbase_publish.schema import BundleError
 
 
 def test_a_site_behind_a_link_stays_there(ran: Path, site: Path, tmp_path: Path) -> None:

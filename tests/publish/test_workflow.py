@@ -17,8 +17,8 @@ import click
 import pytest
 
 from benchbase.cli import main
-from benchbase_reports.site.folder import Receipt
-from benchbase_reports.site.schema import (
+from benchbase_publish.folder import Receipt
+from benchbase_publish.schema import (
     Cell,
     Citation,
     Entry,
@@ -31,7 +31,7 @@ from benchbase_reports.site.schema import (
 
 yaml = pytest.importorskip("yaml")  # comes with Dask, of the extra "test"
 
-DOCS = Path(__file__).parents[3] / "docs" / "submissions.rst"
+DOCS = Path(__file__).parents[2] / "docs" / "submissions.rst"
 if not DOCS.is_file():
     pytest.skip("these tests are about the repository", allow_module_level=True)
 TEXT = DOCS.read_text(encoding="utf-8")

@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 import benchbase
 from benchbase import BenchbaseError
-from benchbase_reports.site.bundle import read_bundle
-from benchbase_reports.site.folder import BUNDLES
-from benchbase_reports.site.index import MEANINGS, write_index
+from benchbase_publish.bundle import read_bundle
+from benchbase_publish.folder import BUNDLES
+from benchbase_publish.index import MEANINGS, write_index
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from benchbase_publish.folder import Held, Site
     from benchbase_reports.leaderboard import Board
-    from benchbase_reports.site.folder import Held, Site
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 LINKS = (

@@ -22,10 +22,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchbase_reports.site import archive as archives
-from benchbase_reports.site.archive import Archive, parse_array, parse_json
-from benchbase_reports.site.bundle import read_bundle
-from benchbase_reports.site.schema import BundleError
+from benchbase_publish import archive as archives
+from benchbase_publish.archive import Archive, parse_array, parse_json
+from benchbase_publish.bundle import read_bundle
+from benchbase_publish.schema import BundleError
 
 Refused = Callable[[Path, str], None]
 EST = "estimates/000000.npy"

@@ -19,12 +19,12 @@ from click.testing import Result
 from pydantic import TypeAdapter
 
 import benchbase
-from benchbase_reports.site import folder as folders
-from benchbase_reports.site import pages
-from benchbase_reports.site.accepting import accept, publish, submit
-from benchbase_reports.site.bundle import read_bundle
-from benchbase_reports.site.folder import Site
-from benchbase_reports.site.index import CLAIMED, Index
+from benchbase_publish import folder as folders
+from benchbase_publish import pages
+from benchbase_publish.accepting import accept, publish, submit
+from benchbase_publish.bundle import read_bundle
+from benchbase_publish.folder import Site
+from benchbase_publish.index import CLAIMED, Index
 
 Cli = Callable[..., Result]
 Forged = Callable[..., Path]
@@ -170,9 +170,9 @@ def test_a_label_of_the_installed_suite_is_for_its_solver_only(cli: Cli, tmp_pat
     assert cli("run", "quick", "--results", "r", "--with", spec, "--solver", "other").exit_code == 0
     results = benchbase.load_results(tmp_path / "r")
     submit(results, tmp_path / "b.zip", ["other"])
-    from benchbase_reports.site.archive import Archive, write_archive
-    from benchbase_reports.site.bundle import array_shapes
-    from benchbase_reports.site.schema import read_manifest
+    from benchbase_publish.archive import Archive, write_archive
+    from benchbase_publish.bundle import array_shapes
+    from benchbase_publish.schema import read_manifest
 
     archive = Archive(tmp_path / "b.zip")
     manifest = archive.manifest()

@@ -14,8 +14,8 @@ import pytest
 from click.testing import Result
 
 import benchbase
-from benchbase_reports.site.accepting import accept
-from benchbase_reports.site.rerun import (
+from benchbase_publish.accepting import accept
+from benchbase_publish.rerun import (
     compare,
     compare_all,
     design_effect,

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.site.bundle import Bundle, cell_shape
-from benchbase_reports.site.schema import BundleError, Cell, Entry, Manifest
-from benchbase_reports.site.wording import folded
+from benchbase_publish.bundle import Bundle, cell_shape
+from benchbase_publish.schema import BundleError, Cell, Entry, Manifest
+from benchbase_publish.wording import folded
 
 _CLOCKS = timedelta(minutes=10)
 """How far two machines' clocks may be apart."""

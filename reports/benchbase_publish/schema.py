@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 import benchbase
-from benchbase_reports.site.wording import check_label, check_lines, check_text, visible
+from benchbase_publish.wording import check_label, check_lines, check_text, visible
 
 FORMAT = "benchbase bundle"
 VERSION = 1

@@ -12,10 +12,10 @@ import pytest
 
 import benchbase
 from benchbase.discovery.registry import registry
-from benchbase_reports.site.accepting import publish, submit
-from benchbase_reports.site.archive import Archive, write_archive
-from benchbase_reports.site.bundle import array_shapes
-from benchbase_reports.site.schema import read_manifest
+from benchbase_publish.accepting import publish, submit
+from benchbase_publish.archive import Archive, write_archive
+from benchbase_publish.bundle import array_shapes
+from benchbase_publish.schema import read_manifest
 
 SUITE = """\
 title = "Small"
@@ -116,8 +116,8 @@ def digest_of() -> Callable[[Path], str]:
 @pytest.fixture
 def refused(site: Path, digest_of: Callable[[Path], str]) -> Iterator[Callable[[Path, str], None]]:
     """Check that a bundle is refused for a reason, and that the site is as it was to the byte."""
-    from benchbase_reports.site.accepting import accept
-    from benchbase_reports.site.schema import BundleError
+    from benchbase_publish.accepting import accept
+    from benchbase_publish.schema import BundleError
 
     before = digest_of(site)
 

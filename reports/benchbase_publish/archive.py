@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.site.schema import BundleError
+from benchbase_publish.schema import BundleError
 
 MANIFEST = "manifest.json"
 LARGEST = 1 << 30

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchbase_paper.verdicts import Part
 from benchbase_reports.summary import (
     RECOVERED,
     latest,
@@ -14,7 +15,6 @@ from benchbase_reports.summary import (
     split,
     with_scores,
 )
-from benchbase_reports.verdicts import Part
 
 if TYPE_CHECKING:
     import pandas as pd

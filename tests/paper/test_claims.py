@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 import benchbase
-from benchbase_reports.baselines import baselines, conditions, projections, rotation_notes
-from benchbase_reports.claims import Claims, details
-from benchbase_reports.paper import find_settings
-from benchbase_reports.statements import claims
+from benchbase_paper.baselines import baselines, conditions, projections, rotation_notes
+from benchbase_paper.claims import Claims, details
+from benchbase_paper.settings import find_settings
+from benchbase_paper.statements import claims
 
 Make = Callable[..., pd.DataFrame]
 Known = Callable[..., Any]

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from benchbase_reports.paper import (
+from benchbase_paper.settings import (
     BOTH,
     CUT,
     LIFT,
@@ -23,8 +23,8 @@ from benchbase_reports.paper import (
     on_sphere,
     plain_label,
 )
+from benchbase_paper.verdicts import Claim, Part, difference, mean, scored
 from benchbase_reports.summary import EXACT
-from benchbase_reports.verdicts import Claim, Part, difference, mean, scored
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
-from benchbase_reports.paper import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase_paper.verdicts import Part, difference, scored
 from benchbase_reports.rebuild import component, offline
 from benchbase_reports.summary import EXACT, summarise
-from benchbase_reports.verdicts import Part, difference, scored
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchbase_reports.paper import find_settings
-from benchbase_reports.statements import claims
-from benchbase_reports.verdicts import Claim
+from benchbase_paper.settings import find_settings
+from benchbase_paper.statements import claims
+from benchbase_paper.verdicts import Claim
 
 Make = Callable[..., pd.DataFrame]
 INF = float("inf")

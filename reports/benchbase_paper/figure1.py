@@ -7,8 +7,8 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import benchbase
+from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
 from benchbase_reports.curves import save
-from benchbase_reports.paper import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
 from benchbase_reports.summary import summarise
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchbase_reports.verdicts import Claim, Interval, Part, difference, mean, scored
+from benchbase_paper.verdicts import Claim, Interval, Part, difference, mean, scored
 
 Make = Callable[..., pd.DataFrame]
 INF = float("inf")

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase_reports.baselines import (
+from benchbase_paper.baselines import (
     POOLS_PER_DIMENSION,
     baselines,
     conditions,
     rotation_notes,
 )
+from benchbase_paper.settings import find_settings
+from benchbase_paper.statements import claims
+from benchbase_paper.verdicts import NOT_MEASURED, Claim, Part
 from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
-from benchbase_reports.paper import find_settings
-from benchbase_reports.statements import claims
 from benchbase_reports.summary import EXACT
-from benchbase_reports.verdicts import NOT_MEASURED, Claim, Part
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,18 +15,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from benchbase_reports.statistics import mean_interval
 from benchbase_reports.summary import with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.95
 YES, NO, UNDECIDED, NOT_MEASURED = "yes", "no", "undecided", "not measured"
 
 NEVER = "converged on 0 of"
@@ -62,16 +61,18 @@ class Part:
         """The mean over trials."""
         return float(np.mean(self.trials))
 
-    def interval(self, level: float = LEVEL) -> Interval | None:
-        """Return the t interval at a level, or None for a single trial."""
-        from scipy.special import stdtrit  # as scipy.stats.t.ppf, which takes a second to import
+    def interval(self, comparisons: int = 1) -> Interval | None:
+        """Return the 95 % interval over trials, or None for a single trial.
 
-        size = len(self.trials)
-        if size < 2:
+        Parameters
+        ----------
+        comparisons : int, optional
+            How many intervals are to hold together in 95 % of cases (Bonferroni).
+        """
+        if len(self.trials) < 2:
             return None
-        quantile = float(stdtrit(size - 1, (1 + level) / 2))
-        half = quantile * float(np.std(self.trials, ddof=1)) / math.sqrt(size)
-        return self.estimate - half, self.estimate + half
+        _, low, high = mean_interval(np.array(self.trials), comparisons)
+        return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ class Claim:
 
     def _places(self) -> tuple[list[str], list[str]]:
         """Return where the parts' intervals are, and where those for one of many parts are."""
-        strict = 1 - (1 - LEVEL) / max(len(self.parts), 1)
         each, alone = (
-            [self._place(part.interval(level)) for part in self.parts] for level in (LEVEL, strict)
+            [self._place(part.interval(count)) for part in self.parts]
+            for count in (1, len(self.parts))
         )
         return each, alone
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import benchbase
 from benchbase import BenchbaseError, Referee, SpecError, SuiteError
-from benchbase_publish.bundle import Bundle, Head, pack, read_bundle
-from benchbase_publish.folder import BUNDLES, INDEX, Held, Receipt, Site, locked
+from benchbase_publish.bundle import Bundle, Head
+from benchbase_publish.folder import locked, write_site
 from benchbase_publish.judge import differences, score_again, token, unsupported_faults
+from benchbase_publish.packing import pack, read_bundle
 from benchbase_publish.rerun import run_again
 from benchbase_publish.rules import gaps
 from benchbase_publish.schema import BundleError, software
+from benchbase_publish.site import BUNDLES, INDEX, Held, Receipt, Site
 from benchbase_publish.wording import folded, visible
 
 _SHOWN = 20
@@ -78,7 +80,7 @@ def publish(
         for each in held:
             _check_joins(site, each.bundle)
             site = site.having(each)
-        site.write()
+        write_site(site)
     return Site.read(folder)
 
 
@@ -201,7 +203,7 @@ def accept(
                 receipt = receipt.having_run(rerun, other)
             if not dry_run:
                 file = path if before is None else before.file
-                site.having(Held(bundle.head, receipt, file)).write()
+                write_site(site.having(Held(bundle.head, receipt, file)))
     except BundleError as error:
         told = f"{visible(str(path))} is refused: {visible(str(error), chr(10))}"
         raise BundleError(told) from error

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchbase_publish.folder import BUNDLES, Held, Level, Site
 from benchbase_publish.schema import Digest
+from benchbase_publish.site import BUNDLES, Held, Level, Site
 
 CLAIMED = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
 """Columns that no scoring can check, whatever a row's level."""

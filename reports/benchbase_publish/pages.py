@@ -11,14 +11,13 @@ from urllib.parse import quote
 
 import benchbase
 from benchbase import BenchbaseError
-from benchbase_publish.bundle import read_bundle
-from benchbase_publish.folder import BUNDLES
 from benchbase_publish.index import MEANINGS, write_index
+from benchbase_publish.packing import read_bundle
+from benchbase_publish.site import BUNDLES, Held, Site
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchbase_publish.folder import Held, Site
     from benchbase_reports.leaderboard import Board
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

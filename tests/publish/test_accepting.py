@@ -19,12 +19,11 @@ from click.testing import Result
 from pydantic import TypeAdapter
 
 import benchbase
-from benchbase_publish import folder as folders
 from benchbase_publish import pages
 from benchbase_publish.accepting import accept, publish, submit
-from benchbase_publish.bundle import read_bundle
-from benchbase_publish.folder import Site
 from benchbase_publish.index import CLAIMED, Index
+from benchbase_publish.packing import read_bundle
+from benchbase_publish.site import LEVELS, Receipt, Site
 
 Cli = Callable[..., Result]
 Forged = Callable[..., Path]
@@ -383,11 +382,11 @@ def test_levels_are_in_order() -> None:
         "other_seeds": [],
         "other_code": [],
     }
-    claimed = folders.Receipt.model_validate(receipt)
+    claimed = Receipt.model_validate(receipt)
     scored = claimed.model_copy(update={"scored": True})
     other = claimed.having_run(4, ["benchbase_knn"])
     same = other.having_run(3, [])
-    assert tuple(each.level for each in (claimed, scored, other, same)) == folders.LEVELS
+    assert tuple(each.level for each in (claimed, scored, other, same)) == LEVELS
     assert (same.seeds, same.other_seeds, same.other_code) == ([3], [4], ["benchbase_knn"])
 
 

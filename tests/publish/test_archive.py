@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from benchbase_publish import archive as archives
 from benchbase_publish.archive import Archive, parse_array, parse_json
-from benchbase_publish.bundle import read_bundle
+from benchbase_publish.packing import read_bundle
 from benchbase_publish.schema import BundleError
 
 Refused = Callable[[Path, str], None]

@@ -10,8 +10,8 @@ import pytest
 
 import benchbase
 from benchbase_publish.accepting import accept, submit
-from benchbase_publish.folder import Site
 from benchbase_publish.schema import BundleError
+from benchbase_publish.site import Site
 
 
 def test_a_site_behind_a_link_stays_there(ran: Path, site: Path, tmp_path: Path) -> None:

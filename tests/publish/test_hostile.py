@@ -136,7 +136,7 @@ def test_what_is_told_of_a_bundle_is_seen(
 def test_messages_of_honest_solvers_are_packed_so_that_they_are_seen(
     ran: Path, tmp_path: Path
 ) -> None:
-    from benchbase_publish.bundle import pack, read_bundle
+    from benchbase_publish.packing import pack, read_bundle
 
     records = benchbase.read_records(benchbase.load_results(ran))
     for cell in records[-1].cells:
@@ -199,7 +199,7 @@ def test_what_breaks_or_bends_the_pages_is_refused(
 
 
 def test_a_submission_has_not_too_many_solvers(honest: Path) -> None:
-    from benchbase_publish.bundle import read_bundle
+    from benchbase_publish.packing import read_bundle
 
     manifest = read_bundle(honest).manifest
     entry = manifest.entries[0]
@@ -341,7 +341,7 @@ def register_solvers(register):
 
 
 def test_a_bundles_solver_reads_no_folder_of_the_acceptors(honest: Path, tmp_path: Path) -> None:
-    from benchbase_publish.bundle import read_bundle
+    from benchbase_publish.packing import read_bundle
 
     (tmp_path / "reader.py").write_text(PLUGIN)
     registry.cache_clear()

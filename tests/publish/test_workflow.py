@@ -17,7 +17,6 @@ import click
 import pytest
 
 from benchbase.cli import main
-from benchbase_publish.folder import Receipt
 from benchbase_publish.schema import (
     Cell,
     Citation,
@@ -28,6 +27,7 @@ from benchbase_publish.schema import (
     Provenance,
     SuiteFacts,
 )
+from benchbase_publish.site import Receipt
 
 yaml = pytest.importorskip("yaml")  # comes with Dask, of the extra "test"
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
+from benchbase.showing import EXACT, component_of, offline, summarise
 from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
 from benchbase_paper.verdicts import Part, difference, scored
-from benchbase_reports.rebuild import component, offline
-from benchbase_reports.summary import EXACT, summarise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +117,7 @@ def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, S
 def _training(setting: Setting) -> benchbase.Array | None:
     """Return training signals of a setting's data set, float64, evenly spaced."""
     with offline():
-        dataset = component(setting.rows.iloc[0], "dataset")
+        dataset = component_of(setting.rows.iloc[0], "dataset")
         signals = dataset.train(np.random.default_rng(0))
     if signals is None:
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
+from benchbase.showing import EXACT, as_latex, as_markdown, identifier, write_texts
 from benchbase_paper.baselines import (
     POOLS_PER_DIMENSION,
     baselines,
@@ -18,8 +19,6 @@ from benchbase_paper.baselines import (
 from benchbase_paper.settings import find_settings
 from benchbase_paper.statements import claims
 from benchbase_paper.verdicts import NOT_MEASURED, Claim, Part
-from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
-from benchbase_reports.summary import EXACT
 
 if TYPE_CHECKING:
     import pandas as pd

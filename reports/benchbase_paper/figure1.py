@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import benchbase
+from benchbase.showing import save_figure, set_title, summarise, wrapped
 from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
-from benchbase_reports.curves import save
-from benchbase_reports.summary import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +26,7 @@ _CAPTION = (
     "± one standard error, {over}."
 )
 _PANEL = (2.5, 1.75)  # inches
-_CHARACTER = 0.07  # inches, about
+_LONGEST = 25  # characters of a line as long as a panel is high
 _ROOM = 1.5  # inches, for all but the panels
 
 
@@ -67,7 +65,7 @@ class Figure1(benchbase.Report):
         rows = find_rows(find_settings(results.frame()))
         if not rows:
             return []
-        return save(folder, self.name, lambda: draw(rows, results.suites[-1]["title"]))
+        return save_figure(folder, self.name, lambda: draw(rows, results.suites[-1]["title"]))
 
 
 def find_rows(settings: list[Setting]) -> list[Setting]:
@@ -117,10 +115,10 @@ def draw(rows: list[Setting], title: str) -> Figure:
 
 def _lines(title: str) -> list[str]:
     """Split a row's title into lines that are no longer than a panel is high."""
-    room, lines = int(_PANEL[1] / _CHARACTER), [""]
+    lines = [""]
     for part in title.split(", "):
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
-        lines = [*lines[:-1], joined] if len(joined) <= room else [*lines, part]
+        lines = [*lines[:-1], joined] if len(joined) <= _LONGEST else [*lines, part]
     return [line for line in lines if line]
 
 
@@ -154,7 +152,7 @@ def _curve_name(label: str, rectified: bool) -> str:
 def _explain(figure: Figure, title: str, trials: set[int]) -> None:
     """Put the title above, the legend and the caption below."""
     width = figure.get_figwidth()
-    figure.suptitle(fill(title, int(0.9 * width / _CHARACTER)), x=0.01, ha="left")
+    set_title(figure, title)
     figure.supylabel("mean squared cosine (recovery angle)")
     found: dict[str, Any] = {}
     for ax in figure.axes:
@@ -169,6 +167,6 @@ def _explain(figure: Figure, title: str, trials: set[int]) -> None:
         loc="outside lower center",
         ncols=3 if len(names) > 4 and width > 2 * _PANEL[0] + 1 else 2,
         frameon=False,
-        title=fill(_CAPTION.format(over=over), int(0.95 * width / _CHARACTER)),
+        title=wrapped(_CAPTION.format(over=over), width),
         title_fontsize=8,
     )

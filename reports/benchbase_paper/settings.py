@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbase_reports.summary import setting_columns, split
+from benchbase.showing import setting_columns, split
 
 if TYPE_CHECKING:
     import pandas as pd

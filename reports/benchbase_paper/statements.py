@@ -12,6 +12,7 @@ from functools import partial
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
+from benchbase.showing import EXACT
 from benchbase_paper.settings import (
     BOTH,
     CUT,
@@ -24,7 +25,6 @@ from benchbase_paper.settings import (
     plain_label,
 )
 from benchbase_paper.verdicts import Claim, Part, difference, mean, scored
-from benchbase_reports.summary import EXACT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from benchbase.showing import with_scores
 from benchbase_reports.statistics import mean_interval
-from benchbase_reports.summary import with_scores
 
 if TYPE_CHECKING:
     import pandas as pd

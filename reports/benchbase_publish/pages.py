@@ -63,9 +63,9 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     folder : pathlib.Path
         Where the files go.
     """
+    from benchbase.showing import offline
     from benchbase_reports.leaderboard import make_board
     from benchbase_reports.page import page_data, render
-    from benchbase_reports.rebuild import offline
 
     results = benchbase.write_records(store, map(_record, held))  # one in memory at a time
     write_csv(results.frame(), folder / "results.csv.gz")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.statistics.intervals import mean_interval
-from benchbase_reports.summary import (
+from benchbase.showing import (
     RECOVERED,
     latest,
     problem_columns,
     split,
     with_scores,
 )
+from benchbase_reports.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd

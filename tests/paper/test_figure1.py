@@ -13,9 +13,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from benchbase.showing import summarise
 from benchbase_paper.figure1 import STARTS, Figure1, draw, find_rows
 from benchbase_paper.settings import find_settings
-from benchbase_reports.summary import summarise
 
 Make = Callable[..., pd.DataFrame]
 Known = Callable[..., Any]

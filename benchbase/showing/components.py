@@ -1,4 +1,4 @@
-"""Components and problems of stored results, built anew; nothing is downloaded for a report."""
+"""Components of stored results, built again for a report; a report downloads nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import benchbase
+from benchbase.discovery.registry import registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,33 +19,44 @@ _OF_SUITES = ("label", "points", "time_limit")
 """Keys of a suite's [[solver]] that are no parameters of the solver."""
 
 
-def component(row: pd.Series[Any], kind: str) -> Any:
-    """Build a row's component of a kind from its columns.
+def component_of(row: pd.Series[Any], kind: str) -> Any:
+    """Build the component that a row of results names.
 
     Parameters
     ----------
     row : pandas.Series
         A row of `benchbase.Results.frame`, or of a table with its columns of that kind.
     kind : {"dataset", "frame", "pooling", "noise", "hint"}
-        What to build.
+        Which of the row's components to build.
+
+    Returns
+    -------
+    Component
+        A `Dataset`, `FrameDesign`, `Pooling`, `Noise` or `Hint`.
 
     Raises
     ------
-    benchbase.SpecError
-        If it is not installed, or has a parameter that columns hold as text, such as a list.
+    SpecError
+        If the component is not installed, or has a parameter that the columns hold as text, such
+        as a list.
     """
     parameters = row[[c for c in row.index if c.startswith(f"{kind}.")]].dropna()
     spec = {str(name).partition(".")[2]: _plain(value) for name, value in parameters.items()}
-    return benchbase.build(kind, {"name": row[kind], **spec})
+    return registry().build(kind, {"name": row[kind], **spec})
 
 
 def solver_specs(suites: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the specs of solvers by experiment and label, those of the latest run that has them.
+    """Return the specs of the solvers that runs asked for.
 
     Parameters
     ----------
     suites : list of dict
         As from `benchbase.Results.suites`.
+
+    Returns
+    -------
+    dict
+        Specs by experiment and label. If several runs have a solver, the latest run counts.
     """
     specs = {}
     for run in suites:
@@ -62,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Let no data set download anything: a report is no place to wait for gigabytes."""
+    """Forbid downloads while the context lasts: nobody expects a report to fetch gigabytes."""
     before = os.environ.get("BENCHBASE_OFFLINE")
     os.environ["BENCHBASE_OFFLINE"] = "1"
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.summary import problem_columns, setting_columns
+from benchbase.showing.summary import problem_columns, setting_columns
 
 if TYPE_CHECKING:
     import pandas as pd

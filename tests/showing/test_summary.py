@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from benchbase_reports.names import (
+from benchbase.showing import (
+    STATISTICS,
     pooling_name,
+    problem_columns,
     setting_name,
     solver_names,
+    summarise,
     variant_name,
     varying_parameters,
 )
-from benchbase_reports.summary import STATISTICS, problem_columns, summarise
 
 Make = Callable[..., pd.DataFrame]
 SCORES = st.floats(0, 1, allow_subnormal=False)

@@ -1,4 +1,4 @@
-"""Reports: tables, curves and transitions of any suite; the paper's figure 1 and claims."""
+"""Reports of any suite: tables, curves, transitions, sweeps, traces, leaderboard and page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import benchbase
-from benchbase_reports.claims import Claims
 from benchbase_reports.curves import Curves
-from benchbase_reports.figure1 import Figure1
 from benchbase_reports.leaderboard.report import Leaderboard
 from benchbase_reports.page.report import Page
 from benchbase_reports.sweep_report import Sweeps
@@ -25,8 +23,6 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
     """Supply all reports of this package."""
     register(ComparativeTable)
     register(Curves)
-    register(Figure1)
-    register(Claims)
     register(Transitions)
     register(Sweeps)
     register(Traces)
@@ -38,7 +34,6 @@ def register_reports(register: Callable[[type[benchbase.Report]], None]) -> None
 def register_commands(cli: click.Group) -> None:
     """Supply the commands of this package."""
     from benchbase_reports.commands import COMMANDS
-    from benchbase_reports.site.commands import SITE_COMMANDS
 
-    for command in (*COMMANDS, *SITE_COMMANDS):
+    for command in COMMANDS:
         cli.add_command(command)

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchbase_reports.names import pooling_name, setting_name, solver_names, varying_parameters
-from benchbase_reports.summary import problem_columns, split
+from benchbase.showing import (
+    pooling_name,
+    problem_columns,
+    setting_name,
+    solver_names,
+    split,
+    varying_parameters,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbase_reports.summary import latest, problem_columns, split, with_scores
+from benchbase.showing import latest, problem_columns, split, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd

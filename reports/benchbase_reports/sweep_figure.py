@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import cycle
-from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.curves import COLOURS, MARKERS, log_axis, power_of_ten
-from benchbase_reports.names import (
+from benchbase.showing import (
+    CHARACTER,
+    log_axis,
+    looks,
     pooling_name,
+    power_of_ten,
+    set_title,
     setting_name,
     solver_names,
+    some,
+    split,
     varying_parameters,
+    wrapped,
 )
-from benchbase_reports.summary import split
 from benchbase_reports.sweeps import sweep_columns
 
 if TYPE_CHECKING:
@@ -32,7 +36,6 @@ _POOLS = 6  # numbers of pools that are drawn, at most
 _TICKS = 6  # values that have a tick each, at most
 _DECADES = 30.0  # a ratio of errors from which on their scale is logarithmic
 _SPAN = 50.0  # a ratio of values from which on theirs is
-_CHARACTER = 0.075  # inches, about
 _BOUND_NAME = "Cramér-Rao bound"
 _BOUND: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0.9, "zorder": 5}
 
@@ -73,9 +76,7 @@ class _Scale(NamedTuple):
         if self.log:
             ax.set_xscale("log")
         finite = [value for value in self.values if math.isfinite(value)]
-        if len(finite) > _TICKS:
-            chosen = np.linspace(0, len(finite) - 1, _TICKS).round().astype(int)
-            finite = [finite[i] for i in chosen]
+        finite = some(finite, _TICKS)
         text = power_of_ten if self.log else "{:g}".format
         ticks, names = [*finite], [text(value) for value in finite]
         if math.isinf(self.values[-1]):
@@ -122,25 +123,23 @@ def draw(table: pd.DataFrame, title: str) -> Figure:
 
     table = table.assign(solver=solver_names(table))
     blocks = _blocks(table)
-    paint = zip(table["solver"].unique(), cycle(COLOURS), cycle(MARKERS), strict=False)
-    looks = {name: {"color": colour, "marker": marker} for name, colour, marker in paint}
+    style = looks(table["solver"])
     across = min(_ACROSS, max(map(len, blocks)))
     heights = [2.0 * -(-len(block) // across) for block in blocks]
-    beside = 0.7 + _CHARACTER * max(map(len, [*looks, _BOUND_NAME]))
+    beside = 0.7 + CHARACTER * max(map(len, [*style, _BOUND_NAME]))
     width = across * _PANEL[0] + 0.5 + beside
     high = sum(heights) * _PANEL[1] + 0.6 * len(blocks) + 0.4
     figure = Figure((width, high), layout="constrained")
-    letters = int(0.9 * width / _CHARACTER)
-    figure.suptitle(fill(title, letters), x=0.01, ha="left")
+    set_title(figure, title)
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, block in zip(parts, blocks, strict=True):
         shared = [text for text in block[0].setting if all(text in p.setting for p in block)]
-        above = fill(", ".join(shared), letters)
+        above = wrapped(", ".join(shared), 0.9 * width)
         part.suptitle(above, fontsize=9, x=0.01, ha="left")
         own = [[text for text in panel.setting if text not in shared] for panel in block]
         names = [", ".join([*texts, p.name]) for texts, p in zip(own, block, strict=True)]
-        _draw_block(part, block, names, across, looks)
-    _legend(figure, looks, bound=bool(np.isfinite(table["bound"]).any()))
+        _draw_block(part, block, names, across, style)
+    _legend(figure, style, bound=bool(np.isfinite(table["bound"]).any()))
     return figure
 
 
@@ -170,15 +169,12 @@ def _blocks(table: pd.DataFrame) -> list[list[_Panel]]:
 
 def _some(block: list[_Panel]) -> list[_Panel]:
     """Leave out numbers of pools where there are many."""
-    pools = sorted({panel.pools for panel in block if panel.pools is not None})
-    if len(pools) > _POOLS:
-        chosen = np.linspace(0, len(pools) - 1, _POOLS).round().astype(int)
-        pools = [pools[i] for i in chosen]
+    pools = some(sorted({panel.pools for panel in block if panel.pools is not None}), _POOLS)
     return [panel for panel in block if panel.pools is None or panel.pools in pools]
 
 
 def _draw_block(
-    figure: Any, block: list[_Panel], names: list[str], across: int, looks: dict[str, Any]
+    figure: Any, block: list[_Panel], names: list[str], across: int, style: dict[str, Any]
 ) -> None:
     """Draw pairs of panels, errors above successes."""
     rows = -(-len(block) // across)
@@ -192,9 +188,9 @@ def _draw_block(
                 ax.set_visible(False)
             continue
         upper, lower = pair
-        upper.set_title(fill(names[place], int(_PANEL[0] / _CHARACTER)))
-        _curves(upper, block[place], "relative_error", scale, looks)
-        _curves(lower, block[place], "success", scale, looks)
+        upper.set_title(wrapped(names[place], _PANEL[0]))
+        _curves(upper, block[place], "relative_error", scale, style)
+        _curves(lower, block[place], "success", scale, style)
         scale.label(upper)
         scale.label(lower)
         if limits[0] > 0:
@@ -218,11 +214,11 @@ def _limits(errors: Array) -> tuple[float, float]:
 
 
 def _curves(
-    ax: Axes, panel: _Panel, name: str, scale: _Scale, looks: dict[str, dict[str, Any]]
+    ax: Axes, panel: _Panel, name: str, scale: _Scale, style: dict[str, dict[str, Any]]
 ) -> None:
     """Draw a line a solver, with intervals, and the bound on errors."""
     for solver, rows in panel.rows.groupby("solver", sort=False):
-        look, rows = looks[str(solver)], rows.sort_values("value")
+        look, rows = style[str(solver)], rows.sort_values("value")
         x = np.array(scale.places(rows["value"].tolist()))
         y, low, high = (rows[name + end].to_numpy(float) for end in ("", "_low", "_high"))
         finite = np.isfinite(rows["value"].to_numpy(float))
@@ -236,10 +232,10 @@ def _curves(
         ax.plot(bound["value"].to_numpy(float), bound["bound"].to_numpy(float), **_BOUND)
 
 
-def _legend(figure: Figure, looks: dict[str, dict[str, Any]], *, bound: bool) -> None:
+def _legend(figure: Figure, style: dict[str, dict[str, Any]], *, bound: bool) -> None:
     from matplotlib.lines import Line2D
 
-    keys, names = [Line2D([], [], **look) for look in looks.values()], [*looks]
+    keys, names = [Line2D([], [], **look) for look in style.values()], [*style]
     if bound:
         keys, names = [*keys, Line2D([], [], **_BOUND)], [*names, _BOUND_NAME]
     figure.legend(keys, names, loc="outside right upper", frameon=False)

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
+from benchbase.showing import offline, save_figure, split, write_texts
 from benchbase_reports.bounds import cramer_rao
-from benchbase_reports.curves import save
-from benchbase_reports.markup import write_texts
-from benchbase_reports.rebuild import offline
-from benchbase_reports.summary import split
 from benchbase_reports.sweep_figure import draw
 from benchbase_reports.sweeps import sweep_columns, sweeps
 
@@ -58,7 +55,7 @@ class Sweeps(benchbase.Report):
             return []
         table = table.assign(bound=bounds(results, frame, table))
         texts = {"sweeps.csv": table.to_csv(index=False, lineterminator="\n")}
-        figure = save(folder, self.name, lambda: draw(table, results.suites[-1]["title"]))
+        figure = save_figure(folder, self.name, lambda: draw(table, results.suites[-1]["title"]))
         return write_texts(folder, texts) + figure
 
 

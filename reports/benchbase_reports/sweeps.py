@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.summary import (
+from benchbase.showing import (
     RECOVERED,
     latest,
     problem_columns,
     split,
     with_scores,
 )
-from benchbase_reports.verdicts import Part
+from benchbase_reports.statistics.intervals import mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,22 +111,17 @@ def _points(frame: pd.DataFrame) -> pd.DataFrame:
     signals = scored.groupby("cell").size()
     rows = {}
     for number, part in trials.groupby("cell"):
-        error, won = (Part("", tuple(part[name].tolist()), 0) for name in ("error", "won"))
         rows[number] = {
             "trials": len(part),
             "signals": signals[number],
-            **_columns("relative_error", error, np.exp),
-            **_columns("success", won, lambda share: np.clip(share, 0.0, 1.0)),
+            **_columns("relative_error", part["error"], np.exp),
+            **_columns("success", part["won"], lambda share: np.clip(share, 0.0, 1.0)),
         }
     statistics = pd.DataFrame.from_dict(rows, orient="index")
     return cells.join(statistics, how="inner")
 
 
-def _columns(name: str, part: Part, scale: Any) -> dict[str, float]:
-    """Return a statistic of trials and its interval, on another scale, by the names of columns."""
-    low, high = part.interval() or (math.nan, math.nan)
-    return {
-        name: scale(part.estimate),
-        f"{name}_low": scale(low),
-        f"{name}_high": scale(high),
-    }
+def _columns(name: str, trials: pd.Series[float], scale: Any) -> dict[str, float]:
+    """Return the mean over trials and its 95 % interval, on another scale, by names of columns."""
+    mean, low, high = mean_interval(trials.to_numpy(float))
+    return {name: scale(mean), f"{name}_low": scale(low), f"{name}_high": scale(high)}

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
+from benchbase.showing import as_latex, as_markdown, identifier, summarise, write_texts
 from benchbase_reports.blocks import Block, Form, grid, make_blocks, shared_notes
-from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
-from benchbase_reports.summary import summarise
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from itertools import cycle
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import benchbase
-from benchbase_reports.curves import COLOURS, log_axis, power_of_ten, save
-from benchbase_reports.markup import write_texts
-from benchbase_reports.names import pooling_name, setting_name, solver_names, varying_parameters
+from benchbase.showing import (
+    CHARACTER,
+    log_axis,
+    looks,
+    pooling_name,
+    power_of_ten,
+    problem_columns,
+    save_figure,
+    set_title,
+    setting_columns,
+    setting_name,
+    solver_names,
+    some,
+    split,
+    varying_parameters,
+    wrapped,
+    write_texts,
+)
 from benchbase_reports.progress import AXES, trace_curves
-from benchbase_reports.summary import problem_columns, setting_columns, split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +38,6 @@ _PANEL = (2.6, 1.9)  # inches
 _POOLS = 6  # numbers of pools that are drawn, at most
 _LONG = 4  # problems from which on two stand side by side
 _WIDE = 20.0  # a ratio of iterations from which on their scale is logarithmic
-_CHARACTER = 0.075  # inches, about
 _LEAST = 1e-16  # a relative error that has a logarithm
 
 
@@ -65,7 +76,7 @@ class Traces(benchbase.Report):
         if curves.empty:
             return []
         texts = {"traces.csv": curves.to_csv(index=False, lineterminator="\n")}
-        figure = save(folder, self.name, lambda: draw(curves, results.suites[-1]["title"]))
+        figure = save_figure(folder, self.name, lambda: draw(curves, results.suites[-1]["title"]))
         return write_texts(folder, texts) + figure
 
 
@@ -83,12 +94,12 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
     from matplotlib.lines import Line2D
 
     curves = curves.assign(solver=solver_names(curves))
-    paint = dict(zip(curves["solver"].unique(), cycle(COLOURS), strict=False))
+    paint = {name: look["color"] for name, look in looks(curves["solver"]).items()}
     problems = _problems(curves)
     settings = {setting for setting, _, _ in problems}
     pairs = 2 if len(problems) > _LONG else 1
     rows = -(-len(problems) // pairs)
-    beside = 0.7 + _CHARACTER * max(map(len, paint))
+    beside = 0.7 + CHARACTER * max(map(len, paint))
     width = 2 * pairs * _PANEL[0] + 0.5 + beside
     figure = Figure((width, rows * (_PANEL[1] + 0.5) + 0.6), layout="constrained")
     grid = figure.subplots(rows, 2 * pairs, squeeze=False, sharey="row")
@@ -102,12 +113,10 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
         for ax, axis in zip(axes, AXES, strict=True):
             _panel(ax, own[own["axis"] == axis], axis, paint)
         shown = name if len(settings) == 1 else f"{setting} · {name}"
-        axes[0].set_title(fill(shown, int(2 * _PANEL[0] / _CHARACTER)), loc="left")
+        axes[0].set_title(wrapped(shown, 2 * _PANEL[0]), loc="left")
         if place % pairs == 0:
             axes[0].set_ylabel("relative error")
-    above = [title, *settings] if len(settings) == 1 else [title]
-    letters = int(0.9 * width / _CHARACTER)
-    figure.suptitle("\n".join(fill(line, letters) for line in above), x=0.01, ha="left")
+    set_title(figure, *([title, *settings] if len(settings) == 1 else [title]))
     keys = [Line2D([], [], color=colour) for colour in paint.values()]
     figure.legend(keys, [*paint], loc="outside right upper", frameon=False)
     return figure
@@ -117,10 +126,7 @@ def _problems(curves: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     """Return the names of setting, and of pooling and number of pools, with their curves."""
     varying, found = varying_parameters(curves), []
     for setting in split(curves, setting_columns(curves)):
-        pools = sorted({*setting["n_pools"].dropna()})
-        if len(pools) > _POOLS:
-            chosen = np.linspace(0, len(pools) - 1, _POOLS).round().astype(int)
-            pools = [pools[i] for i in chosen]
+        pools = some(sorted({*setting["n_pools"].dropna()}), _POOLS)
         problems = split(setting, problem_columns(curves))
         for own in (own for part in problems for own in split(part, ["n_pools"])):
             first = own.iloc[0]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import cycle
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.curves import COLOURS, MARKERS
+from benchbase.showing import CHARACTER, looks, set_title, wrapped
 from benchbase_reports.transition_panels import Panel
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _GAP = 0.1  # inches between solvers
 _TEXT = 0.15  # inches of a line of text
 _SIZE = 4.0  # points of a marker
 _HIGH = 9.0  # inches of panels from which on two stand side by side
-_CHARACTER = 0.075  # inches, about
 _LONGEST = 40  # characters of a solver's name in a line
 _ARROW = 0.025  # of the panel's width
 
@@ -44,35 +42,30 @@ def draw(panels: Sequence[Panel], title: str) -> Figure | None:
     shown = [panel for panel in panels if any(row["signals"] for row in panel.all())]
     if not shown:
         return None
-    looks = _looks(shown)
+    style = _looks(shown)
     across = 2 if len(shown) > 1 and sum(map(_height, shown)) > _HIGH else 1
     lines = [shown[i : i + across] for i in range(0, len(shown), across)]
     heights = [max(map(_height, line)) for line in lines]
     names = [fill(solver, _LONGEST) for panel in shown for solver in panel.rows]
-    beside = 0.3 + _CHARACTER * max(len(line) for name in names for line in name.split("\n"))
-    legend = 0.6 + _CHARACTER * max(map(len, [*looks, "theory for large n"]))
+    beside = 0.3 + CHARACTER * max(len(line) for name in names for line in name.split("\n"))
+    legend = 0.6 + CHARACTER * max(map(len, [*style, "theory for large n"]))
     size = (across * (_WIDTH + beside) + legend, sum(heights) + 0.55 * len(lines) + 0.9)
     figure = Figure(size, layout="constrained")
     grid = figure.subplots(len(lines), across, squeeze=False, height_ratios=heights).ravel()
     for ax, panel in zip(grid, shown, strict=False):
-        _panel(ax, panel, looks)
+        _panel(ax, panel, style)
     for ax in grid[len(shown) :]:
         ax.set_visible(False)
-    _legend(figure, looks, shown)
-    letters = int(0.9 * figure.get_figwidth() / _CHARACTER)
-    figure.suptitle(fill(title, letters), x=0.01, ha="left")
+    _legend(figure, style, shown)
+    set_title(figure, title)
     figure.supxlabel("pools a dimension at which 95 % of the signals are recovered, K95 / n")
     return figure
 
 
 def _looks(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
     """Choose a colour and marker for each pooling."""
-    names = dict.fromkeys(pooling for panel in panels for pooling in panel.poolings)
-    looks = zip(names, cycle(COLOURS), cycle(MARKERS), strict=False)
-    return {
-        name: {"color": colour, "marker": marker, "markersize": _SIZE}
-        for name, colour, marker in looks
-    }
+    names = (pooling for panel in panels for pooling in panel.poolings)
+    return {name: look | {"markersize": _SIZE} for name, look in looks(names).items()}
 
 
 def _row(panel: Panel) -> float:
@@ -86,7 +79,7 @@ def _height(panel: Panel) -> float:
     return len(panel.rows) * _row(panel) + 0.1
 
 
-def _panel(ax: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> None:
+def _panel(ax: Axes, panel: Panel, style: dict[str, dict[str, Any]]) -> None:
     """Draw the solvers of a panel from the top down, its poolings a little apart."""
     step = _LINE / _row(panel)
     left, right = _limits(panel)
@@ -96,14 +89,14 @@ def _panel(ax: Axes, panel: Panel, looks: dict[str, dict[str, Any]]) -> None:
         for index, pooling in enumerate(panel.poolings):
             if pooling in rows:
                 y = place + (index - (len(panel.poolings) - 1) / 2) * step
-                _mark(ax, rows[pooling], y, step, looks[pooling])
+                _mark(ax, rows[pooling], y, step, style[pooling])
     for place in range(len(panel.rows) - 1):
         ax.axhline(place + 0.5, color="#7F7F7F", alpha=0.25, linewidth=0.6, zorder=0)
     ax.set_yticks(range(len(panel.rows)), [fill(solver, _LONGEST) for solver in panel.rows])
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
     ax.set_ylim(len(panel.rows) - 0.5, -0.5)
-    ax.set_title(fill(panel.title, int(_WIDTH / _CHARACTER)), loc="left")
+    ax.set_title(wrapped(panel.title, _WIDTH), loc="left")
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
@@ -153,11 +146,11 @@ def _arrow(ax: Axes, x: float, y: float, sign: int, colour: str) -> None:
     )  # fmt: skip # as above
 
 
-def _legend(figure: Figure, looks: dict[str, dict[str, Any]], panels: Sequence[Panel]) -> None:
+def _legend(figure: Figure, style: dict[str, dict[str, Any]], panels: Sequence[Panel]) -> None:
     from matplotlib.lines import Line2D
 
-    keys = [Line2D([], [], **look) for look in looks.values()]
-    names = [*looks]
+    keys = [Line2D([], [], **look) for look in style.values()]
+    names = [*style]
     keys.append(Line2D([], [], color="#7F7F7F", linestyle="--", linewidth=0.9))
     names.append("K = n")
     theories = np.array([row["theory"] for panel in panels for row in panel.all()], dtype=float)

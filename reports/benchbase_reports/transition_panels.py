@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchbase_reports.names import pooling_name, setting_name, solver_names, varying_parameters
-from benchbase_reports.summary import FITS, setting_columns, split
+from benchbase.showing import (
+    FITS,
+    pooling_name,
+    setting_columns,
+    setting_name,
+    solver_names,
+    split,
+    varying_parameters,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

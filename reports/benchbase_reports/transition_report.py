@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase_reports.curves import save
-from benchbase_reports.markup import as_latex, as_markdown, identifier, write_texts
-from benchbase_reports.rebuild import component, solver_specs
-from benchbase_reports.summary import RECOVERED, problem_columns
+from benchbase.showing import (
+    RECOVERED,
+    as_latex,
+    as_markdown,
+    component_of,
+    identifier,
+    problem_columns,
+    save_figure,
+    solver_specs,
+    write_texts,
+)
 from benchbase_reports.tables import fitting_tables
 from benchbase_reports.transition_figure import draw
 from benchbase_reports.transition_panels import (
@@ -88,7 +95,7 @@ class Transitions(benchbase.Report):
             "transitions.md": markdown(suite["title"], panels, reading),
             "transitions.tex": latex(suite["title"], suite["suite"], panels, reading),
         }
-        figure = save(folder, self.name, lambda: draw(panels, suite["title"]))
+        figure = save_figure(folder, self.name, lambda: draw(panels, suite["title"]))
         return write_texts(folder, texts) + figure
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
@@ -127,7 +134,7 @@ def theories(table: pd.DataFrame, suites: list[dict[str, Any]]) -> list[float]:
         value = None
         if spec is not None and size == size and row["signals"]:
             try:
-                solver, pooling = benchbase.build("solver", spec), component(row, "pooling")
+                solver, pooling = benchbase.build("solver", spec), component_of(row, "pooling")
             except benchbase.BenchbaseError:  # of a plugin that is not here
                 solver = None
             if solver is not None:

@@ -25,14 +25,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.statistics.logistic import LEVELS, bracket, find_levels, fit_many
-from benchbase_reports.summary import (
+from benchbase.showing import (
     FITS,
     RECOVERED,
     latest,
     problem_columns,
     with_scores,
 )
+from benchbase_reports.statistics.logistic import LEVELS, bracket, find_levels, fit_many
 
 if TYPE_CHECKING:
     import pandas as pd

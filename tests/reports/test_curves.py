@@ -12,8 +12,8 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from benchbase_reports.curves import Curves, draw, log_axis, power_of_ten
-from benchbase_reports.summary import summarise
+from benchbase.showing import summarise
+from benchbase_reports.curves import Curves, draw
 
 Make = Callable[..., pd.DataFrame]
 Known = Callable[..., Any]
@@ -203,25 +203,3 @@ def test_without_a_point_there_is_no_file(
     results = known(unsupported("a"), cell([np.nan], "b", status="pending"), cell([1.0], k=pd.NA))
     assert Curves().write(results, tmp_path) == []
     assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(1.0, "1"), (1e-3, "10⁻³"), (10.0, "10¹"), (1e120, "10¹²⁰"), (20.0, "20"), (0.0, "0")],
-)
-def test_powers_of_ten_are_text(value: float, text: str) -> None:
-    assert power_of_ten(value) == text
-
-
-@pytest.mark.parametrize("which", ["x", "y"])
-def test_logarithmic_axes_have_no_formulas(which: str) -> None:
-    figure = Figure()
-    ax = figure.subplots()
-    ax.plot([1e-8, 1], [1e-8, 1])
-    log_axis(ax, which)
-    figure.draw_without_rendering()
-    axis = ax.xaxis if which == "x" else ax.yaxis
-    assert axis.get_scale() == "log"
-    labels = [text.get_text() for text in axis.get_ticklabels(which="both")]
-    assert "10⁻⁸" in labels
-    assert not any("$" in label for label in labels)

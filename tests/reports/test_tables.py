@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from benchbase.showing import as_markdown, summarise
 from benchbase_reports.blocks import Block, Form, best, cell_text, grid, make_blocks
-from benchbase_reports.markup import as_latex, as_markdown, identifier
-from benchbase_reports.summary import summarise
 from benchbase_reports.tables import ComparativeTable, latex, markdown
 
 Make = Callable[..., pd.DataFrame]
@@ -180,25 +179,6 @@ def parsed(block: Block) -> list[list[str]]:
     return [[as_markdown(name), *texts] for name, texts in rows.items()]
 
 
-def test_markdown_is_escaped_for_tables() -> None:
-    assert as_markdown("a|b\nc_d*") == r"a\|b c\_d\*"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a_b & 5% #1 $x$ {y}", r"a\_b \& 5\% \#1 \$x\$ \{y\}"),
-        ("~^\\", r"\textasciitilde{}\textasciicircum{}\textbackslash{}"),
-        ("[b]*", "{[}b]{*}"),
-        ("ℓ1, ℓ∞, rectified ℓ2", r"$\ell_{1}$, $\ell_{\infty}$, rectified $\ell_{2}$"),
-        (".98 ± .01…", r".98 $\pm$ .01\dots{}"),
-        ("two\nlines", "two lines"),
-    ],
-)
-def test_latex_is_escaped(text: str, expected: str) -> None:
-    assert as_latex(text) == expected
-
-
 def test_latex_is_well_formed(suite: Any) -> None:
     text = latex(suite.title, "a_suite", make_blocks(summarise(suite.frame())))
     commands = r"\\(?:[A-Za-z]+|[&%$#_{}\\])"
@@ -219,10 +199,6 @@ def test_latex_is_well_formed(suite: Any) -> None:
     assert re.search(r"\\textbf\{\.\d{3} \$\\pm\$ \.\d{3}\}", text)
     assert r"\caption{Suite\_1: 100\% \& more: digits, n = 64" in text
     assert r"rectified: 5\% of\_it \& more" in text
-
-
-def test_identifiers_are_plain() -> None:
-    assert identifier("my suite_2%") == "my-suite-2-"
 
 
 @pytest.mark.parametrize("width", [30, 47, 60, 80, 120, 200])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.summary import RECOVERED, problem_columns
+from benchbase.showing import RECOVERED, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd

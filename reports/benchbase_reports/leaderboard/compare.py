@@ -9,12 +9,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import benchbase
+from benchbase.showing import pooling_name, problem_columns, setting_name, varying_parameters
 from benchbase_reports.leaderboard.cells import read_cells
 from benchbase_reports.leaderboard.counts import Problem, problems
 from benchbase_reports.leaderboard.ranking import k95_difference
-from benchbase_reports.names import pooling_name, setting_name, varying_parameters
 from benchbase_reports.statistics.paired import compare_pairs
-from benchbase_reports.summary import problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd

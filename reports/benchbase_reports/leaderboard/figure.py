@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import cycle
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase_reports.curves import COLOURS, MARKERS, log_axis
+from benchbase.showing import CHARACTER, log_axis, looks, set_title, split, wrapped
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import performance_profiles
-from benchbase_reports.summary import split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PANEL = (3.4, 3.0)  # inches
-_CHARACTER = 0.075  # inches, about
 _ACROSS = 3
 _TICKS = 6
 COSTS = {"seconds": "seconds", "frame_applications": "frame applications"}
@@ -34,14 +30,14 @@ def draw_budgets(board: Board) -> Figure | None:
     lines = board.budgets[np.isfinite(board.budgets["K95"])]
     if lines.empty:
         return None
-    looks = _looks(lines["label"])
+    style = looks(lines["label"])
     panels = split(lines, ["problem"])
-    figure, axes = _panels(len(panels), looks, board.title)
+    figure, axes = _panels(len(panels), style, board.title)
     for ax, part in zip(axes, panels, strict=True):
-        ax.set_title(fill(str(part["problem"].iloc[0]), int(_PANEL[0] / _CHARACTER)))
+        ax.set_title(wrapped(str(part["problem"].iloc[0]), _PANEL[0]))
         for line in split(part, ["label"]):
             values = line["budget"].to_numpy(float), line["K95"].to_numpy(float)
-            ax.plot(*values, drawstyle="steps-post", **looks[line["label"].iloc[0]])
+            ax.plot(*values, drawstyle="steps-post", **style[line["label"].iloc[0]])
         log_axis(ax, "x")
         ticks = np.unique(part["budget"])
         ticks = ticks[:: -(-len(ticks) // _TICKS)]
@@ -92,14 +88,14 @@ def draw_profiles(board: Board) -> Figure | None:
     }
     if not shown:
         return None
-    looks = _looks(board.table["label"])
-    figure, axes = _panels(len(shown), looks, f"{board.title}: performance profiles")
+    style = looks(board.table["label"])
+    figure, axes = _panels(len(shown), style, f"{board.title}: performance profiles")
     for ax, (cost, profile) in zip(axes, shown.items(), strict=True):
         ax.set_title(COSTS[cost])
         steps = profile.index.to_numpy(float)
         for label in profile:
             shares = profile[label].to_numpy(float)
-            look = looks[str(label)] | {"marker": "none"}
+            look = style[str(label)] | {"marker": "none"}
             ax.plot(
                 np.append(steps, 2 * steps[-1]),
                 np.append(shares, shares[-1]),
@@ -113,25 +109,20 @@ def draw_profiles(board: Board) -> Figure | None:
     return figure
 
 
-def _looks(labels: pd.Series[str]) -> dict[str, dict[str, Any]]:
-    paint = zip(labels.unique(), cycle(COLOURS), cycle(MARKERS), strict=False)
-    return {label: {"color": colour, "marker": marker} for label, colour, marker in paint}
-
-
-def _panels(count: int, looks: dict[str, dict[str, Any]], title: str) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, style: dict[str, dict[str, Any]], title: str) -> tuple[Figure, list[Axes]]:
     """Return a figure with its panels, and its legend beside them."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     across = min(count, _ACROSS)
     down = -(-count // across)
-    columns = 1 + len(looks) // int(5 * down * _PANEL[1])
-    beside = columns * (0.6 + _CHARACTER * max(map(len, looks)))
+    columns = 1 + len(style) // int(5 * down * _PANEL[1])
+    beside = columns * (0.6 + CHARACTER * max(map(len, style)))
     size = across * _PANEL[0] + beside, down * _PANEL[1] + 0.7
     figure = Figure(size, layout="constrained")
-    keys = [Line2D([], [], **look) for look in looks.values()]
-    figure.legend(keys, [*looks], loc="outside right center", ncols=columns, frameon=False)
-    figure.suptitle(fill(title, int(0.9 * size[0] / _CHARACTER)), x=0.01, ha="left")
+    keys = [Line2D([], [], **look) for look in style.values()]
+    figure.legend(keys, [*style], loc="outside right center", ncols=columns, frameon=False)
+    set_title(figure, title)
     axes: list[Axes] = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for ax in axes[count:]:
         ax.set_visible(False)

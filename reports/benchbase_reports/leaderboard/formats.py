@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from benchbase.showing import as_latex, as_markdown, identifier
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.leaderboard.text import environments, grid, many_text, notes, reading, tabs
-from benchbase_reports.markup import as_latex, as_markdown, identifier
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,14 +9,19 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
+from benchbase.showing import (
+    RECOVERED,
+    pooling_name,
+    problem_columns,
+    setting_name,
+    varying_parameters,
+)
 from benchbase_reports.invocation import suite_command
 from benchbase_reports.leaderboard.board import TABLE, Board
 from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
 from benchbase_reports.leaderboard.cells import Cells, read_cells
 from benchbase_reports.leaderboard.counts import Problem, problems
 from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers, trial_means
-from benchbase_reports.names import pooling_name, setting_name, varying_parameters
-from benchbase_reports.summary import RECOVERED, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd

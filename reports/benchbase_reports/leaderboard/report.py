@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import benchbase
-from benchbase_reports.curves import save
+from benchbase.showing import save_figure, write_texts
 from benchbase_reports.leaderboard.figure import draw_budgets, draw_profiles
 from benchbase_reports.leaderboard.formats import as_csv, as_json, latex, markdown, print_board
 from benchbase_reports.leaderboard.make import make_board
-from benchbase_reports.markup import write_texts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,8 +70,8 @@ class Leaderboard(benchbase.Report):
             "leaderboard.tex": latex(board),
         }
         files = write_texts(folder, texts)
-        files += save(folder, "leaderboard-budgets", lambda: draw_budgets(board))
-        return files + save(folder, "leaderboard-profiles", lambda: draw_profiles(board))
+        files += save_figure(folder, "leaderboard-budgets", lambda: draw_budgets(board))
+        return files + save_figure(folder, "leaderboard-profiles", lambda: draw_profiles(board))
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the ranks."""

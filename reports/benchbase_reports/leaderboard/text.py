@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from benchbase.showing import RECOVERED, split
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import Friedman, friedman
-from benchbase_reports.summary import RECOVERED, split
 from benchbase_reports.transition_panels import crossing_text
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
+from benchbase.showing import RECOVERED, component_of, latest, problem_columns, solver_specs
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.invocation import row_command, sized_command, suite_command
 from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
-from benchbase_reports.rebuild import component, solver_specs
-from benchbase_reports.summary import RECOVERED, latest, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,7 +208,7 @@ def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], li
         for kind in ("dataset", "frame", "pooling"):
             row = part.iloc[0]
             try:
-                entries |= bibliography(component(row, kind))
+                entries |= bibliography(component_of(row, kind))
             except benchbase.BenchbaseError:  # of a plugin that is not here, or without its K
                 entries |= bibliography_of_spec(kind, {"name": row[kind]})
     return entries, list(entries)

@@ -12,8 +12,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase_reports.rebuild import component, offline
-from benchbase_reports.summary import latest, problem_columns, with_scores
+from benchbase.showing import component_of, latest, offline, problem_columns, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,9 +130,9 @@ def _problem(
     """Return what draws a problem's pictures, or None where its signals are no pictures."""
     first = rows.iloc[0]
     try:
-        dataset = component(first, "dataset")
+        dataset = component_of(first, "dataset")
         drawn = dataset.picture(np.zeros((1, int(first["n"])), dtype=np.float32))
-        even = component(first, "pooling").even
+        even = component_of(first, "pooling").even
     except benchbase.BenchbaseError as error:
         note = f"No pictures of {first['dataset']}: {error}"
         made.notes += [note] if note not in made.notes else []

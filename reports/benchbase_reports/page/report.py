@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import benchbase
-from benchbase_reports.markup import write_texts
+from benchbase.showing import write_texts
 
 
 class Page(benchbase.Report):

@@ -4,6 +4,7 @@ Data frames in, data frames out; docs/statistics.rst has the formulas, their sou
 the intervals held the truth in simulations. Transitions are in `benchbase_reports.transitions`.
 """
 
+from benchbase_reports.statistics.intervals import mean_interval
 from benchbase_reports.statistics.many import Friedman, friedman, performance_profiles
 from benchbase_reports.statistics.paired import PAIRED, compare_pairs
 from benchbase_reports.statistics.pareto import pareto_front
@@ -14,6 +15,7 @@ __all__ = [
     "Friedman",
     "compare_pairs",
     "friedman",
+    "mean_interval",
     "means",
     "medians",
     "pareto_front",

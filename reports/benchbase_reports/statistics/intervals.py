@@ -27,7 +27,7 @@ class Interval(NamedTuple):
     high: Array
 
 
-def mean_interval(clusters: Array) -> Interval:
+def mean_interval(clusters: Array, comparisons: int = 1) -> Interval:
     """Return means over clusters with Student's t intervals.
 
     With m the mean of the C clusters' values and s their standard deviation (C − 1), the interval
@@ -37,6 +37,8 @@ def mean_interval(clusters: Array) -> Interval:
     ----------
     clusters : ndarray, shape (..., C)
         The mean of each cluster; NaN where it has none.
+    comparisons : int, optional
+        How many intervals are to hold together in 95 % of cases (Bonferroni).
 
     Returns
     -------
@@ -45,7 +47,8 @@ def mean_interval(clusters: Array) -> Interval:
         values have an interval of no length.
     """
     value, error, count = _moments(clusters)
-    half = np.where(count > 1, student(np.maximum(count - 1, 1)) * error, np.nan)
+    reach = student(np.maximum(count - 1, 1), comparisons)
+    half = np.where(count > 1, reach * error, np.nan)
     return Interval(value, value - half, value + half)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbase import Array
+from benchbase.showing import RECOVERED
 from benchbase_reports.statistics.bootstrap import multipliers
-from benchbase_reports.summary import RECOVERED
 
 if TYPE_CHECKING:
     import pandas as pd

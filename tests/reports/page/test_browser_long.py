@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchbase_reports.site.index import MEANINGS
-from benchbase_reports.site.pages import LINKS
+from benchbase_publish.index import MEANINGS
+from benchbase_publish.pages import LINKS
 
 Page = Any  # of the fixture `browse`
 

@@ -10,12 +10,12 @@ from PIL import Image
 
 import benchbase
 from benchbase.discovery.registry import registry
+from benchbase.showing import component_of
 from benchbase_reports import citations
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.leaderboard import make_board
 from benchbase_reports.page import Page, page_data
 from benchbase_reports.page.pictures import choices, png, telling
-from benchbase_reports.rebuild import component
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_png_keeps_grey_levels() -> None:
 
 def test_pictures_are_of_the_signals_they_are_said_to_be(results: benchbase.Results) -> None:
     data, frame = page_data(results, make_board(results)), results.frame()
-    dataset = component(frame.iloc[0], "dataset")
+    dataset = component_of(frame.iloc[0], "dataset")
     assert len(set(data.pictures)) == len(data.pictures)
     problem = data.problems[0]
     shown = problem["pictures"]

@@ -1,0 +1,85 @@
+"""Components of stored results, built again for a report; a report downloads nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbase.discovery.registry import registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OF_SUITES = ("label", "points", "time_limit")
+"""Keys of a suite's [[solver]] that are no parameters of the solver."""
+
+
+def component_of(row: pd.Series[Any], kind: str) -> Any:
+    """Build the component that a row of results names.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of `benchbase.Results.frame`, or of a table with its columns of that kind.
+    kind : {"dataset", "frame", "pooling", "noise", "hint"}
+        Which of the row's components to build.
+
+    Returns
+    -------
+    Component
+        A `Dataset`, `FrameDesign`, `Pooling`, `Noise` or `Hint`.
+
+    Raises
+    ------
+    SpecError
+        If the component is not installed, or has a parameter that the columns hold as text, such
+        as a list.
+    """
+    parameters = row[[c for c in row.index if c.startswith(f"{kind}.")]].dropna()
+    spec = {str(name).partition(".")[2]: _plain(value) for name, value in parameters.items()}
+    return registry().build(kind, {"name": row[kind], **spec})
+
+
+def solver_specs(suites: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the specs of the solvers that runs asked for.
+
+    Parameters
+    ----------
+    suites : list of dict
+        As from `benchbase.Results.suites`.
+
+    Returns
+    -------
+    dict
+        Specs by experiment and label. If several runs have a solver, the latest run counts.
+    """
+    specs = {}
+    for run in suites:
+        for experiment in json.loads(run.get("resolved", "{}")).get("experiments", ()):
+            for entry in experiment["solvers"]:
+                own = {key: value for key, value in entry.items() if key not in _OF_SUITES}
+                specs[experiment["name"], entry["label"]] = own
+    return specs
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Forbid downloads while the context lasts: nobody expects a report to fetch gigabytes."""
+    before = os.environ.get("BENCHBASE_OFFLINE")
+    os.environ["BENCHBASE_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["BENCHBASE_OFFLINE"]
+        else:
+            os.environ["BENCHBASE_OFFLINE"] = before

@@ -1,0 +1,91 @@
+"""How reports name problems, poolings and solvers to people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbase.showing.summary import problem_columns, setting_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SAID_ANYWAY = ("n", "pool_size", "p", "rectified")
+_LONGEST = 24
+
+
+def solver_names(summary: pd.DataFrame) -> list[str]:
+    """Return the label of each row, with its points where others of its problem ran on more."""
+    most = summary.groupby(problem_columns(summary), dropna=False)["points"].transform("max")
+    rows = zip(summary["label"], summary["points"], most, strict=True)
+    return [
+        label if points == full else f"{label} ({points} {'pt' if points == 1 else 'pts'})"
+        for label, points, full in rows
+    ]
+
+
+def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
+    """Name a row's experiment, data set and frames; `varying` are parameters to name as well."""
+    import pandas as pd
+
+    dataset = [f"{row['dataset']}, n = {row['n']}"]
+    frame = [f"{row['frame']} frame"]
+    if not pd.isna(row["pool_size"]):
+        frame.append(f"pools of {row['pool_size']}")
+    dataset += _parameters(row, [c for c in varying if c.startswith("dataset.")])
+    frame += _parameters(row, [c for c in varying if c.startswith("frame.")])
+    parts = [row["experiment"], ", ".join(dataset), ", ".join(frame)]
+    for kind in ("noise", "hint"):
+        if row[kind]:
+            told = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
+            parts.append(", ".join([f"{row[kind]} {kind}", *told]))
+    return " · ".join(part for part in parts if part)
+
+
+def varying_parameters(summary: pd.DataFrame) -> list[str]:
+    """Return the parameters of data sets and frames that take several values in a summary."""
+    parameters = [column for column in setting_columns(summary) if "." in column]
+    return [c for c in parameters if len(summary[c].drop_duplicates()) > 1]
+
+
+def norm_name(row: pd.Series[Any]) -> str:
+    """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", or the pooling itself where it has no p."""
+    if math.isnan(row["p"]):
+        return str(row["pooling"])
+    norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+    return norm if row["pooling"] == "lp" else f"{norm} ({row['pooling']})"
+
+
+def variant_name(row: pd.Series[Any]) -> str:
+    """Name the rest of a pooling: "linear", "rectified", "rectified, threshold .1"."""
+    return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
+
+
+def pooling_name(row: pd.Series[Any]) -> str:
+    """Name a pooling: "ℓ2", "rectified ℓ2, threshold .1", "maxout"."""
+    norm = f"rectified {norm_name(row)}" if row["rectified"] else norm_name(row)
+    return ", ".join([norm, *_pooling_parameters(row)])
+
+
+def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
+    return _parameters(row, [c for c in row.index if c.startswith("pooling.")])
+
+
+def _parameters(row: pd.Series[Any], columns: Sequence[str]) -> Iterator[str]:
+    """Yield "threshold .1" and the like for parameters that are set: not empty, 0 or false."""
+    import pandas as pd
+
+    for column in columns:
+        name = column.partition(".")[2]
+        value = row[column]
+        if name in _SAID_ANYWAY or pd.isna(value) or not value:
+            continue
+        if isinstance(value, bool | np.bool_):
+            yield name
+        elif isinstance(value, str):
+            yield f"{name} {value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}"
+        else:
+            yield f"{name} {f'{value:g}'.removeprefix('0')}"

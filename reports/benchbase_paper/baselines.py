@@ -1,0 +1,184 @@
+"""What recovery must be compared with: trivial estimates, projections, and how frames are posed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import benchbase
+from benchbase.showing import EXACT, component_of, offline, summarise
+from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase_paper.verdicts import Part, difference, scored
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RANKS = (10, 25, 50)
+"""Dimensions of the principal subspaces that signals are projected on."""
+
+TRAINING = 50_000
+"""Training signals at most, evenly spaced, that the subspaces are worked out from."""
+
+POOLS_PER_DIMENSION = 1.3
+"""About what the paper's 130 pools are to n = 100, and its 330 to n = 256."""
+
+_SPHERE = [f"{solver}, {which}" for which in ("sphere", "no sphere") for solver in (RANDOM, BOTH)]
+SOLVERS = (MEAN, NEAREST, RANDOM, BOTH, *_SPHERE)
+"""Labels that have a column, where they were run."""
+
+Score = tuple[float, float]
+"""A mean squared cosine, and the share that is exact."""
+
+
+def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.DataFrame:
+    """Return solvers beside trivial estimates, a row a problem.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        They hold the test signals.
+    settings : list of Setting
+        From `find_settings`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``problem``, ``pools`` (the number nearest to 1.3 n that there is), a column for each of
+        `SOLVERS` that there is and for each of `RANKS`, for example ``rank 10``, which hold
+        pairs of mean and exact share; None where there is nothing, text where it has a reason.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for setting in settings:
+        ranks = projections(results, setting)
+        pools = setting.rows["n_pools"].astype("int64")
+        target = POOLS_PER_DIMENSION * setting.n
+        k = min(sorted({*pools}), key=lambda value: abs(value - target))
+        summary = summarise(setting.rows[pools == k])
+        summary = summary[summary["signals"] > 0]
+        for p, rectified in ((p, r) for p in setting.norms for r in (False, True)):
+            these = summary[(summary["p"] == p) & (summary["rectified"] == rectified)]
+            if these.empty:
+                continue
+            columns = ["label", "mean_squared_cosine", "exact_share"]
+            found = {label: (mean, exact) for label, mean, exact in these[columns].to_numpy()}
+            name = f"{setting.title}, {'rectified ' if rectified else ''}{norm_text(p)}"
+            shown = {label: found.get(label) for label in SOLVERS}
+            rows.append({"problem": name, "pools": k} | shown | ranks)
+    table = pd.DataFrame(rows, dtype=object)
+    return table.dropna(axis="columns", how="all")
+
+
+def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, Score | str]:
+    """Project test signals on the leading principal components of the training signals.
+
+    Components are those of the second moments, no mean taken away: of all subspaces of dimension
+    d, theirs leaves the least of the training signals' squares. Data that are not at hand are not
+    downloaded.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        They hold the test signals.
+    setting : Setting
+        Its data set is built anew, for the training signals.
+
+    Returns
+    -------
+    dict
+        For each of `RANKS` below n mean and exact share of the squared cosines of test signals
+        with their projections, or why there are none. Empty without training signals.
+    """
+    ranks = [d for d in RANKS if d < setting.n]
+    try:
+        training = _training(setting)
+        if training is None:
+            return {}
+        test = [*_test(results, setting)]
+    except benchbase.BenchbaseError:
+        return {f"rank {d}": "data not here" for d in ranks}
+    if not test or test[0].shape[1] != training.shape[1]:
+        return {f"rank {d}": "data not here" for d in ranks}
+    _, vectors = np.linalg.eigh(training.T @ training)
+    energy = [np.cumsum((x @ vectors[:, ::-1]) ** 2, axis=1) for x in test]
+    shares = [e / np.maximum(e[:, -1:], np.finfo(float).tiny) for e in energy]
+    return {
+        f"rank {d}": (
+            float(np.mean([share[:, d - 1].mean() for share in shares])),
+            float(np.mean([(share[:, d - 1] > EXACT).mean() for share in shares])),
+        )
+        for d in ranks
+    }
+
+
+def _training(setting: Setting) -> benchbase.Array | None:
+    """Return training signals of a setting's data set, float64, evenly spaced."""
+    with offline():
+        dataset = component_of(setting.rows.iloc[0], "dataset")
+        signals = dataset.train(np.random.default_rng(0))
+    if signals is None:
+        return None
+    step = -(-len(signals) // TRAINING)
+    return np.asarray(signals[::step], dtype=np.float64)
+
+
+def _test(results: benchbase.ResultsView, setting: Setting) -> Iterator[benchbase.Array]:
+    """Yield the test signals of each trial, from a cell that has the most of them."""
+    rows = setting.rows[setting.rows["status"] == "done"]
+    most = rows.sort_values("points", ascending=False, kind="stable")
+    for cell in most.drop_duplicates(["seed", "trial"])["cell"]:
+        yield np.asarray(results.signals(cell), dtype=np.float64)
+
+
+def conditions(settings: list[Setting]) -> pd.DataFrame:
+    """Return the mean condition number of frames, a row a setting and a column a number of pools.
+
+    It is that on the span of a frame's vectors. Settings without any are left out.
+    """
+    import pandas as pd
+
+    rows = {}
+    for setting in settings:
+        frames = setting.rows.drop_duplicates(["n_pools", "seed", "trial"])
+        found = frames.dropna(subset=["condition"]).groupby("n_pools")["condition"].mean()
+        if len(found):
+            rows[setting.title] = found
+    table = pd.DataFrame(rows).T
+    return table[sorted(table.columns)] if len(table) else table
+
+
+def rotation_notes(settings: list[Setting]) -> list[str]:
+    """Say what random frames and random starts do not tell, and how it was measured if it was."""
+    notes = []
+    for setting in (s for s in settings if s.letter in "bd"):
+        text = (
+            f"({setting.letter}): with random frames, altmin from random starts says nothing of "
+            "the data; frames are rotation invariant, so that it is as with Gaussian vectors of "
+            f"n = {setting.n}"
+        )
+        twins = [s for s in settings if s.letter == "a" and s.n == setting.n]
+        part = _twin(setting, twins[0]) if twins else None
+        if part:
+            interval = part.interval()
+            span = f", 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}" if interval else ""
+            text += f" (measured: {part.estimate:+.3f} from these, mean over K and norms{span})"
+        notes.append(text)
+    return notes
+
+
+def _twin(setting: Setting, gaussian: Setting) -> Part | None:
+    """Return the difference to Gaussian vectors, over the norms, linear and rectified."""
+    pairs = [(p, r) for p in setting.norms for r in (False, True)]
+    parts = [
+        difference("", *(scored(s.select(RANDOM, p, r)) for s in (setting, gaussian)))
+        for p, r in pairs
+    ]
+    found = [part for part in parts if part]
+    sizes = {len(part.trials) for part in found}
+    if len(sizes) != 1:
+        return None
+    values = np.mean([part.trials for part in found], axis=0)
+    return Part("", tuple(map(float, values)), sum(part.signals for part in found))

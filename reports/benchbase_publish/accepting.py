@@ -1,0 +1,295 @@
+"""Publishing one's own results, and accepting what others submit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import benchbase
+from benchbase import BenchbaseError, Referee, SpecError, SuiteError
+from benchbase_publish.bundle import Bundle, Head
+from benchbase_publish.folder import locked, write_site
+from benchbase_publish.judge import differences, score_again, token, unsupported_faults
+from benchbase_publish.packing import pack, read_bundle
+from benchbase_publish.rerun import run_again
+from benchbase_publish.rules import gaps
+from benchbase_publish.schema import BundleError, software
+from benchbase_publish.site import BUNDLES, INDEX, Held, Receipt, Site
+from benchbase_publish.wording import folded, visible
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What came of `accept`: the bundle's suite, its solvers, and what is known of them now.
+
+    `other_code` are the packages whose code was another, when the solvers were run again now, than
+    the bundle names.
+    """
+
+    suite: str
+    labels: tuple[str, ...]
+    digest: str
+    level: str
+    other_code: tuple[str, ...] = ()
+
+
+def publish(
+    source: str | Path, folder: str | Path, *, run: str | None = None, verify: bool = False
+) -> Site:
+    """Write a static site of results, or write a site's pages anew.
+
+    Parameters
+    ----------
+    source : str or pathlib.Path
+        A folder of results, or a site.
+    folder : str or pathlib.Path
+        The site. Bundles that it has accepted stay; what was published there of the same suites is
+        replaced.
+    run : str, optional
+        One run, or "all"; by default the latest of each suite.
+    verify : bool, optional
+        Score every stored signal again, as `accept` does; refuse results that do not reproduce.
+
+    Returns
+    -------
+    Site
+
+    Raises
+    ------
+    BenchbaseError
+        If there are no results, or the site cannot be written or does not go with them.
+    """
+    source, folder = Path(source), Path(folder)
+    with locked(folder), tempfile.TemporaryDirectory() as place:
+        site = Site.read(folder)
+        held: Sequence[Held]
+        if (source / INDEX).is_file() and (source / BUNDLES).is_dir():
+            held = Site.read(source).held
+        else:
+            results = benchbase.load_results(source, run)
+            held = _publish(results, Path(place), verify)
+        made = {each.suite for each in held if each.receipt.origin == "published"}
+        kept = (h for h in site.held if h.suite not in made or h.receipt.origin == "submitted")
+        site = Site(folder, tuple(kept))
+        for each in held:
+            _check_joins(site, each.bundle)
+            site = site.having(each)
+        write_site(site)
+    return Site.read(folder)
+
+
+def _publish(results: benchbase.ResultsView, folder: Path, verify: bool) -> list[Held]:
+    held: list[Held] = []
+    runs: dict[str, list[int]] = {}
+    for each in results.suites:
+        runs.setdefault(each["suite"], []).append(each["id"])
+    for suite, numbers in runs.items():
+        file = folder / f"{len(held)}.zip"
+        pack(benchbase.Results(results.folder, tuple(numbers)), file)
+        bundle = read_bundle(file)
+        if verify and (told := score_again(bundle, Referee(bundle.suite))):
+            raise BenchbaseError(f"the results of '{suite}' do not reproduce:\n{_listed(told)}")
+        held.append(Held(bundle.head, _receipt(bundle, "published", scored=verify), file))
+    return held
+
+
+def _check_joins(site: Site, bundle: Head) -> None:
+    """Refuse to publish what does not go with the bundles that the site has accepted."""
+    ours = site.suite(bundle.manifest.suite.name)
+    told = ([] if ours is None else differences(bundle, ours)) + site.clashes(bundle)
+    if told:
+        name = bundle.manifest.suite.name
+        raise BenchbaseError(f"the results of '{name}' do not go with the site:\n{_listed(told)}")
+
+
+def submit(
+    results: benchbase.ResultsView,
+    path: str | Path,
+    labels: Sequence[str] = (),
+    *,
+    citation: str = "",
+    bibtex: str = "",
+) -> Bundle:
+    """Pack results of solvers on a suite into a bundle, complete or not at all.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        Of one suite.
+    path : str or pathlib.Path
+        The bundle to write.
+    labels : sequence of str, optional
+        Which solvers; by default all.
+    citation, bibtex : str, optional
+        How to cite them.
+
+    Raises
+    ------
+    BenchbaseError
+        If rows are missing, so that nobody would accept it; or it cannot be written.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place, "bundle.zip")
+        pack(results, file, labels, citation=citation, bibtex=bibtex)
+        bundle = read_bundle(file)
+        told = gaps(bundle.manifest, _allowed(bundle))
+        if told:
+            raise BenchbaseError(f"nobody would accept this:\n{_listed(told)}")
+        try:
+            path.write_bytes(file.read_bytes())
+        except OSError as error:
+            raise BenchbaseError(f"{path}: {error.strerror or error}") from error
+    return bundle
+
+
+def accept(
+    path: str | Path,
+    folder: str | Path,
+    *,
+    rerun: int | None = None,
+    plugins: Sequence[str] = (),
+    jobs: int | None = None,
+    dry_run: bool = False,
+) -> Acceptance:
+    """Check a bundle, and put it into a site.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The bundle.
+    folder : str or pathlib.Path
+        The site; made if it is not there.
+    rerun : int, optional
+        A seed on which to run the bundle's solvers, which must be installed.
+    plugins : sequence of str, optional
+        Plugin files to load: they are run.
+    jobs : int, optional
+        Worker processes for `rerun`.
+    dry_run : bool, optional
+        Check, and write nothing.
+
+    Returns
+    -------
+    Acceptance
+
+    Raises
+    ------
+    BundleError
+        If the bundle is refused, with the reasons; the site is as it was.
+    BenchbaseError
+        If it cannot be checked here.
+    """
+    path, folder = Path(path), Path(folder)
+    try:
+        bundle = read_bundle(path)
+        with nullcontext() if dry_run else locked(folder):
+            site = Site.read(folder)
+            before = site.find(bundle.digest)
+            if before is not None and rerun is None:
+                raise BundleError("it has been accepted already")
+            referee = _referee(site, bundle, tuple(plugins))
+            _check(site, bundle, referee)
+            other: list[str] = []
+            receipt = before.receipt if before else _receipt(bundle, "submitted", scored=True)
+            if rerun is not None:
+                other = _check_solvers(bundle, referee, rerun, jobs)
+                receipt = receipt.having_run(rerun, other)
+            if not dry_run:
+                file = path if before is None else before.file
+                write_site(site.having(Held(bundle.head, receipt, file)))
+    except BundleError as error:
+        told = f"{visible(str(path))} is refused: {visible(str(error), chr(10))}"
+        raise BundleError(told) from error
+    suite = bundle.manifest.suite.name
+    return Acceptance(suite, tuple(bundle.labels), bundle.digest, receipt.level, tuple(other))
+
+
+def _referee(site: Site, bundle: Bundle, plugins: tuple[str, ...]) -> Referee:
+    """Return the referee of the acceptor's own suite of the bundle's name."""
+    name = bundle.manifest.suite.name
+    ours = site.suite(name)
+    if ours is None:
+        try:
+            return Referee.of_installed(name, plugins)
+        except SuiteError as error:
+            raise BundleError(f"the suite is unknown: {error}, and the site has none") from error
+    return Referee(ours, plugins)
+
+
+def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
+    """Refuse what is not the suite, whole; then what does not score as it says."""
+    for told in (
+        differences(bundle, dict(referee.suite)),
+        site.clashes(bundle) + _impostors(bundle),
+        gaps(bundle.manifest, _allowed(bundle)),
+    ):
+        if told:
+            raise BundleError(_listed(told))
+    told = score_again(bundle, referee) + unsupported_faults(bundle, referee)
+    if told:
+        raise BundleError(_listed(told))
+
+
+def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
+    """Run the solvers on a seed; return which packages have other code than the bundle names."""
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            told, other = run_again(bundle, referee, seed, Path(place), jobs)
+        except SpecError as error:
+            raise BenchbaseError(f"--rerun needs the solver installed: {error}") from error
+    if told:
+        if other:
+            told.append(f"the code run here is another than the bundle names: {', '.join(other)}")
+        raise BundleError(_listed(told))
+    return other
+
+
+def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
+    """Return which solvers the installed suite itself gives fewer signals than its experiment."""
+    entries = Referee.entries_of_installed(bundle.manifest.suite.name)
+    return [(*place, points) for place, (_, points) in entries.items()]
+
+
+def _impostors(bundle: Bundle) -> list[str]:
+    """Say which labels are, or look like, those that the installed suite gives to other solvers."""
+    known = Referee.entries_of_installed(bundle.manifest.suite.name)
+    names = {folded(label) for _, label in known}
+    experiments = bundle.suite["experiments"]
+    told = []
+    for entry in bundle.manifest.entries:
+        if folded(entry.label) not in names:
+            continue
+        here = known.get((experiments[entry.experiment]["name"], entry.label))
+        same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]
+        if token(dict(entry.solver)) not in map(token, [here[0]] if here else same):
+            told.append(f"the label {entry.label!r} is that of another solver in the suite itself")
+    return told
+
+
+def _receipt(bundle: Bundle, origin: str, *, scored: bool) -> Receipt:
+    return Receipt.model_validate(
+        {
+            "bundle": bundle.digest,
+            "origin": origin,
+            "accepted": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scored": scored,
+            "seeds": [],
+            "other_seeds": [],
+            "other_code": [],
+            "software": software(),
+        }
+    )
+
+
+def _listed(told: Sequence[str]) -> str:
+    """Return reasons, a line each, the first ones if there are many."""
+    lines = [*dict.fromkeys(told)]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join([*lines[:_SHOWN], *more])

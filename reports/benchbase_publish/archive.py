@@ -1,0 +1,304 @@
+"""Bundles as zip files: written the same every time, and read without trusting a byte of them.
+
+An archive is looked at before anything in it is read: names, kinds, sizes and number of members.
+What is read is counted as it comes. Nothing is extracted to disk, executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from benchbase import Array
+from benchbase_publish.schema import BundleError
+
+MANIFEST = "manifest.json"
+LARGEST = 1 << 30
+"""Bytes that a bundle may have; its arrays are not compressed."""
+
+LARGEST_MANIFEST = 64 << 20
+"""Bytes that a manifest may have, unpacked: 100,000 outcomes take half of it."""
+
+MOST_VALUES = 3_000_000
+"""Values that a manifest may have: two bytes of JSON make an object of a hundred."""
+
+MOST_MEMBERS = 20_000
+"""Members that an archive may have, and names that an object of the manifest may have."""
+
+RATIO = 200
+"""How much smaller a manifest may be packed than unpacked."""
+
+_END = struct.Struct("<4s4H2LH")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_NAME = re.compile(r"manifest\.json|(?:estimates|scores|signals)/[0-9]{6}\.npy")
+_MAGIC = b"\x93NUMPY"
+_HEADER = re.compile(
+    rb"\{'descr': '([<>|=]?[A-Za-z]\d*)', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:\d{1,15}, ?)*(?:\d{1,15})?)\), \} *\n"
+)
+_DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever a bundle is written
+
+
+def write_archive(path: Path, manifest: dict[str, Any], arrays: dict[str, Array]) -> None:
+    """Write a zip file: the arrays as they are, the manifest with their digests packed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, which is written anew.
+    manifest : dict
+        All but ``digests``.
+    arrays : dict of str to ndarray
+        By the names of their members.
+    """
+    members = {}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+        members[name] = file.getvalue()
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    text = json.dumps(manifest | {"digests": digests}, allow_nan=False, sort_keys=True)
+    with zipfile.ZipFile(path, "w", allowZip64=False) as archive:
+        _add(archive, MANIFEST, text.encode(), zipfile.ZIP_DEFLATED)
+        for name, data in members.items():
+            _add(archive, name, data, zipfile.ZIP_STORED)
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes, packing: int) -> None:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.compress_type, info.external_attr, info.create_system = packing, 0o644 << 16, 3
+    archive.writestr(info, data)
+
+
+class Archive:
+    """A bundle's zip file, its members looked at and none read yet.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Raises
+    ------
+    BundleError
+        Here as in all methods, if it is not what `write_archive` writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.data = _read_whole(path)
+        end = _check_end(self.data)
+        try:
+            self._archive = zipfile.ZipFile(io.BytesIO(self.data))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+            raise BundleError(f"the archive cannot be read: {error}") from None
+        infos = self._archive.infolist()
+        counts = Counter(info.orig_filename for info in infos)
+        for info in infos:
+            _check_member(info)
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise BundleError(f"the member {twice[0]} is there twice")
+        if MANIFEST not in counts:
+            raise BundleError(f"there is no {MANIFEST} in the archive")
+        _check_layout(self.data, infos, end)
+        self._sizes = {info.filename: info.file_size for info in infos}
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all members but the manifest."""
+        return set(self._sizes) - {MANIFEST}
+
+    def manifest(self) -> Any:
+        """Return the manifest as plain data, not checked yet."""
+        return parse_json(self._read(MANIFEST))
+
+    def array(self, name: str, dtype: str, shape: tuple[int, ...], digest: str) -> Array:
+        """Return an array, which must have the type, shape and digest that are said of it."""
+        data = self._read(name)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise BundleError(f"{name} has another SHA-256 than the manifest says")
+        return parse_array(name, data, dtype, shape)
+
+    def _read(self, name: str) -> bytes:
+        size = self._sizes[name]
+        try:
+            with self._archive.open(name) as file:
+                data = file.read(size + 1)  # a member may hold more than it says
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            raise BundleError(f"{name} cannot be read: {error}") from None
+        if len(data) != size:
+            raise BundleError(f"{name} has another size than it declares")
+        return data
+
+
+def _read_whole(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise BundleError(f"{path} is no file")
+        with path.open("rb") as file:  # no room is made for more than there is
+            data = file.read(min(path.stat().st_size, LARGEST) + 1)
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror or error}") from error
+    if len(data) > LARGEST:
+        raise BundleError(f"it is larger than {LARGEST >> 20} MiB")
+    return data
+
+
+def _check_end(data: bytes) -> int:
+    """Look at the end of a zip file; return where its table of contents begins."""
+    if data[:4] != b"PK\x03\x04":
+        raise BundleError("it is not a zip file")
+    if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
+        raise BundleError("the archive is cut off, or something follows it")
+    _, disk, first, here, entries, size, offset, comment = _END.unpack(data[-_END.size :])
+    if (disk, first, comment) != (0, 0, 0) or here != entries:
+        raise BundleError("the archive has a comment or several parts")
+    if entries > MOST_MEMBERS:
+        raise BundleError(f"it has {entries} members, more than {MOST_MEMBERS}")
+    if offset + size + _END.size != len(data):
+        raise BundleError("the archive's table of contents is not where it should be")
+    return int(offset)
+
+
+def _check_member(info: zipfile.ZipInfo) -> None:
+    name = info.orig_filename  # as it is written; what follows a NUL is not hidden
+    shown = ascii(name[:80])[1:-1]
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
+        raise BundleError(f"the member {shown} has an absolute path")
+    if ".." in re.split(r"[/\\]", name):
+        raise BundleError(f"the member {shown} leads out of the archive")
+    if stat.S_ISLNK(kind):
+        raise BundleError(f"the member {shown} is a symbolic link")
+    if info.is_dir() or kind not in (0, stat.S_IFREG):
+        raise BundleError(f"the member {shown} is no file")
+    if not _NAME.fullmatch(name):
+        raise BundleError(f"the member {shown} is unknown; bundles hold {MANIFEST} and arrays")
+    packed = name == MANIFEST
+    if info.compress_type not in ((0, 8) if packed else (0,)):
+        raise BundleError(f"the member {shown} is packed in another way than bundles are")
+    if packed and info.file_size > LARGEST_MANIFEST:
+        raise BundleError(f"{MANIFEST} declares {info.file_size} bytes, more than is read")
+    if info.file_size > RATIO * max(info.compress_size, 1):
+        raise BundleError(f"{shown} is packed more than {RATIO} times: a zip bomb")
+    if info.flag_bits & ~0x800 or info.extra or info.comment:
+        raise BundleError(f"the member {shown} is encrypted, streamed, or carries more than data")
+    if not packed and info.file_size != info.compress_size:
+        raise BundleError(f"the member {shown} has two sizes")
+
+
+def _check_layout(data: bytes, infos: list[zipfile.ZipInfo], end: int) -> None:
+    """Refuse members that overlap or leave gaps, and heads that say other than the table.
+
+    Programs that unpack may believe either, and would see two different bundles.
+    """
+    place = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        name = info.orig_filename.encode()
+        wanted = (info.flag_bits, info.compress_type, info.CRC, info.compress_size, info.file_size)
+        begin = place + _LOCAL.size
+        if info.header_offset != place or begin > end:
+            raise BundleError(f"the member {info.filename} overlaps another, or follows a gap")
+        magic, _, flags, packing, _, _, *sizes, length, extra = _LOCAL.unpack_from(data, place)
+        said = (flags, packing, *sizes)
+        same = (magic, length, extra, said) == (b"PK\x03\x04", len(name), 0, wanted)
+        if not same or data[begin : begin + length] != name:
+            raise BundleError(f"the member {info.filename} is described in two ways")
+        place = begin + length + info.compress_size
+    if place != end:
+        raise BundleError("the archive holds more than its members, or less")
+
+
+def parse_json(data: bytes) -> Any:
+    """Read JSON strictly: UTF-8, no name twice, only finite numbers, not too deep or too much.
+
+    Raises
+    ------
+    BundleError
+        If it is anything else.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BundleError("the manifest is not UTF-8") from None
+    values = sum(map(text.count, ",[{"))  # at most so many, before any is made
+    if values > MOST_VALUES:
+        raise BundleError(f"the manifest may hold {values} values, more than {MOST_VALUES}")
+    try:
+        return json.loads(
+            text,
+            parse_constant=_not_finite,
+            parse_float=_finite,
+            object_pairs_hook=_without_duplicates,
+        )
+    except RecursionError:
+        raise BundleError("the manifest is nested too deeply") from None
+    except ValueError as error:
+        raise BundleError(f"the manifest is no JSON: {error}") from None
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise BundleError(f"the manifest holds {name}, which is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise BundleError(f"the manifest holds {text[:40]}, which is not finite")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_MEMBERS:
+        raise BundleError(f"the manifest has an object of more than {MOST_MEMBERS} names")
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        name = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
+        raise BundleError(f"the manifest says {name[:80]!r} twice")
+    return found
+
+
+def parse_array(name: str, data: bytes, dtype: str, shape: tuple[int, ...]) -> Array:
+    """Read a .npy file whose type and shape are known; nothing is unpickled or allocated on trust.
+
+    Raises
+    ------
+    BundleError
+        If it is anything else.
+    """
+    if data[:6] != _MAGIC or len(data) < 10:
+        raise BundleError(f"{name} is no .npy file")
+    if data[6:8] != b"\x01\x00":
+        raise BundleError(f"{name} is a .npy file of version {data[6]}.{data[7]}, not 1.0")
+    begin = 10 + int.from_bytes(data[8:10], "little")
+    header = _HEADER.fullmatch(data[10:begin])  # by hand: NumPy evaluates what stands here
+    if header is None:
+        raise BundleError(f"{name} has a header that plain arrays do not have")
+    found, order, sizes = (part.decode() for part in header.groups())
+    if "O" in found:
+        raise BundleError(f"{name} holds pickled objects, which are never read")
+    if found != dtype:
+        raise BundleError(f"{name} holds numbers of type {found}, not {dtype}")
+    if tuple(int(size) for size in sizes.split(",") if size.strip()) != shape:
+        raise BundleError(f"{name} has the shape ({sizes}), not {shape}")
+    if order == "True" and len(shape) > 1:
+        raise BundleError(f"{name} is in Fortran's order")
+    rest = data[begin:]
+    if len(rest) != math.prod(shape) * np.dtype(dtype).itemsize:
+        raise BundleError(f"{name} holds {len(rest)} bytes, not those of its shape")
+    return np.frombuffer(rest, dtype).reshape(shape)

@@ -1,0 +1,189 @@
+"""Judging a submission: whether its suite is the one it names; every stored signal scored again."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from benchbase import Array, Referee, SpecError
+from benchbase_publish.bundle import Bundle, Head
+from benchbase_publish.rules import name_of
+from benchbase_publish.schema import Cell
+
+TOLERANCE = 1e-6
+"""How far numbers may be apart, relative where they are larger than 1."""
+
+_SCORES = ("squared cosine", "relative error", "residual")
+
+
+def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
+    """Say where the suite of a bundle is another than the acceptor's of the same name.
+
+    Parameters
+    ----------
+    bundle : Head
+        What has been submitted.
+    suite : dict
+        The acceptor's, as plain data.
+
+    Returns
+    -------
+    list of str
+        A line each.
+    """
+    theirs = bundle.suite
+    if theirs["title"] != suite["title"]:
+        return [f"the suite's title is {theirs['title']!r}, and must be {suite['title']!r}"]
+    names, ours = ([e["name"] for e in each["experiments"]] for each in (theirs, suite))
+    if names != ours:
+        return [f"the suite's experiments are {names}, and must be {ours}"]
+    told = []
+    for their, our in zip(theirs["experiments"], suite["experiments"], strict=True):
+        where = f" of {our['name']!r}" if our["name"] else ""
+        told += [
+            f"the suite's {name}{where} is {their[name]}, and must be {our[name]}"
+            for name in ("seed", "trials", "points", "trace")
+            if their[name] != our[name]
+        ]
+        if [*map(token, their["problems"])] != [*map(token, our["problems"])]:
+            unknown = {*map(token, their["problems"])} - {*map(token, our["problems"])}
+            told.append(
+                f"the suite's problems{where} are not those of the suite: "
+                f"{len(unknown)} of {len(their['problems'])} are unknown"
+            )
+    return told
+
+
+def token(problem: dict[str, Any]) -> str:
+    """Return a problem's facts as text, by which two are told apart."""
+    return json.dumps(problem, sort_keys=True)
+
+
+def score_again(bundle: Bundle, referee: Referee) -> list[str]:
+    """Rebuild every problem from its seed, and compare signals, measurements and scores.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Consistent, and of the referee's suite.
+    referee : benchbase.Referee
+        What rebuilds problems with the code that is here.
+
+    Returns
+    -------
+    list of str
+        What does not agree, a line a cell.
+
+    Raises
+    ------
+    BenchbaseError
+        If a component of a problem is not installed, or its data are missing.
+    """
+    told = []
+    manifest = bundle.manifest
+    cells = bundle.cells()
+    for number in {(manifest.entries[c.entry].experiment, c.problem): None for c, _, _ in cells}:
+        facts = referee.facts(*number)
+        said = bundle.suite["experiments"][number[0]]["problems"][number[1]]
+        if token(facts) != token(said):
+            told.append(f"the facts of a problem are {token(said)}, and come to {token(facts)}")
+    if told:
+        return told
+    # Those of one problem in succession, as it is costly to build.
+    order = sorted(
+        cells, key=lambda c: (manifest.entries[c[0].entry].experiment, c[0].problem, c[0].trial)
+    )
+    for cell, estimates, scores in order:
+        fault = next(_cell_faults(bundle, referee, cell, estimates, scores), None)
+        if fault is not None:
+            told.append(f"{name_of(manifest, cell)}: {fault}")
+    return told
+
+
+def _cell_faults(
+    bundle: Bundle, referee: Referee, cell: Cell, estimates: Array, scores: Array
+) -> Iterator[str]:
+    """Yield what is wrong with a cell, the cause before what follows from it."""
+    entry = bundle.manifest.entries[cell.entry]
+    place = entry.experiment, cell.problem, cell.trial
+    if cell.signals is not None:
+        truth = referee.truth(*place)[: entry.points]
+        if not _alike(bundle.signals[cell.signals], truth).all():
+            yield "the true signals are not those that the seed gives"
+    told = [c.checksum for c in cell.chunks if c.checksum is not None]
+    if told:
+        norm = referee.checksum(*place, entry.points)
+        if any(abs(each - norm) > TOLERANCE * max(1.0, norm) for each in told):
+            yield f"the norm of all measurements is {told[0]:.9g}, and comes to {norm:.9g}"
+    done = np.isfinite(scores[0])
+    if not done.any():
+        return
+    again = referee.score(*place, estimates)
+    for name, old, new in zip(_SCORES, scores, again, strict=False):
+        apart = done & ~_alike(old, new)
+        if apart.any():
+            i = int(np.flatnonzero(apart)[0])
+            yield (
+                f"the {name} of {apart.sum()} of {done.sum()} signals is not that of the estimate: "
+                f"signal {i} has {old[i]:.6g}, and scores {new[i]:.6g}"
+            )
+
+
+def _alike(old: Array, new: Array) -> Array:
+    alike: Array = np.abs(old - new) <= TOLERANCE * np.maximum(1.0, np.abs(new))
+    return alike
+
+
+def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
+    """Say which rows are called unsupported without a reason that can be checked.
+
+    Unsupported rows are left out of statistics, so that they would be a way to hide the hard ones.
+    A solver that is installed is asked. One that is not is believed where it leaves out all trials
+    and numbers of pools of a problem, not where it leaves out some.
+    """
+    manifest = bundle.manifest
+    groups: defaultdict[tuple[int, int], list[Cell]] = defaultdict(list)
+    for cell in manifest.cells:
+        groups[cell.entry, cell.problem].append(cell)
+    refused = {key: any(c.status == "unsupported" for x in cells for c in x.chunks)
+               for key, cells in groups.items()}  # fmt: skip # a table
+    told = []
+    for (number, problem), cells in groups.items():
+        if not refused[number, problem]:
+            continue
+        entry, where = manifest.entries[number], name_of(manifest, cells[0])
+        if any(c.status != "unsupported" for x in cells for c in x.chunks):
+            told.append(f"{where}: it is unsupported in some trials and not in others")
+            continue
+        try:
+            reason = referee.unsupported(entry.experiment, problem, entry.solver)
+        except SpecError:
+            if not _all_sizes(bundle, refused, number, problem):
+                told.append(
+                    f"{where}: it is unsupported for some numbers of pools only, "
+                    "and the solver is not installed here, so that it could be asked"
+                )
+            continue
+        if reason is None:
+            told.append(f"{where}: it is said to be unsupported, and the solver does apply")
+    return told
+
+
+def _all_sizes(
+    bundle: Bundle, refused: dict[tuple[int, int], bool], entry: int, problem: int
+) -> bool:
+    """Whether a solver refuses a problem with every number of pools."""
+    place = bundle.manifest.entries[entry].experiment
+    problems = bundle.suite["experiments"][place]["problems"]
+    family = _family(problems[problem])
+    same = [i for i, other in enumerate(problems) if _family(other) == family]
+    return all(refused.get((entry, i), False) for i in same)
+
+
+def _family(problem: dict[str, Any]) -> str:
+    frame = {key: value for key, value in problem["frame"].items() if key != "n_pools"}
+    return token(problem | {"frame": frame, "n_pools": None})

@@ -1,0 +1,200 @@
+"""Bundles as files: results of a suite packed, and read again with every part checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import benchbase
+from benchbase import Array, BenchbaseError, Record, RunRecord
+from benchbase_publish.archive import LARGEST, Archive, write_archive
+from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
+from benchbase_publish.rules import check_arrays, check_manifest
+from benchbase_publish.schema import (
+    FORMAT,
+    LONGEST_MESSAGE,
+    VERSION,
+    BundleError,
+    read_manifest,
+    software,
+)
+from benchbase_publish.wording import visible
+from benchbase_reports.invocation import suite_command
+
+_COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
+_REALS = (*_COSTS, "checksum", "condition")
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Read a bundle, whose every member, field and shape is checked on the way.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+
+    Raises
+    ------
+    BundleError
+        If anything about it is not as it should be; the message says what.
+    """
+    archive = Archive(Path(path))
+    manifest = read_manifest(archive.manifest())
+    check_manifest(manifest)
+    shapes = array_shapes(manifest)
+    if missing := sorted(shapes.keys() - archive.names):
+        raise BundleError(f"the archive lacks {missing[0]}")
+    if more := sorted(archive.names - shapes.keys()):
+        raise BundleError(f"the archive holds {more[0]}, of which the manifest says nothing")
+    if manifest.digests.keys() != shapes.keys():
+        raise BundleError("the manifest's digests are not those of the archive's arrays")
+    arrays: dict[str, list[Array]] = {"estimates": [], "scores": [], "signals": []}
+    for name in sorted(shapes):
+        array = archive.array(name, *shapes[name], manifest.digests[name])
+        arrays[name.partition("/")[0]].append(array)
+    bundle = Bundle(manifest, archive.digest, **arrays)
+    check_arrays(bundle)
+    return bundle
+
+
+def pack(
+    results: benchbase.ResultsView,
+    path: str | Path,
+    labels: Sequence[str] = (),
+    *,
+    citation: str = "",
+    bibtex: str = "",
+) -> None:
+    """Write results of one suite as a bundle; the same results give the same bytes.
+
+    Parameters
+    ----------
+    results : benchbase.Results
+        One or more runs of one suite; of a solver that several ran, the latest counts.
+    path : str or pathlib.Path
+        The file to write.
+    labels : sequence of str, optional
+        Which solvers; by default all.
+    citation, bibtex : str, optional
+        How to cite them.
+
+    Raises
+    ------
+    BenchbaseError
+        If there is no such solver, runs are of different problems, or the file cannot be written.
+    """
+    runs = benchbase.read_records(results)
+    chosen = _choose(runs, labels)
+    manifest, arrays = _packed(runs[-1], chosen)
+    manifest["citation"] = {"text": citation, "bibtex": bibtex}
+    read_manifest(manifest | {"digests": {}})  # what it would be refused for is told here
+    if sum(array.nbytes for array in arrays.values()) > LARGEST:
+        raise BenchbaseError(f"the bundle would be larger than {LARGEST >> 20} MiB: pack fewer")
+    try:
+        write_archive(Path(path), manifest, arrays)
+    except OSError as error:
+        raise BenchbaseError(f"{path}: {error.strerror or error}") from error
+
+
+def _choose(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Record]:
+    """Return the cells of the solvers asked for, those of a solver from its latest run."""
+    suites = sorted({run.suite for run in runs})
+    if len(suites) > 1:
+        told = f"results are of the suites {', '.join(suites)}; choose one run with --run"
+        raise BenchbaseError(told)
+    if len({json.dumps(run.described(), sort_keys=True) for run in runs}) > 1:
+        told = f"runs of the suite '{suites[0]}' are of different problems; choose one with --run"
+        raise BenchbaseError(told)
+    latest = {cell.label: run for run in runs for cell in run.cells}
+    if unknown := [label for label in labels if label not in latest]:
+        listed = ", ".join(map(repr, latest))
+        raise BenchbaseError(
+            f"no solver labelled {unknown[0]!r} in the results; there are: {listed}"
+        )
+    wanted = labels or [*latest]
+    return [cell for label in wanted for cell in latest[label].cells if cell.label == label]
+
+
+def _packed(run: RunRecord, cells: Sequence[Record]) -> tuple[dict[str, Any], dict[str, Array]]:
+    suite = run.described()
+    places = {each["name"]: index for index, each in enumerate(suite["experiments"])}
+    problems = [
+        {json.dumps(one, sort_keys=True): index for index, one in enumerate(each["problems"])}
+        for each in suite["experiments"]
+    ]
+    entries: dict[tuple[int, str], int] = {}
+    listed: list[dict[str, Any]] = []
+    known: dict[str, int] = {}
+    truths: dict[str, int] = {}
+    signals: list[Array] = []
+    estimates: list[list[Array]] = []
+    scores: list[list[Array]] = []
+    packed = []
+    for cell in cells:
+        place = places[cell.experiment]
+        points, solver = cell.facts["points"], cell.facts["solver"]
+        if (place, cell.label) not in entries:
+            entry = {"experiment": place, "label": cell.label, "points": points, "solver": solver}
+            entries[place, cell.label] = len(entries)
+            listed.append(entry)
+            estimates.append([])
+            scores.append([])
+        number = entries[place, cell.label]
+        if cell.signals is not None and cell.signals_key not in truths:
+            truths[cell.signals_key] = len(signals)
+            signals.append(cell.signals)
+        facts = json.dumps(benchbase.Referee.describe(cell.facts), sort_keys=True)
+        packed.append(
+            {
+                "entry": number,
+                "problem": problems[place][facts],
+                "trial": cell.facts["trial"],
+                "signals": truths.get(cell.signals_key),
+                "chunks": [_chunk(chunk, known) for chunk in cell.chunks],
+            }
+        )
+        estimates[number].append(cell.estimates.astype("<f4").ravel())
+        scores[number].append(_scores(cell))
+    arrays = {f"estimates/{i:06}.npy": np.concatenate(each) for i, each in enumerate(estimates)}
+    joined = {f"scores/{i:06}.npy": np.concatenate(each, 1) for i, each in enumerate(scores)}
+    drawn = {f"signals/{i:06}.npy": each for i, each in enumerate(signals)}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "suite": suite,
+        "entries": listed,
+        "cells": packed,
+        "signals": [[*each.shape] for each in signals],
+        "environments": [json.loads(text) for text in known],
+        "provenance": {
+            "software": software(),
+            "command": visible(suite_command(run.command), "\n\t"),  # no paths of this machine
+            "started": run.started,
+            "finished": run.finished,
+        },
+    }
+    return manifest, arrays | joined | drawn
+
+
+def _chunk(chunk: dict[str, Any], known: dict[str, int]) -> dict[str, Any]:
+    """Return an outcome without its arrays; environments are numbered as they are met."""
+    text = json.dumps(chunk["environment"], sort_keys=True)
+    found = {name: chunk[name] for name in ("start", "stop", "status")}
+    found["message"] = visible(" ".join(chunk["message"].split()))[:LONGEST_MESSAGE]
+    for name in _REALS:
+        value = chunk[name]
+        found[name] = None if value is None or not math.isfinite(value) else value
+    return found | {"environment": known.setdefault(text, len(known))}
+
+
+def _scores(cell: Record) -> Array:
+    scores = np.full((N_SCORES, cell.facts["points"]), np.nan)
+    for chunk in cell.chunks:
+        if chunk["scores"] is not None:
+            scores[:, chunk["start"] : chunk["stop"]] = chunk["scores"]
+    return scores

@@ -1,0 +1,182 @@
+"""What a site holds: its bundles, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchbase import BenchbaseError
+from benchbase_publish.bundle import Head
+from benchbase_publish.packing import read_bundle
+from benchbase_publish.schema import BundleError, Date, Digest, Seed, Text
+from benchbase_publish.wording import folded
+
+BUNDLES, INDEX = "bundles", "index.json"
+
+Level = Literal["claimed", "scores verified", "solver verified (other code)", "solver verified"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""What may be known of a row, in this order."""
+
+
+class Receipt(BaseModel):
+    """What is known of a bundle in a site.
+
+    Attributes
+    ----------
+    bundle : str
+        The SHA-256 of its file.
+    origin : {"published", "submitted"}
+        Whether the site's owner put it there with ``publish``, or it passed ``accept``.
+    accepted : str
+        When, ISO 8601.
+    scored : bool
+        Whether every stored signal was scored again.
+    seeds : list of int
+        Seeds that the acceptor ran its solvers again on, with the code that the bundle names; they
+        agreed.
+    other_seeds : list of int
+        The same with other code than the bundle names.
+    other_code : list of str
+        The packages whose code was another on `other_seeds`.
+    software : str
+        What checked it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    bundle: Digest
+    origin: Literal["published", "submitted"]
+    accepted: Date
+    scored: bool
+    seeds: Annotated[list[Seed], Field(max_length=1000)]
+    other_seeds: Annotated[list[Seed], Field(max_length=1000)]
+    other_code: Annotated[list[Text], Field(max_length=1000)]
+    software: Text
+
+    @property
+    def level(self) -> Level:
+        """The best of `LEVELS` that holds of the bundle's rows."""
+        run = 2 if self.seeds else int(bool(self.other_seeds))
+        return LEVELS[1 + run if self.scored else 0]
+
+    def having_run(self, seed: int, other_code: Sequence[str]) -> Receipt:
+        """Return the receipt after all was scored, and its solvers run again on a seed.
+
+        Parameters
+        ----------
+        seed : int
+            The seed, on which they agreed.
+        other_code : sequence of str
+            The packages whose code was another than the bundle names.
+        """
+        which = "other_seeds" if other_code else "seeds"
+        changes: dict[str, Any] = {"scored": True, which: sorted({*getattr(self, which), seed})}
+        changes["other_code"] = sorted({*self.other_code, *other_code})
+        return self.model_copy(update=changes)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A bundle of a site: what it says, its receipt, and the file that it is copied from."""
+
+    bundle: Head
+    receipt: Receipt
+    file: Path
+
+    @property
+    def suite(self) -> str:
+        """The name of its suite."""
+        return self.bundle.manifest.suite.name
+
+    @property
+    def stem(self) -> str:
+        """The name of its files in the site, without their suffix."""
+        return f"{self.suite}-{self.bundle.digest}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site, or the place for one.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where it is.
+    held : tuple of Held
+        Its bundles, by suite, those published first, then by date.
+    """
+
+    folder: Path
+    held: tuple[Held, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Site:
+        """Read a site; a folder that is empty or not there is one without bundles.
+
+        Raises
+        ------
+        BenchbaseError
+            If the folder holds something else, or a bundle that is not what was accepted.
+        """
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return cls(folder)
+        if not (folder / INDEX).is_file() or not (folder / BUNDLES).is_dir():
+            raise BenchbaseError(
+                f"{folder} holds something else than a site; choose another folder"
+            )
+        return cls(folder, tuple(map(_read_held, sorted((folder / BUNDLES).glob("*.zip")))))
+
+    def of(self, suite: str) -> list[Held]:
+        """Return the bundles of a suite, those published first, then by date."""
+        same = [held for held in self.held if held.suite == suite]
+        return sorted(same, key=lambda h: (h.receipt.origin, h.receipt.accepted, h.bundle.digest))
+
+    @property
+    def suites(self) -> list[str]:
+        """The names of the suites that there are bundles of."""
+        return sorted({held.suite for held in self.held})
+
+    def suite(self, name: str) -> dict[str, Any] | None:
+        """Return the suite of that name as the site has it, or None."""
+        held = self.of(name)
+        return held[0].bundle.suite if held else None
+
+    def find(self, digest: str) -> Held | None:
+        """Return the bundle whose file has that SHA-256."""
+        return next((held for held in self.held if held.bundle.digest == digest), None)
+
+    def clashes(self, bundle: Head) -> list[str]:
+        """Say which labels of a bundle are taken by others of its suite."""
+        others = [
+            h for h in self.of(bundle.manifest.suite.name) if h.bundle.digest != bundle.digest
+        ]
+        taken = {folded(label): label for held in others for label in held.bundle.labels}
+        return [
+            f"the label {label!r} is taken: the site has a solver labelled {taken[folded(label)]!r}"
+            for label in bundle.labels
+            if folded(label) in taken
+        ]
+
+    def having(self, held: Held) -> Site:
+        """Return the site with a bundle more, or with another receipt for one that it has."""
+        others = (each for each in self.held if each.bundle.digest != held.bundle.digest)
+        return replace(self, held=(*others, held))
+
+
+def _read_held(file: Path) -> Held:
+    try:
+        text = file.with_suffix(".json").read_bytes()
+        receipt = Receipt.model_validate_json(text)
+        bundle = read_bundle(file)
+    except (OSError, ValidationError) as error:
+        raise BenchbaseError(f"{file} has no receipt that can be read: {error}") from error
+    except BundleError as error:
+        raise BenchbaseError(f"{file} of the site cannot be read: {error}") from error
+    held = Held(bundle.head, receipt, file)
+    if bundle.digest != receipt.bundle or file.stem != held.stem:
+        raise BenchbaseError(f"{file} is not the bundle that was accepted")
+    return held

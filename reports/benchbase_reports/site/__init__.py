@@ -1,1 +1,0 @@
-"""Bundles of results that can be checked, and static sites made of them."""

@@ -1,0 +1,239 @@
+"""Solvers run again on another seed: honest ones agree, and copies of the truth do not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+import benchbase
+from benchbase_publish.accepting import accept
+from benchbase_publish.rerun import (
+    compare,
+    compare_all,
+    design_effect,
+    other_code,
+    tolerance,
+)
+
+M = dict[str, Any]
+Cli = Callable[..., Result]
+
+
+def levels(site: Path) -> list[tuple[list[str], str, list[int]]]:
+    found = json.loads((site / "index.json").read_text())["bundles"]
+    return [(each["labels"], each["level"], each["seeds"]) for each in found]
+
+
+def test_honest_solvers_are_verified_at_once_or_later(honest: Path, site: Path) -> None:
+    accept(honest, site)
+    labels = ["knn", "mean", "phasecut"]
+    assert levels(site)[1] == (labels, "scores verified", [])
+    for seeds in ([11], [11, 12]):
+        done = accept(honest, site, rerun=seeds[-1], jobs=0)
+        assert done.level == "solver verified"
+        assert levels(site)[1] == (labels, "solver verified", seeds)
+
+
+def all_true(m: M, a: M) -> None:
+    """Let the second solver hold the truth: nothing in the bundle says that it was not found."""
+    estimates, scores = a["estimates/000001.npy"].reshape(-1, 8), a["scores/000001.npy"]
+    for i, cell in enumerate(cell for cell in m["cells"] if cell["entry"] == 1):
+        rows = slice(4 * i, 4 * i + 4)
+        estimates[rows] = a[f"signals/{cell['signals']:06}.npy"]
+        scores[0, rows], scores[1:3, rows] = 1.0, 0.0
+
+
+def test_the_truth_itself_passes_scoring_and_not_running(
+    forged: Callable[..., Path], site: Path, digest_of: Any
+) -> None:
+    bundle = forged(all_true)
+    accept(bundle, site)
+    assert levels(site)[1][1] == "scores verified"
+    before = digest_of(site)
+    told = r"mean, all problems: run again, the mean squared cosine is 0\.\d+ and not 1\.0000"
+    with pytest.raises(benchbase.BenchbaseError, match=told):
+        accept(bundle, site, rerun=11, jobs=0)
+    assert digest_of(site) == before
+
+
+def test_the_seed_must_be_another_and_the_solver_there(
+    honest: Path, forged: Callable[..., Path], site: Path, digest_of: Any
+) -> None:
+    before = digest_of(site)
+    with pytest.raises(benchbase.BenchbaseError, match="made with the seed 7; choose another"):
+        accept(honest, site, rerun=7, jobs=0)
+
+    def of_a_stranger(m: M, a: M) -> None:
+        m["entries"][0]["solver"] = {"name": "strange"}
+
+    with pytest.raises(
+        benchbase.BenchbaseError, match=r"--rerun needs the solver installed: .*'str"
+    ):
+        accept(forged(of_a_stranger), site, rerun=11, jobs=0)
+    assert digest_of(site) == before
+    assert accept(forged(of_a_stranger), site).level == "scores verified"
+
+
+def of_older_code(m: M, a: M) -> None:
+    for each in m["environments"]:
+        each["code"]["benchbase_knn"] = "0" * 64
+
+
+def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
+    cli: Cli, forged: Callable[..., Path], site: Path
+) -> None:
+    path = forged(of_older_code)
+    done = cli("accept", path, site, "--rerun", "11", "--jobs", "0")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith("knn, mean, phasecut on small: solver verified (other code)\n")
+    told = "warning: run here with other code than the bundle names: benchbase_knn\n"
+    assert told in done.stderr
+    found = json.loads((site / "index.json").read_text())["bundles"][1]
+    assert (found["level"], found["seeds"]) == ("solver verified (other code)", [])
+    assert (found["other_seeds"], found["other_code"]) == ([11], ["benchbase_knn"])
+    assert "with other code of benchbase_knn: seed 11" in (site / "index.html").read_text()
+    rows = (site / "suites" / "small" / "leaderboard.csv").read_text()
+    assert rows.count('"solver verified (other code)"') == 6
+    done = cli("accept", path, site, "--rerun", "12", "--jobs", "0", "--json")
+    assert json.loads(done.stdout)["other_code"] == ["benchbase_knn"]
+    assert levels(site)[1][1] == "solver verified (other code)"
+
+
+def test_code_is_compared_by_digests_and_plugin_files_by_theirs_alone() -> None:
+    def differ(claimed: M, again: M) -> list[str]:
+        chunk = SimpleNamespace(environment=0)
+        manifest = SimpleNamespace(
+            environments=[{"code": claimed}], cells=[SimpleNamespace(chunks=[chunk])]
+        )
+        record = SimpleNamespace(chunks=[{"environment": {"code": again}}])
+        return other_code(SimpleNamespace(manifest=manifest), [record])  # type: ignore[arg-type, list-item] # as far as it looks
+
+    assert differ({"a": "1", "b": "2"}, {"a": "1", "b": "2"}) == []
+    assert differ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}) == ["b"]
+    assert differ({}, {"a": "1"}) == ["a"]
+    assert differ({"benchbase_plugin_0a": "1"}, {"benchbase_plugin_0b": "1"}) == []
+    assert differ({"benchbase_plugin_0a": "1"}, {"benchbase_plugin_0a": "2"}) == ["a plugin file"]
+
+
+PLUGIN = """\
+import numpy as np
+import benchbase
+
+@benchbase.solver
+def guess(frame, pooling, b, rng):
+    return rng.standard_normal(frame.n)
+"""
+
+
+def test_a_solver_of_a_plugin_file_is_run_where_the_file_is_given(
+    cli: Cli, ran: Path, published: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(published, tmp_path / "site")
+    (tmp_path / "guess.py").write_text(PLUGIN)
+    options = ["--results", "r", "--solver", "guess"]
+    assert cli("run", ran / "small.toml", "--plugin", "guess.py", *options).exit_code == 0
+    assert cli("submit", *options, "-o", "b.zip").exit_code == 0
+    done = cli("accept", "b.zip", "site", "--rerun", "5", "--plugin", "guess.py")
+    assert done.stdout == "b.zip: accepted into site; guess on small: solver verified\n"
+
+
+def trials(rng: np.random.Generator, n: int, mean: float, spread: float) -> list[Any]:
+    """Draw trials of 25 signals that are recovered or not, whose frames differ by `spread`."""
+    shares = np.clip(mean + spread * rng.standard_normal(n), 0, 1)
+    return [(rng.random(25) < share).astype(float) for share in shares]
+
+
+def family(rng: np.random.Generator, n: int, spread: float) -> list[list[Any]]:
+    """Draw a recovery curve: nothing, in between with frames that differ, all."""
+    means = (0.0, 0.02, 0.2, 0.5, 0.8, 0.98, 1.0, 1.0)
+    return [trials(rng, n, mean, spread * 4 * mean * (1 - mean)) for mean in means]
+
+
+@pytest.mark.parametrize(("n", "spread"), [(1, 0.0), (2, 0.1), (4, 0.0), (4, 0.2), (10, 0.1)])
+def test_an_honest_solver_is_rarely_refused(n: int, spread: float) -> None:
+    """Nominal: 0.27 % for each of five numbers of pools and their mean; more, as trials are few."""
+    rng = np.random.default_rng(n)
+    refused = 0
+    for _ in range(300):
+        claimed, again = family(rng, n, spread), family(rng, n, spread)
+        effect = design_effect(again)
+        pairs = [*zip(claimed, again, strict=True)]
+        many = len(pairs) + 1
+        refused += any(compare(*pair, effect, many) for pair in pairs) or bool(
+            compare_all(pairs, effect, many)
+        )
+    assert refused <= 300 * 0.1
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_an_honest_solver_is_rarely_refused_on_many_problems_that_share_signals(n: int) -> None:
+    """Easy and hard signals are so at all numbers of pools, as for the mean of the training set."""
+    rng = np.random.default_rng(n)
+    refused = 0
+    for _ in range(100):
+        pairs = [*zip(shared(rng, n, 30), shared(rng, n, 30), strict=True)]
+        effect = design_effect([again for _, again in pairs])
+        refused += any(compare(*pair, effect, 31) for pair in pairs) or bool(
+            compare_all(pairs, effect, 31)
+        )
+    assert refused <= 100 * 0.04
+
+
+def shared(rng: np.random.Generator, n: int, problems: int) -> list[list[Any]]:
+    """Draw n trials of 50 signals for each problem, scored the same but for some noise."""
+    own = rng.beta(0.7, 0.7, (n, 50))
+    return [[*np.clip(own + 0.1 * rng.standard_normal(own.shape), 0, 1)] for _ in range(problems)]
+
+
+def test_a_solver_that_claims_more_is_found() -> None:
+    rng = np.random.default_rng(0)
+    for n in (2, 4):
+        for _ in range(100):
+            again = family(rng, n, 0.1)
+            pairs = [([np.ones(25) for _ in range(n)], trials) for trials in again]
+            effect = design_effect(again)
+            assert compare(*pairs[0], effect, 9) is not None
+            assert compare_all(pairs, effect, 9) is not None
+
+
+def test_what_is_the_same_agrees_and_constant_scores_leave_no_room() -> None:
+    ones = [np.ones(5), np.ones(5)]
+    assert compare(ones, ones) is None
+    assert compare(ones, [np.ones(5) - 1e-7] * 2) is None
+    assert "may differ by 0.0000" in str(compare(ones, [np.ones(5) - 1e-3] * 2))
+    assert compare([None, None], [None]) is None
+    assert "unsupported in the bundle or when run again" in str(compare([None], ones))
+
+
+def test_the_tolerance_is_a_quantile_of_standard_errors() -> None:
+    from scipy.stats import norm, ttest_ind
+
+    rng = np.random.default_rng(1)
+    one, other = rng.random(40), 0.3 + rng.random(25)
+    statistic = ttest_ind(one, other, equal_var=False).statistic
+    error = (one.mean() - other.mean()) / statistic
+    assert tolerance(one, other) == pytest.approx(norm.isf(0.005) * error)
+    assert tolerance(one, other, 4.0, 50) == pytest.approx(2 * norm.isf(0.0001) * error)
+
+
+def test_the_design_effect_is_that_of_the_correlation_within_trials() -> None:
+    """For n signals a trial with the correlation r it is 1 + (n − 1) r."""
+    rng = np.random.default_rng(2)
+    n, r = 25, 0.2
+    problems = [
+        [
+            np.sqrt(r) * rng.standard_normal() + np.sqrt(1 - r) * rng.standard_normal(n)
+            for _ in range(20)
+        ]
+        for _ in range(200)
+    ]
+    assert design_effect(problems) == pytest.approx(1 + (n - 1) * r, rel=0.08)
+    assert design_effect([[rng.random(9)], [None, None]]) == 1.0

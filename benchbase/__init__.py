@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.checking.exchange import Record, RunRecord, read_records, write_records
     from benchbase.checking.referee import Referee
-    from benchbase.planning.invocation import as_toml
+    from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
 
 __version__ = "0.1.0"
@@ -80,6 +80,7 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "from_toml",
     "has_init",
     "hookimpl",
     "load_results",
@@ -102,7 +103,8 @@ _LAZY = {
     "Referee": "checking.referee",
     "Results": "results",
     "RunRecord": "checking.exchange",
-    "as_toml": "planning.invocation",
+    "as_toml": "planning.toml",
+    "from_toml": "planning.toml",
     "load_results": "results",
     "read_records": "checking.exchange",
     "report": "api",

@@ -88,13 +88,14 @@ def run_command(
     What has been computed before is not computed again.
     """
     from benchbase.api import execute, resolve, results_folder
-    from benchbase.planning.experiment import Change, Extra, parse_value
+    from benchbase.planning.experiment import Change, Extra
+    from benchbase.planning.toml import from_toml
     from benchbase.results import load_results
     from benchbase.running.launch import default_jobs, make_plan
     from benchbase.running.runner import InterruptedRun
 
     folder = results_folder(results)
-    extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
+    extras = [Extra(from_toml(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
     resolved = resolve(
         suite,
         points=points,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from benchbase.component import Component
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
-from benchbase.planning.toml import TomlFile
+from benchbase.planning.toml import TomlFile, from_toml, parse_path
 from benchbase.representation import FrameDesign, Pooling
 
 NEEDED = ("dataset", "frame", "pooling")
@@ -93,32 +92,18 @@ class Change:
 
     @classmethod
     def parse(cls, text: str) -> Change:
-        """Read ``PATH=TOML``, as ``--set`` takes it.
+        """Read the argument of ``--set``: ``PATH=VALUE``, the value written in TOML.
 
         Raises
         ------
         SuiteError
-            If there is no ``=``, or the value is no TOML.
+            If there is no ``=``, or the value is not TOML.
         """
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise SuiteError([f"--set {text}: write PATH=VALUE, as in --set points=10"])
         origin = f"--set {text}"
-        return cls(parse_path(path.strip()), parse_value(value, origin), origin)
-
-
-def parse_path(text: str) -> tuple[str | int, ...]:
-    """Split a path at its dots; whole numbers are places in a list."""
-    return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
-
-
-def parse_value(text: str, origin: str) -> Any:
-    """Read one TOML value; raise `SuiteError` that names its origin if it is none."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
-        reason = str(error).partition(" (at ")[0]
-        raise SuiteError([f"{origin}: no TOML value: {reason}"]) from error
+        return cls(parse_path(path.strip()), from_toml(value, origin), origin)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,8 @@ def run_command(
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
     from benchbase.running.forecast import estimate
-    from benchbase.storage.store import Store, has_results
+    from benchbase.storage.database import has_results
+    from benchbase.storage.store import Store
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
         found = estimate(todo, store)

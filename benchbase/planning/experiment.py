@@ -14,6 +14,7 @@ from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, sugg
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
 from benchbase.planning.toml import TomlFile, from_toml, parse_path
 from benchbase.representation import FrameDesign, Pooling
+from benchbase.tasks import json_ready
 
 NEEDED = ("dataset", "frame", "pooling")
 PROBLEM = (*NEEDED, "noise", "hint")
@@ -46,8 +47,22 @@ class Point(NamedTuple):
     hint: Hint | None = None
 
     def parts(self) -> list[Component]:
-        """Return what there is."""
+        """Return the components, without noise and hint if there is none."""
         return [part for part in self if part is not None]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what describes the problem as JSON-ready data: specs, and what follows of them."""
+        pools, size = self.frame.size(self.dataset.n)
+        facts: dict[str, Any] = {part.kind: part.spec() for part in self.parts()}
+        facts |= {
+            "n": self.dataset.n,
+            "n_pools": pools,
+            "pool_size": size,
+            "p": self.pooling.p,
+            "rectified": self.pooling.rectified,
+            "even": self.pooling.even,
+        }
+        return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
 
 
 @dataclass(frozen=True)

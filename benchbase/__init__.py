@@ -39,10 +39,10 @@ from benchbase.storage.cache import cache_folder, cached
 
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
-    from benchbase.checking.exchange import Record, RunRecord, read_records, write_records
     from benchbase.checking.referee import Referee
-    from benchbase.planning.invocation import as_toml
+    from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
+    from benchbase.storage.records import Record, RunRecord, read_records, write_records
 
 __version__ = "0.1.0"
 
@@ -80,6 +80,7 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "from_toml",
     "has_init",
     "hookimpl",
     "load_results",
@@ -98,17 +99,18 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Record": "checking.exchange",
+    "Record": "storage.records",
     "Referee": "checking.referee",
     "Results": "results",
-    "RunRecord": "checking.exchange",
-    "as_toml": "planning.invocation",
+    "RunRecord": "storage.records",
+    "as_toml": "planning.toml",
+    "from_toml": "planning.toml",
     "load_results": "results",
-    "read_records": "checking.exchange",
+    "read_records": "storage.records",
     "report": "api",
     "run": "api",
     "suite_problems": "api",
-    "write_records": "checking.exchange",
+    "write_records": "storage.records",
 }
 """Names whose modules import more than plugins and `benchbase list` need."""
 

@@ -14,9 +14,10 @@ from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.interfaces import Report
 from benchbase.planning.cells import make_cells
-from benchbase.planning.experiment import Change, Extra, parse_path
+from benchbase.planning.experiment import Change, Extra
 from benchbase.planning.invocation import run_command
 from benchbase.planning.suite import Suite, load_suite
+from benchbase.planning.toml import parse_path
 from benchbase.results import Results
 from benchbase.running import launch
 from benchbase.running.launch import make_plan

@@ -18,7 +18,8 @@ from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.numerics import traces
 from benchbase.planning.experiment import PROBLEM
 from benchbase.running.rebuild import Rebuilder
-from benchbase.storage.store import SCORES, Store, no_results
+from benchbase.storage.database import no_results
+from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import LOST
 
 if TYPE_CHECKING:
@@ -150,12 +151,10 @@ class Results:
             If there is no such cell, a component of it is not installed, or its data are missing.
         """
         with Store(self.folder) as store:
-            found = store.query("SELECT facts FROM cell WHERE key = ?", cell)
-        if not found:
-            raise StoreError(f"there is no cell {cell} in {self.folder}")
+            facts = store.facts(cell)
         rebuilder = Rebuilder(registry())
         try:
-            made = rebuilder.cell(json.loads(found[0][0]))
+            made = rebuilder.cell(facts)
         except BenchbaseError as error:
             told = f"the problem of the cell {cell} cannot be rebuilt: {error}"
             raise BenchbaseError(told) from error
@@ -186,15 +185,8 @@ class Results:
 
         As in `benchbase.discovery.provenance.circumstances`: versions, digests of code, processor.
         """
-        marks = ", ".join("?" * len(self.runs))
         with Store(self.folder) as store:
-            known = store.environments()
-            found = store.query(
-                "SELECT DISTINCT key, environment FROM latest WHERE key IN "  # noqa: S608 # question marks only
-                f"(SELECT key FROM run_cell WHERE run IN ({marks})) ORDER BY key, environment",
-                *self.runs,
-            )
-        return [(key, known[number]) for key, number in found]
+            return store.environments_of(self.runs)
 
     @property
     def suites(self) -> list[dict[str, Any]]:

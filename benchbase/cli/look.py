@@ -1,11 +1,11 @@
-"""`benchbase list` and `benchbase show`: what there is to run."""
+"""`benchbase list` and `benchbase show`: what is installed."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,12 +17,14 @@ from benchbase.errors import BenchbaseError, suggestion
 KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "report")
 PLURALS = {f"{kind}s": kind for kind in KINDS_LISTED}
 WHAT = (*PLURALS, "suites")
+IN_LISTS = ("solver", "report")
+"""The kinds of which a suite may have several: their tables are in double brackets."""
 
 
 @click.command("list")
 @click.argument("what", type=click.Choice(WHAT), required=False)
 def list_command(what: str | None) -> None:
-    """List what is installed: components of each kind, and suites."""
+    """List the installed components of each kind, and the installed suites."""
     known = registry()
     warn_of_broken_plugins()
     for plural in [what] if what else WHAT:
@@ -41,12 +43,14 @@ def list_command(what: str | None) -> None:
 @click.command("show")
 @click.argument("name")
 def show_command(name: str) -> None:
-    """Show a component's documentation and parameters, or a suite's file."""
+    """Show the documentation and parameters of a component, or the file of a suite."""
+    from benchbase.planning.toml import TomlFile
+
     known = registry()
     warn_of_broken_plugins()
     found = [(kind, known.classes[kind][name]) for kind in KINDS if name in known.classes[kind]]
     if name in known.suites:
-        click.echo(known.suites[name].read_text(encoding="utf-8").rstrip())
+        click.echo(TomlFile.read(known.suites[name]).text.rstrip())
     elif not found:
         names = {n for table in known.classes.values() for n in table} | set(known.suites)
         raise BenchbaseError(f"nothing is named {name!r}{suggestion(name, names)}")
@@ -55,8 +59,9 @@ def show_command(name: str) -> None:
             click.echo()
         click.secho(f"{kind} {name}", bold=True, nl=False)
         click.echo(f"  (from {known.providers[kind, name]})")
-        click.echo(inspect.getdoc(cls) or "no documentation")
-        click.echo(f"\nspec: {_spec(cls)}")
+        click.echo(inspect.getdoc(cls) or "This component has no documentation.")
+        click.echo("\nIn a suite, with all defaults:\n")
+        click.echo("\n".join(as_suite_table(cls)))
 
 
 def suite_title(path: Path) -> str:
@@ -69,32 +74,30 @@ def suite_title(path: Path) -> str:
         return f"(cannot be read: {error})"
 
 
-def _summary(cls: type[Component]) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+def as_suite_table(cls: type[Component]) -> Iterator[str]:
+    """Yield the lines of a component's table in a suite, with all its defaults.
 
+    The lines are TOML. A parameter without a default is a comment that names its type; one whose
+    default is None has no line, since TOML cannot write None.
 
-def _spec(cls: type[Component]) -> str:
-    """Spell the component with its defaults the way a suite does."""
-    parts = [f'name = "{cls.name}"']
+    Parameters
+    ----------
+    cls : type of Component
+        The component's class.
+    """
+    from benchbase.planning.toml import as_toml_pair
+
+    yield f"[[{cls.kind}]]" if cls.kind in IN_LISTS else f"[{cls.kind}]"
+    yield as_toml_pair("name", cls.name)
     for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
         if field.default_factory is not dataclasses.MISSING:
-            parts.append(f"{field.name} = {_toml(field.default_factory())}")
+            yield as_toml_pair(field.name, field.default_factory())
         elif field.default is dataclasses.MISSING:
             kind = field.type.__name__ if isinstance(field.type, type) else field.type
-            parts.append(f"{field.name} = (needed: {kind})")
+            yield f"# {field.name} = ... needs a value: {kind}"
         elif field.default is not None:
-            parts.append(f"{field.name} = {_toml(field.default)}")
-    return f"{{ {', '.join(parts)} }}"
+            yield as_toml_pair(field.name, field.default)
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, Component):
-        value = value.spec()
-    if isinstance(value, dict):
-        own = {key: item for key, item in value.items() if item is not None}
-        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in own.items())} }}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _summary(cls: type[Component]) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]

@@ -88,13 +88,14 @@ def run_command(
     What has been computed before is not computed again.
     """
     from benchbase.api import execute, resolve, results_folder
-    from benchbase.planning.experiment import Change, Extra, parse_value
+    from benchbase.planning.experiment import Change, Extra
+    from benchbase.planning.toml import from_toml
     from benchbase.results import load_results
     from benchbase.running.launch import default_jobs, make_plan
     from benchbase.running.runner import InterruptedRun
 
     folder = results_folder(results)
-    extras = [Extra(parse_value(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
+    extras = [Extra(from_toml(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
     resolved = resolve(
         suite,
         points=points,
@@ -131,7 +132,8 @@ def run_command(
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
     from benchbase.running.forecast import estimate
-    from benchbase.storage.store import Store, has_results
+    from benchbase.storage.database import has_results
+    from benchbase.storage.store import Store
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
         found = estimate(todo, store)

@@ -14,7 +14,7 @@ from benchbase.interfaces import Dataset, Solver
 from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from benchbase.planning.experiment import Point
     from benchbase.planning.suite import Suite
@@ -69,24 +69,8 @@ class Cell:
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
-        dataset, frame, pooling = self.point[:3]
-        pools, size = frame.size(dataset.n)
-        parts: dict[str, Any] = {
-            part.kind: part.spec() for part in (*self.point.parts(), self.solver)
-        }
-        facts = parts | {
-            "n": dataset.n,
-            "n_pools": pools,
-            "pool_size": size,
-            "p": pooling.p,
-            "rectified": pooling.rectified,
-            "even": pooling.even,
-            "seed": self.seed,
-            "trial": self.trial,
-            "points": self.points,
-            "trace": self.trace,
-        }
-        return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
+        own = {"solver": json_ready(self.solver.spec()), "seed": self.seed, "trial": self.trial}
+        return self.point.facts() | own | {"points": self.points, "trace": self.trace}
 
     def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
         """Yield the cell's chunks in order."""
@@ -163,6 +147,12 @@ def make_cells(suite: Suite) -> list[Cell]:
                         )
                     )
     return cells
+
+
+def problem_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those facts of a cell that describe its problem, without seed, sizes and solver."""
+    own = ("solver", "seed", "trial", "points", "trace")
+    return {name: fact for name, fact in facts.items() if name not in own}
 
 
 def fingerprints(component: Component) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,8 +12,9 @@ from benchbase.component import Component
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
-from benchbase.planning.toml import TomlFile
+from benchbase.planning.toml import TomlFile, from_toml, parse_path
 from benchbase.representation import FrameDesign, Pooling
+from benchbase.tasks import json_ready
 
 NEEDED = ("dataset", "frame", "pooling")
 PROBLEM = (*NEEDED, "noise", "hint")
@@ -47,8 +47,22 @@ class Point(NamedTuple):
     hint: Hint | None = None
 
     def parts(self) -> list[Component]:
-        """Return what there is."""
+        """Return the components, without noise and hint if there is none."""
         return [part for part in self if part is not None]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what describes the problem as JSON-ready data: specs, and what follows of them."""
+        pools, size = self.frame.size(self.dataset.n)
+        facts: dict[str, Any] = {part.kind: part.spec() for part in self.parts()}
+        facts |= {
+            "n": self.dataset.n,
+            "n_pools": pools,
+            "pool_size": size,
+            "p": self.pooling.p,
+            "rectified": self.pooling.rectified,
+            "even": self.pooling.even,
+        }
+        return json_ready(facts)  # type: ignore[no-any-return] # a dict stays one
 
 
 @dataclass(frozen=True)
@@ -93,32 +107,18 @@ class Change:
 
     @classmethod
     def parse(cls, text: str) -> Change:
-        """Read ``PATH=TOML``, as ``--set`` takes it.
+        """Read the argument of ``--set``: ``PATH=VALUE``, the value written in TOML.
 
         Raises
         ------
         SuiteError
-            If there is no ``=``, or the value is no TOML.
+            If there is no ``=``, or the value is not TOML.
         """
         path, equals, value = text.partition("=")
         if not equals or not path.strip():
             raise SuiteError([f"--set {text}: write PATH=VALUE, as in --set points=10"])
         origin = f"--set {text}"
-        return cls(parse_path(path.strip()), parse_value(value, origin), origin)
-
-
-def parse_path(text: str) -> tuple[str | int, ...]:
-    """Split a path at its dots; whole numbers are places in a list."""
-    return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
-
-
-def parse_value(text: str, origin: str) -> Any:
-    """Read one TOML value; raise `SuiteError` that names its origin if it is none."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError as error:
-        reason = str(error).partition(" (at ")[0]
-        raise SuiteError([f"{origin}: no TOML value: {reason}"]) from error
+        return cls(parse_path(path.strip()), from_toml(value, origin), origin)
 
 
 @dataclass(frozen=True)

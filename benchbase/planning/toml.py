@@ -1,16 +1,27 @@
-"""Where in a TOML file things stand: `tomllib` tells only what they are."""
+"""TOML: files that know on which line a value stands, and single values, read and written.
+
+The standard library's `tomllib` reads TOML, but tells no lines and writes nothing. `tomlkit`, made
+for tools that edit files, tells no lines either and takes ten times as long to read.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchbase.component import Component
 from benchbase.errors import SuiteError
+
+_NOT_TOML = (ValueError, RecursionError)
+"""What `tomllib` raises: its own error, that of `int` for too many digits, and for deep nesting."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +41,20 @@ class TomlFile:
 
     @classmethod
     def read(cls, path: Path) -> TomlFile:
-        """Read a file.
+        """Read a file, with or without a byte order mark.
 
         Raises
         ------
         SuiteError
-            If it cannot be read, or is no text.
+            If the file cannot be read, or is not text in UTF-8.
         """
         try:
-            return cls(path.name, path.read_text(encoding="utf-8"))
+            return cls(path.name, path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise SuiteError([f"{path}: {error.strerror or error}"]) from error
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
-            raise SuiteError([f"{path.name}:{line}: no UTF-8 text: {error.reason}"]) from error
+            raise SuiteError([f"{path.name}:{line}: not UTF-8 text: {error.reason}"]) from error
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -52,50 +63,185 @@ class TomlFile:
         Raises
         ------
         SuiteError
-            With the line, if it is no TOML.
+            If the content is not TOML. The message names the line.
         """
         try:
             return tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            message, _, position = str(error).partition(" (at ")
-            line = re.search(r"line (\d+)", position)
-            number = line.group(1) if line else len(self._lines)
-            raise SuiteError([f"{self.name}:{number}: {message}"]) from error
-
-    @cached_property
-    def _lines(self) -> list[str]:
-        """The lines, as TOML and editors count them: `str.splitlines` splits at more."""
-        return self.text.removesuffix("\n").split("\n")
+        except _NOT_TOML as error:
+            place = self.name
+            if isinstance(error, tomllib.TOMLDecodeError):
+                line = re.search(r"\(at line (\d+)", str(error))
+                last = self.text.removesuffix("\n").count("\n") + 1
+                place += f":{line.group(1) if line else last}"  # the file ends too early
+            raise SuiteError([f"{place}: {_reason(error)}"]) from error
 
     def place(self, path: Sequence[str | int]) -> str:
-        """Return "file:line" of a value, or of the nearest table around it that is in the file."""
-        for length in range(len(path), 0, -1):
-            line = self._line(path[:length])
-            if line is not None:
-                return f"{self.name}:{line}"
-        return self.name
+        """Return "file:line" of a value, or of the nearest table around it that is in the file.
 
-    def _line(self, path: Sequence[str | int]) -> int | None:
-        """Parse growing prefixes of the file until the path exists."""
-        if not _exists(self.data, path):
-            return None
-        prefix = ""
-        for number, line in enumerate(self._lines, start=1):
-            prefix += f"{line}\n"
-            for closing in ("", "]"):  # the second finds the elements of an array over many lines
-                try:
-                    found = _exists(tomllib.loads(prefix + closing), path)
-                except tomllib.TOMLDecodeError:
-                    continue
-                if found:
-                    return number
-        return None
+        Parameters
+        ----------
+        path : sequence of (str or int)
+            The keys and indices that lead to the value, for example ``("solver", 0, "name")``.
 
+        Returns
+        -------
+        str
+            With the line on which the value starts; the name of the file alone if the file has no
+            part of the path.
+        """
+        place, node = self.name, self._lines
+        for part in path:
+            node = _child(node, part)
+            if node is None:
+                break
+            place = f"{self.name}:{_line(node)}"
+        return place
 
-def _exists(data: Any, path: Sequence[str | int]) -> bool:
-    for part in path:
+    @cached_property
+    def _lines(self) -> Any:
+        """The document with the line of each value instead of the value.
+
+        `tomllib` parses it like the document itself, so that this class needs no rules of its own
+        for headers and dotted keys. A value in brackets or braces becomes ``[line, content]``, and
+        a table under a header has its line under `_LINE`.
+        """
         try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
+            return tomllib.loads("".join(_with_lines(self.text)))
+        except _NOT_TOML:  # nested almost too deeply, or with `_LINE` among its keys
+            return {}
+
+
+_LINE = "\0line"
+_TOKEN = re.compile(
+    r"""(?P<comment> \#[^\n]* )
+      | (?P<mark> [\[\]{},=\n] )
+      | (?P<word> \"{3} (?:[^\\]|\\.)*? \"{3,5} | '{3} .*? '{3,5}
+                | "(?:[^"\\]|\\.)*" | '[^']*' | [^\s\#"'\[\]{},=]+ )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _with_lines(text: str) -> Iterator[str]:
+    """Yield the pieces of a TOML document, each value replaced as `TomlFile._lines` says."""
+    line, state, brackets = 1, "key", ""
+    for token in _TOKEN.finditer(f"{text}\n"):
+        word = token.group()
+        match token.lastgroup:
+            case "word" if state == "value":
+                yield str(line)
+                state = "done"
+            case "word" if state != "done":  # else the time of day, set apart from its date
+                yield word
+            case "mark" if word == "\n" and not brackets:
+                yield f"\n{_text(_LINE)} = {line}\n" if state == "header" else "\n"
+                state = "key"
+            case "mark" if word in ",=":
+                yield word
+                state = "value" if word == "=" or brackets.endswith("[") else "key"
+            case "mark" if word in "[]" and not brackets and state != "value":
+                yield word
+                state = "header"
+            case "mark" if word in "[{":
+                yield f"[{line}, {word}"
+                state = "value" if word == "[" else "key"
+                brackets += word
+            case "mark" if word in "]}":
+                yield f"{word}]"
+                state = "done"
+                brackets = brackets[:-1]
+        line += word.count("\n")
+
+
+def _child(node: Any, part: str | int) -> Any:
+    """Return what a path's next part leads to in a document of lines; None if it is not there."""
+    if isinstance(node, list) and isinstance(node[0], int):
+        node = node[1]
+    if isinstance(node, dict):
+        return node.get(part)
+    inside = isinstance(node, list) and isinstance(part, int) and part < len(node)
+    return node[part] if inside else None
+
+
+def _line(node: Any) -> int:
+    """Return the first line of a value in a document of lines."""
+    while not isinstance(node, int):
+        node = node[0] if isinstance(node, list) else node.get(_LINE) or next(iter(node.values()))
+    return node
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "Nested too deeply"
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return "Number with too many digits"
+    return str(error).partition(" (at ")[0]
+
+
+def from_toml(text: str, origin: str) -> Any:
+    """Read a value that is written as in a suite: ``{ name = "knn", q = 10 }``.
+
+    Parameters
+    ----------
+    text : str
+        The value.
+    origin : str
+        Where it comes from, to start the message of an error with: ``"--with ..."``.
+
+    Returns
+    -------
+    object
+        A number, text, a list, a dict, and so on.
+
+    Raises
+    ------
+    SuiteError
+        If the text is not one TOML value.
+    """
+    try:
+        data = tomllib.loads(f"value = {text}")
+    except _NOT_TOML as error:
+        problem = f"not a TOML value: {_reason(error)}; put text in quotes"
+        raise SuiteError([f"{origin}: {problem}"]) from error
+    if len(data) > 1:
+        raise SuiteError([f"{origin}: not a TOML value, but several lines"])
+    return data["value"]
+
+
+def parse_path(text: str) -> tuple[str | int, ...]:
+    """Split a path at its dots; whole numbers become indices into a list."""
+    return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
+
+
+def as_toml(value: Any) -> str:
+    """Write a value on one line as a suite has it: ``{ name = "knn", q = 10 }``.
+
+    Parameters
+    ----------
+    value : object
+        A number, text, path, component, or lists and dicts of these. Of a dict, ``name`` comes
+        first, and entries that are None are left out.
+    """
+    if isinstance(value, Component):
+        value = value.spec()
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        named = sorted(value.items(), key=lambda item: item[0] != "name")  # else in their order
+        pairs = [as_toml_pair(key, item) for key, item in named if item is not None]
+        return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(as_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else _text(str(value))
+
+
+def as_toml_pair(key: str, value: Any) -> str:
+    """Write a key and its value as a line of a suite has them: ``q = 10``."""
+    bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
+    return f"{key if bare else _text(key)} = {as_toml(value)}"
+
+
+def _text(text: str) -> str:
+    """Write a TOML string: JSON's escapes are TOML's, which also wants the delete character's."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

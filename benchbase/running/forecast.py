@@ -66,12 +66,7 @@ def _kind(facts: dict[str, Any]) -> tuple[tuple[str, int], int]:
 def _spent(store: Store) -> _Like:
     """Return the seconds to prepare, and a signal, of all chunks that were solved or timed out."""
     found: _Like = {}
-    rows = store.query(
-        "SELECT facts, status, time_limit, prepare_seconds, init_seconds + solve_seconds "
-        "FROM latest JOIN cell USING (key) WHERE status IN ('done', 'timeout')"
-    )
-    for text, status, limit, *seconds in rows:
-        kind, pools = _kind(json.loads(text))
-        took = (0.0, limit) if status == "timeout" else (seconds[0], seconds[1])
-        found.setdefault(kind, {}).setdefault(pools, []).append(took)
+    for facts, prepare, signal in store.durations():
+        kind, pools = _kind(facts)
+        found.setdefault(kind, {}).setdefault(pools, []).append((prepare, signal))
     return found

@@ -15,7 +15,8 @@ from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
 from benchbase.running.processes import LocalWorkers
 from benchbase.running.runner import Plan, plan, run_suite
-from benchbase.storage.store import Store, has_results
+from benchbase.storage.database import has_results
+from benchbase.storage.store import Store
 
 
 def make_plan(

@@ -66,7 +66,7 @@ def plan(
             unique[cell.key] = cell
     again = {cell.key for cell in cells if cell.label in rerun}
     outcomes = store.outcomes([*unique]) if store else {}
-    known = store.has_signals() if store else set()
+    known = store.known_signals() if store else set()
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):

@@ -1,4 +1,4 @@
-"""Several stores made one: nothing is dropped, and where they disagree it is said."""
+"""Merging several stores into one: nothing is dropped, and disagreements are reported."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from benchbase.errors import StoreError, system_error
-from benchbase.storage.store import FILE, SCORES, Store, has_results
+from benchbase.storage.database import FILE, has_results
+from benchbase.storage.store import Attempt, Store, unpack_scores
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A chunk whose latest attempts differ in status, scores or estimates from store to store.
+    """A chunk whose latest attempts have another status, other scores or estimates by store.
 
-    Test signals that differ under one key are one too, with the label "test signals": a store has
-    room for one of them.
+    Two sets of test signals under one key are a conflict as well, with the label "test signals",
+    since a store has room for only one of them.
 
     Attributes
     ----------
     key, label, n_pools, start
         The cell, its latest label, its number of pools if its frame has one, the first signal.
     statuses : tuple of str
-        Of the attempt that counts in the merged store, and of the other.
+        That of the attempt that counts in the merged store, and that of the other attempt.
     difference : float or None
-        The largest difference of squared cosine, not recovered as 0 (of test signals: of their
-        entries); None where an attempt has no scores.
+        The largest difference of the squared cosines, where a signal that is not recovered counts
+        as 0; for test signals, of their entries. None if an attempt has no scores.
     environments : dict
         What differs between the environments: both values by name, such as ``versions.numpy``.
     """
@@ -46,48 +47,48 @@ class Conflict:
     environments: dict[str, tuple[Any, Any]]
 
 
-class _Entry(NamedTuple):
-    """A run or an attempt: its time, its other columns, and an attempt's estimates."""
+class _Run(NamedTuple):
+    """A run as all stores know it, without its number."""
 
-    time: str
-    rest: tuple[Any, ...]
-    x: bytes | None = None
-    trace: bytes | None = None
+    suite: str
+    title: str
+    resolved: str
+    command: str
+    started: str
+    finished: str | None
+    cells: tuple[tuple[str, str, str], ...]
 
 
-# The first five say what came out; what they cost, and where, may differ.
-_ATTEMPT = """stop, status, message, time_limit, scores, prepare_seconds, init_seconds,
-    solve_seconds, frame_applications, checksum, condition"""
-_OUTCOME = 5
+_Entry = TypeVar("_Entry", _Run, Attempt)
 
 
 def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
-    """Unite stores in a new one.
+    """Merge the results of several folders into a new folder.
 
-    Runs are numbered anew in the order of their start, and the same run appears once. All attempts
-    of a chunk are kept in the order in which they finished; those with the same status, message,
-    limit, scores and estimates (as far as these are still stored) are one, with the times of the
-    latest. The latest attempt counts and keeps its estimates. The order of sources does not matter.
-    Where one store's clock shows no order between two of its attempts or runs, the later is
-    written down a microsecond after the earlier.
+    Runs get new numbers in the order in which they started, and a run that several sources hold
+    appears once. All attempts at a chunk are kept in the order in which they finished. Attempts
+    with the same status, message, limit, scores and estimates (as far as these are still stored)
+    count as one, with the times of the latest. The latest attempt counts and keeps its estimates.
+    The order of the sources does not matter. If two attempts or runs of one store have the same
+    time, or times in the wrong order, the later one is stored a microsecond after the earlier.
 
     Parameters
     ----------
     sources : sequence of pathlib.Path
-        Folders of results; they may be in use.
+        Folders of results. They may be in use.
     target : pathlib.Path
-        The folder of the new store, which must not hold results.
+        The new folder. It must not hold results.
 
     Returns
     -------
     list of Conflict
-        Where sources disagree, by label.
+        Where the sources disagree, in the order of the labels.
 
     Raises
     ------
     StoreError
-        If a source cannot be read or has another format, or the target exists or cannot be
-        written; then there is no target.
+        If a source cannot be read or has another format, or if the target holds results or cannot
+        be written. Then nothing is left of the target.
     """
     if target.resolve() in {source.resolve() for source in sources}:
         raise StoreError(f"{target} is one of the results to merge; choose another folder")
@@ -95,7 +96,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
     with ExitStack() as stack:
         stores = [stack.enter_context(Store(source)) for source in sources]
         for store in stores:
-            store.query("BEGIN")  # all that is read of it is of one moment
+            store.read_one_moment()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = stack.enter_context(
@@ -113,59 +114,54 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
 
 def _check_free(target: Path) -> None:
     if has_results(target):
-        raise StoreError(f"{target} holds results already; choose another folder")
+        raise StoreError(f"{target} already holds results; choose another folder")
 
 
 def _unite(stores: list[Store], merged: Store) -> list[Conflict]:
-    facts: dict[str, tuple[str, str]] = {}
+    cells: dict[str, tuple[str, str]] = {}
     for store in stores:
-        for key, text, signals in store.query("SELECT key, facts, signals FROM cell"):
-            if facts.setdefault(key, (text, signals)) != (text, signals):
-                raise StoreError(f"{store.path}: the cell {key} is another than elsewhere")
-    for key, others in facts.items():
-        merged.query("INSERT INTO cell VALUES (?, ?, ?)", key, *others)
-    found = [store.query("SELECT facts FROM environment") for store in stores]
-    for row in sorted({row for rows in found for row in rows}):
-        merged.query("INSERT INTO environment (facts) VALUES (?)", *row)
+        for key, cell in store.packed_cells().items():
+            if cells.setdefault(key, cell) != cell:
+                raise StoreError(f"{store.path}: the cell {key} differs from that in other results")
+    for key, cell in cells.items():
+        merged.add_cell(key, *cell)
+    # Sorted, so that the numbers of the environments do not depend on the order of the stores.
+    for environment in sorted({text for each in stores for text in each.packed_environments()}):
+        merged.add_environment(environment)
     labels = _unite_runs(stores, merged)
     conflicts = _unite_signals(stores, merged)
-    for key, (text, _) in facts.items():
-        cell = json.loads(text)
-        label = labels.get(key, cell["solver"]["name"])  # a run that was dropped left no label
-        conflicts += _unite_attempts(stores, merged, key, label, cell["frame"].get("n_pools"))
+    for key, (packed, _) in cells.items():
+        facts = json.loads(packed)
+        label = labels.get(key, facts["solver"]["name"])  # a run that was dropped left no label
+        conflicts += _unite_attempts(stores, merged, key, label, facts["frame"].get("n_pools"))
     return sorted(conflicts, key=lambda c: (c.label, c.n_pools or 0, c.key, c.start))
 
 
 def _unite_runs(stores: list[Store], merged: Store) -> dict[str, str]:
     """Copy the runs, and return the latest label of each cell."""
-    runs: set[_Entry] = set()
-    columns = "suite, title, resolved, command, finished"
+    runs: set[_Run] = set()
     for store in stores:
         entries = []
-        for run, time, *rest in store.query(f"SELECT id, started, {columns} FROM run ORDER BY id"):  # noqa: S608 # the names above
-            cells = "SELECT position, experiment, label, key FROM run_cell WHERE run = ? ORDER BY 1"
-            entries.append(_Entry(time, (*rest, tuple(store.query(cells, run)))))
+        for run in store.runs():
+            cells = tuple(store.labels(run.pop("id")))
+            entries.append(_Run(**run, cells=cells))
         runs.update(_in_sequence(entries))
-    labels = {}
-    for number, (time, (*rest, cells), *_) in enumerate(sorted(runs, key=_order), start=1):
-        insert = f"INSERT INTO run (id, started, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 # the names above
-        merged.query(insert, number, time, *rest)
-        for position, experiment, label, key in cells:
-            values = (number, position, experiment, label, key)
-            merged.query("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", *values)
-            labels[key] = label
+    labels: dict[str, str] = {}
+    for each in sorted(runs, key=_order):
+        merged.add_run(each._asdict(), each.cells)
+        labels |= {key: label for _, label, key in each.cells}
     return labels
 
 
 def _unite_signals(stores: list[Store], merged: Store) -> list[Conflict]:
     conflicts = []
-    for key in sorted(set[str]().union(*(store.has_signals() for store in stores))):
-        select = "SELECT n, x FROM signals WHERE key = ?"
-        kept, *others = sorted({row for store in stores for row in store.query(select, key)})
-        merged.query("INSERT INTO signals VALUES (?, ?, ?)", key, *kept)
-        for other in others:
-            x, y = (np.frombuffer(blob, "<f4") for _, blob in (kept, other))
-            gap = float(np.abs(x - y).max()) if x.shape == y.shape else None
+    for key in sorted(set[str]().union(*(store.known_signals() for store in stores))):
+        found = [x for store in stores if (x := store.signals_of(key)) is not None]
+        different = {(x.shape[1], x.tobytes()): x for x in found}
+        kept, *others = (different[name] for name in sorted(different))
+        merged.add_signals(key, kept)
+        for x in others:
+            gap = float(np.abs(kept - x).max()) if kept.shape == x.shape else None
             conflicts.append(Conflict(key, "test signals", None, 0, ("stored",) * 2, gap, {}))
     return conflicts
 
@@ -174,91 +170,88 @@ def _unite_attempts(
     stores: list[Store], merged: Store, key: str, label: str, n_pools: int | None
 ) -> list[Conflict]:
     conflicts = []
-    histories = [_attempts(store, key) for store in stores]
+    histories = [
+        {start: _in_sequence(attempts) for start, attempts in store.attempts(key).items()}
+        for store in stores
+    ]
     for start in sorted(set[int]().union(*histories)):
         found = [history[start] for history in histories if start in history]
-        attempts = _joined([entry for history in found for entry in history])
-        for number, (time, rest, *_) in enumerate(attempts, start=1):
-            insert = f"""INSERT INTO chunk (key, start, attempt, finished, {_ATTEMPT}, environment)
-                VALUES ({", ".join("?" * 15)}, (SELECT id FROM environment WHERE facts = ?))"""  # noqa: S608 # question marks only
-            merged.query(insert, key, start, number, time, *rest)
+        attempts = _joined([attempt for history in found for attempt in history])
+        for attempt in attempts:
+            merged.add_attempt(key, attempt)
         latest = attempts[-1]
-        if latest.x is not None:
-            values = (key, start, latest.x, latest.trace)
-            merged.query("INSERT INTO recovered VALUES (?, ?, ?, ?)", *values)
-        told = {_came_out(latest)}
+        seen = {_result(latest)}
         for other in sorted((history[-1] for history in found), key=_order, reverse=True):
-            if _came_out(other) not in told:
-                told.add(_came_out(other))
-                statuses = (latest.rest[1], other.rest[1])
+            if _result(other) not in seen:
+                seen.add(_result(other))
                 facts = _difference(latest, other), _environments(latest, other)
+                statuses = (latest.status, other.status)
                 conflicts.append(Conflict(key, label, n_pools, start, statuses, *facts))
     return conflicts
 
 
-def _attempts(store: Store, key: str) -> dict[int, list[_Entry]]:
-    """Return the attempts of a cell's chunks by their first signal, the estimates at the latest."""
-    rows = store.query("SELECT start, x, trace FROM recovered WHERE key = ?", key)
-    kept = {start: (x, trace) for start, x, trace in rows}
-    found: dict[int, list[_Entry]] = {}
-    columns = f"start, finished, {_ATTEMPT}, facts"
-    select = f"""SELECT {columns} FROM chunk LEFT JOIN environment ON environment.id = environment
-        WHERE key = ? ORDER BY start, attempt"""  # noqa: S608 # the names above
-    for start, time, *rest in store.query(select, key):
-        found.setdefault(start, []).append(_Entry(time, tuple(rest)))
-    found = {start: _in_sequence(entries) for start, entries in found.items()}
-    for start, entries in found.items():
-        x, trace = kept.get(start, (None, None))
-        entries[-1] = entries[-1]._replace(x=x, trace=trace)
-    return found
-
-
 def _in_sequence(entries: list[_Entry]) -> list[_Entry]:
-    """Make the times of one store's entries say in which order they came.
+    """Make the times of one store's entries show the order in which they were stored.
 
-    Seconds may not, nor a clock that was set back. What has been merged is in order.
+    They may not show it if they are in whole seconds, or if a clock was set back. Entries of a
+    store that was merged are in order already.
     """
     ordered: list[_Entry] = []
     for entry in entries:
         if ordered and _order(entry)[:2] <= _order(ordered[-1])[:2]:
-            moved = datetime.fromisoformat(ordered[-1].time) + timedelta(microseconds=1)
-            entry = entry._replace(time=moved.isoformat())
+            moved = datetime.fromisoformat(_time(ordered[-1])) + timedelta(microseconds=1)
+            entry = _moved(entry, moved.isoformat())
         ordered.append(entry)
     return ordered
 
 
+def _time(entry: _Run | Attempt) -> str:
+    return entry.finished if isinstance(entry, Attempt) else entry.started
+
+
+def _moved(entry: _Entry, time: str) -> _Entry:
+    if isinstance(entry, Attempt):
+        return entry._replace(finished=time)
+    return entry._replace(started=time)
+
+
 def _order(entry: _Entry) -> tuple[str, list[tuple[bool, Any]], bytes]:
     """Return what to sort by: the time, then anything that does not depend on the store."""
-    return entry.time, [(value is not None, value) for value in entry.rest], entry.x or b""
+    fields = entry._asdict()
+    x, _ = fields.pop("x", None), fields.pop("trace", None)
+    return _time(entry), [(value is not None, value) for value in fields.values()], x or b""
 
 
-def _joined(entries: list[_Entry]) -> list[_Entry]:
-    """Put attempts in order; of those with one outcome, leave the latest."""
-    kept: list[_Entry] = []
-    for entry in sorted(entries, key=_order, reverse=True):
-        same = (other for other in kept if other.rest[:_OUTCOME] == entry.rest[:_OUTCOME])
+def _joined(attempts: list[Attempt]) -> list[Attempt]:
+    """Put attempts in order, and keep only the latest of those with one outcome."""
+    kept: list[Attempt] = []
+    for attempt in sorted(attempts, key=_order, reverse=True):
+        same = (other for other in kept if _outcome(other) == _outcome(attempt))
         # Stores keep no estimates of earlier attempts: then the scores decide.
-        if not any(None in (entry.x, other.x) or entry.x == other.x for other in same):
-            kept.append(entry)
+        if not any(None in (attempt.x, other.x) or attempt.x == other.x for other in same):
+            kept.append(attempt)
     return kept[::-1]
 
 
-def _came_out(entry: _Entry) -> tuple[Any, ...]:
-    return entry.rest[1], entry.rest[4], entry.x
+def _outcome(attempt: Attempt) -> tuple[Any, ...]:
+    """Return what came out, without what it cost and where."""
+    return attempt.stop, attempt.status, attempt.message, attempt.time_limit, attempt.scores
 
 
-def _difference(one: _Entry, other: _Entry) -> float | None:
-    scores = [entry.rest[4] for entry in (one, other)]
-    if None in scores:
+def _result(attempt: Attempt) -> tuple[Any, ...]:
+    """Return what two stores must agree on."""
+    return attempt.status, attempt.scores, attempt.x
+
+
+def _difference(one: Attempt, other: Attempt) -> float | None:
+    if one.scores is None or other.scores is None:
         return None
-    cosines = [np.frombuffer(blob, "<f8").reshape(len(SCORES), -1)[0] for blob in scores]
-    if cosines[0].shape != cosines[1].shape:
-        return None
-    return float(np.abs(np.nan_to_num(cosines[0]) - np.nan_to_num(cosines[1])).max())
+    a, b = (np.nan_to_num(unpack_scores(scores)[0]) for scores in (one.scores, other.scores))
+    return float(np.abs(a - b).max()) if a.shape == b.shape else None
 
 
-def _environments(one: _Entry, other: _Entry) -> dict[str, tuple[Any, Any]]:
-    first, second = (dict(_flat("", json.loads(entry.rest[-1]))) for entry in (one, other))
+def _environments(one: Attempt, other: Attempt) -> dict[str, tuple[Any, Any]]:
+    first, second = (dict(_flat("", json.loads(each.environment))) for each in (one, other))
     names = sorted(first.keys() | second.keys())
     pairs = {name: (first.get(name), second.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,282 +1,182 @@
-"""The SQLite store: runs, cells, chunks of outcomes, recovered signals, environments."""
+"""The store of results: runs, cells, outcomes of chunks, estimates, test signals, environments.
+
+Only this module and `benchbase.storage.database` contain SQL.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchbase.component import Array
-from benchbase.errors import StoreError, system_error
+from benchbase.errors import StoreError
 from benchbase.planning.cells import Cell
+from benchbase.storage.database import Database
 from benchbase.tasks import Outcome
 
-FORMAT = 4
-FILE = "results.sqlite"
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
 
-_SCHEMA = """
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY, suite TEXT NOT NULL, title TEXT NOT NULL, resolved TEXT NOT NULL,
-    command TEXT NOT NULL, started TEXT NOT NULL, finished TEXT);
-CREATE TABLE run_cell (
-    run INTEGER NOT NULL REFERENCES run (id), position INTEGER NOT NULL,
-    experiment TEXT NOT NULL, label TEXT NOT NULL, key TEXT NOT NULL REFERENCES cell (key),
-    PRIMARY KEY (run, position)) WITHOUT ROWID;
-CREATE TABLE cell (key TEXT PRIMARY KEY, facts TEXT NOT NULL, signals TEXT NOT NULL);
-CREATE TABLE chunk (
-    key TEXT NOT NULL REFERENCES cell (key), start INTEGER NOT NULL, attempt INTEGER NOT NULL,
-    stop INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, time_limit REAL,
-    scores BLOB,
-    prepare_seconds REAL, init_seconds REAL, solve_seconds REAL, frame_applications REAL,
-    checksum REAL, condition REAL, environment INTEGER NOT NULL REFERENCES environment (id),
-    finished TEXT NOT NULL,
-    PRIMARY KEY (key, start, attempt));
-CREATE VIEW latest AS
-    SELECT * FROM chunk WHERE attempt =
-        (SELECT max(attempt) FROM chunk AS c WHERE c.key = chunk.key AND c.start = chunk.start);
-CREATE TABLE recovered (
-    key TEXT NOT NULL, start INTEGER NOT NULL, x BLOB NOT NULL, trace BLOB,
-    PRIMARY KEY (key, start));
-CREATE TABLE signals (
-    key TEXT PRIMARY KEY, n INTEGER NOT NULL, x BLOB NOT NULL);
-CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
-"""
+MEASURED = (
+    "prepare_seconds",
+    "init_seconds",
+    "solve_seconds",
+    "frame_applications",
+    "checksum",
+    "condition",
+)
+"""What is measured once for a whole chunk."""
 
 
-def no_results(folder: Path) -> str:
-    """Say that there are no results, and how to make some."""
-    return f"no results in {folder}; make some with: benchbase run SUITE --results {folder}"
+class Attempt(NamedTuple):
+    """One attempt at a chunk as it is stored; the fields are those of `Outcome`.
 
-
-def has_results(folder: Path) -> bool:
-    """Whether a folder holds results; an empty file is none."""
-    file = folder / FILE
-    return file.is_file() and file.stat().st_size > 0
-
-
-class Store:
-    """The results in one folder.
-
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        The folder that holds ``results.sqlite``.
-    create : bool, optional
-        Make it if it is not there.
-
-    Raises
-    ------
-    StoreError
-        If there are no results, or they cannot be read, or have another format.
-    DiskError
-        Here as in all methods, if the disk is full or fails; what was written before is kept.
+    `scores`, `x` and `trace` are packed, `environment` is JSON with sorted keys, and `finished` is
+    the time in ISO format. Only the latest attempt at a chunk keeps its `x` and `trace`.
     """
 
-    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
-        self.folder = Path(folder)
-        self.path = self.folder / FILE
-        if not create and not has_results(self.folder):
-            raise StoreError(no_results(self.folder))
-        with self._told():
-            if create:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            self._connection = self._connect()
-            try:
-                self._open()
-            except BaseException:
-                self._connection.close()  # else it leaves its auxiliary files behind
-                raise
+    start: int
+    stop: int
+    status: str
+    message: str
+    time_limit: float | None
+    scores: bytes | None
+    prepare_seconds: float | None
+    init_seconds: float | None
+    solve_seconds: float | None
+    frame_applications: float | None
+    checksum: float | None
+    condition: float | None
+    finished: str
+    environment: str
+    x: bytes | None = None
+    trace: bytes | None = None
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.path.is_file() and not os.access(self.folder, os.W_OK):
-            # Even to read, SQLite writes beside the file; here it cannot. What a run has written
-            # last is in a file of its own, which SQLite may leave out only where there is none.
-            last = self.path.with_name(f"{FILE}-wal")
-            how = "mode=ro" if last.is_file() and last.stat().st_size else "immutable=1"
-            address = f"{self.path.absolute().as_uri()}?{how}"
-            return sqlite3.connect(address, uri=True, isolation_level=None)
-        return sqlite3.connect(self.path, timeout=60, isolation_level=None)
 
-    def _open(self) -> None:
-        if self._is_new():
-            with self.transaction():
-                if self._is_new():  # another process may have been faster
-                    for statement in _SCHEMA.split(";"):
-                        self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {FORMAT}")
-        version = self._version()
-        if version != FORMAT:
-            raise StoreError(
-                f"{self.path} has the format {version}, and this benchbase reads {FORMAT}; "
-                "choose another folder with --results"
-            )
-        # SQLite does not wait for its turn here; who comes first does it for all.
-        with contextlib.suppress(sqlite3.OperationalError):
-            self._connection.execute("PRAGMA journal_mode = WAL")
-        # A kill loses nothing, a power cut at most the last cells, which run again.
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+_RUN = ("suite", "title", "resolved", "command", "started", "finished")
+_CHUNK = Attempt._fields[: Attempt._fields.index("environment")]
 
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
-    def _is_new(self) -> bool:
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        return self._version() == 0 and tables == 0
+class Store(Database):
+    """The results in one folder.
 
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+    Parameters and errors are those of `benchbase.storage.database.Database`. Methods whose names
+    start with ``add_`` write one part of a result and belong inside a `transaction`.
+    """
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite and the file system report into a sentence."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise system_error(f"results in {self.path}", error, StoreError) from error
-
-    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Execute a statement of SQL and return all rows."""
-        with self._told():
-            return self._connection.execute(statement, values).fetchall()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Write all that is written within, or nothing."""
-        with self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # on a full disk SQLite has ended it itself
-                    self._connection.execute("ROLLBACK")
-                raise
+    # Writing --------------------------------------------------------------------------------------
 
     def begin_run(
         self, suite: str, title: str, resolved: dict[str, Any], command: str, cells: Sequence[Cell]
     ) -> int:
-        """Write down a run and its cells, and return the run's number."""
+        """Write a run and its cells, and return the number of the run."""
+        run = {"suite": suite, "title": title, "resolved": json.dumps(resolved)}
+        run |= {"command": command, "started": _now()}
         with self.transaction():
-            cursor = self._connection.execute(
-                "INSERT INTO run (suite, title, resolved, command, started) VALUES (?, ?, ?, ?, ?)",
-                (suite, title, json.dumps(resolved), command, _now()),
-            )
-            run = cursor.lastrowid
-            assert run is not None  # noqa: S101 # an INSERT has just been made
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO cell VALUES (?, ?, ?)",
-                [(c.key, json.dumps(c.facts(), allow_nan=False), c.signals_key) for c in cells],
-            )
-            self._connection.executemany(
-                "INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)",
-                [(run, i, c.experiment, c.label, c.key) for i, c in enumerate(cells)],
-            )
-        return run
-
-    def drop_run(self, run: int) -> None:
-        """Forget a run that came to nothing; its cells stay for others."""
-        with self.transaction():
-            self._connection.execute("DELETE FROM run_cell WHERE run = ?", (run,))
-            self._connection.execute("DELETE FROM run WHERE id = ?", (run,))
+            for cell in cells:
+                self.add_cell(cell.key, pack_facts(cell.facts()), cell.signals_key)
+            return self.add_run(run, ((cell.experiment, cell.label, cell.key) for cell in cells))
 
     def end_run(self, run: int) -> None:
         """Note that all cells of a run have an outcome."""
         with self.transaction():
-            self._connection.execute("UPDATE run SET finished = ? WHERE id = ?", (_now(), run))
+            self._query("UPDATE run SET finished = ? WHERE id = ?", _now(), run)
 
-    def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
-        """Return (status, message, time limit) of the latest attempts by (key, start).
-
-        One with estimates that are not finite has failed.
-        """
-        rows = self.query(
-            "SELECT key, start, status, message, time_limit, scores FROM latest "
-            "WHERE key IN (SELECT value FROM json_each(?))",
-            json.dumps(list(keys)),
-        )
-        found = {}
-        for key, start, status, message, limit, scores in rows:
-            lost = scores is not None and bool(np.isnan(_unpacked(scores)[0]).any())
-            found[key, start] = ("failed" if lost else status, message, limit)
-        return found
-
-    def has_signals(self) -> set[str]:
-        """Return the keys of the test signals that are stored."""
-        return {key for (key,) in self.query("SELECT key FROM signals")}
+    def drop_run(self, run: int) -> None:
+        """Remove a run that came to nothing. Its cells stay, since other runs may have them."""
+        with self.transaction():
+            self._query("DELETE FROM run_cell WHERE run = ?", run)
+            self._query("DELETE FROM run WHERE id = ?", run)
 
     def save(self, outcome: Outcome) -> None:
-        """Write one outcome, whole or not at all; earlier attempts are kept, without estimates."""
+        """Write one outcome as the latest attempt at its chunk, whole or not at all."""
         scores = [outcome.get(name) for name in SCORES]
-        packed = None if scores[0] is None else np.array(scores, dtype="<f8").tobytes()
-        place = (outcome["key"], outcome["start"])
-        with self.transaction():
-            attempts = self._connection.execute(
-                "SELECT count(*) FROM chunk WHERE key = ? AND start = ?", place
-            )
-            columns = (
-                *place,
-                attempts.fetchone()[0] + 1,
-                outcome["stop"],
-                outcome["status"],
-                outcome.get("message", ""),
-                outcome.get("time_limit"),
-                packed,
-                outcome.get("prepare_seconds"),
-                outcome.get("init_seconds"),
-                outcome.get("solve_seconds"),
-                outcome.get("frame_applications"),
-                outcome.get("checksum"),
-                outcome.get("condition"),
-                self._environment(outcome["environment"]),
-                _now(),
-            )
-            marks = ", ".join("?" * len(columns))
-            self._connection.execute(f"INSERT INTO chunk VALUES ({marks})", columns)  # noqa: S608 # question marks only
-            self._connection.execute("DELETE FROM recovered WHERE key = ? AND start = ?", place)
-            if "x" in outcome:
-                blob = outcome["x"].astype("<f4").tobytes()
-                values = (*place, blob, outcome.get("trace"))
-                self._connection.execute("INSERT INTO recovered VALUES (?, ?, ?, ?)", values)
-            if "signals" in outcome:
-                self._save_signals(outcome["signals_key"], outcome["signals"])
-
-    def _save_signals(self, key: str, signals: Array) -> None:
-        blob = signals.astype("<f4").tobytes()
-        self._connection.execute(
-            "INSERT OR IGNORE INTO signals VALUES (?, ?, ?)", (key, signals.shape[1], blob)
+        x: Array | None = outcome.get("x")
+        attempt = Attempt(
+            start=outcome["start"],
+            stop=outcome["stop"],
+            status=outcome["status"],
+            message=outcome.get("message", ""),
+            time_limit=outcome.get("time_limit"),
+            scores=None if scores[0] is None else pack_scores(np.array(scores)),
+            **{name: outcome.get(name) for name in MEASURED},  # type: ignore[arg-type] # numbers
+            finished=_now(),
+            environment=json.dumps(outcome["environment"], sort_keys=True),
+            x=None if x is None else pack_signals(x),
+            trace=outcome.get("trace"),
         )
+        with self.transaction():
+            self.add_attempt(outcome["key"], attempt)
+            if "signals" in outcome:
+                self.add_signals(outcome["signals_key"], outcome["signals"])
 
-    def _environment(self, facts: dict[str, Any]) -> int:
-        text = json.dumps(facts, sort_keys=True)
-        self._connection.execute("INSERT OR IGNORE INTO environment (facts) VALUES (?)", (text,))
-        row = self._connection.execute("SELECT id FROM environment WHERE facts = ?", (text,))
-        return int(row.fetchone()[0])
+    def add_run(self, run: Mapping[str, Any], cells: Iterable[tuple[str, str, str]]) -> int:
+        """Add a run and its list of (experiment, label, key), and return the number of the run.
+
+        The columns are those of `runs`; `finished` may be missing.
+        """
+        self._query(
+            f"INSERT INTO run ({', '.join(_RUN)}) VALUES ({_marks(_RUN)})",  # noqa: S608 # the names above
+            *map(run.get, _RUN),
+        )
+        ((number,),) = self._query("SELECT last_insert_rowid()")
+        for position, cell in enumerate(cells):
+            self._query("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", number, position, *cell)
+        return int(number)
+
+    def add_cell(self, key: str, facts: str, signals_key: str) -> bool:
+        """Add a cell with its packed facts, and return whether it is new."""
+        before = self._connection.total_changes
+        self._query("INSERT OR IGNORE INTO cell VALUES (?, ?, ?)", key, facts, signals_key)
+        return self._connection.total_changes > before
+
+    def add_signals(self, signals_key: str, signals: Array) -> None:
+        """Add test signals, (S, N), unless some are stored under their key already."""
+        values = (signals_key, signals.shape[1], pack_signals(signals))
+        self._query("INSERT OR IGNORE INTO signals VALUES (?, ?, ?)", *values)
+
+    def add_environment(self, environment: str) -> None:
+        """Add an environment, unless it is there already."""
+        self._query("INSERT OR IGNORE INTO environment (facts) VALUES (?)", environment)
+
+    def add_attempt(self, key: str, attempt: Attempt) -> None:
+        """Add the latest attempt at a chunk of a cell; its estimates replace those before."""
+        place = (key, attempt.start)
+        self.add_environment(attempt.environment)
+        self._query(
+            f"""INSERT INTO chunk (key, attempt, environment, {", ".join(_CHUNK)}) VALUES
+                (?, (SELECT count(*) + 1 FROM chunk WHERE key = ? AND start = ?),
+                (SELECT id FROM environment WHERE facts = ?), {_marks(_CHUNK)})""",  # noqa: S608 # the names above
+            key,
+            *place,
+            attempt.environment,
+            *attempt[: len(_CHUNK)],
+        )
+        self._query("DELETE FROM recovered WHERE key = ? AND start = ?", *place)
+        if attempt.x is not None:
+            values = (*place, attempt.x, attempt.trace)
+            self._query("INSERT INTO recovered VALUES (?, ?, ?, ?)", *values)
+
+    # Runs and cells -------------------------------------------------------------------------------
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs, oldest first: id, suite, title, resolved, command, started, finished."""
-        names = ("id", "suite", "title", "resolved", "command", "started", "finished")
-        rows = self.query(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
+        names = ("id", *_RUN)
+        rows = self._query(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def labels(self, run: int) -> list[tuple[str, str, str]]:
+        """Return (experiment, label, key) of the cells of a run, in their order."""
+        select = "SELECT experiment, label, key FROM run_cell WHERE run = ? ORDER BY position"
+        return [(experiment, label, key) for experiment, label, key in self._query(select, run)]
 
     def cells(self, run: int) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         """Yield (experiment, label, key, facts) of the cells of a run, in their order."""
-        rows = self.query(
+        rows = self._query(
             "SELECT experiment, label, key, facts FROM run_cell JOIN cell USING (key) "
             "WHERE run = ? ORDER BY position",
             run,
@@ -284,13 +184,51 @@ class Store:
         for experiment, label, key, facts in rows:
             yield experiment, label, key, json.loads(facts)
 
+    def packed_cells(self) -> dict[str, tuple[str, str]]:
+        """Return the packed facts and the key of the test signals of every cell, by key."""
+        rows = self._query("SELECT key, facts, signals FROM cell")
+        return {key: (facts, signals) for key, facts, signals in rows}
+
+    def facts(self, key: str) -> dict[str, Any]:
+        """Return the facts of a cell (`Cell.facts`).
+
+        Raises
+        ------
+        StoreError
+            If there is no such cell.
+        """
+        rows = self._query("SELECT facts FROM cell WHERE key = ?", key)
+        if not rows:
+            raise StoreError(f"there is no cell {key} in {self.folder}")
+        return json.loads(rows[0][0])  # type: ignore[no-any-return] # facts are a dict
+
+    # Outcomes -------------------------------------------------------------------------------------
+
+    def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
+        """Return (status, message, time limit) of the latest attempts by (key, start).
+
+        An attempt with an estimate that is not finite has failed.
+        """
+        rows = self._query(
+            "SELECT key, start, status, message, time_limit, scores FROM latest "
+            "WHERE key IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
+        found = {}
+        for key, start, status, message, limit, scores in rows:
+            lost = scores is not None and bool(np.isnan(unpack_scores(scores)[0]).any())
+            found[key, start] = ("failed" if lost else status, message, limit)
+        return found
+
     def chunks(self, run: int) -> dict[str, list[dict[str, Any]]]:
-        """Return the outcomes of a run by key, in order; scores as (5, S), None without."""
-        names = ["start", "stop", "status", "message", "scores", "prepare_seconds"]
-        names += ["init_seconds", "solve_seconds", "frame_applications", "checksum"]
-        names += ["condition", "environment"]
+        """Return the latest outcomes of a run by cell, in order.
+
+        The scores are an array, (5, S), or None if there are none; `environment` is a number as in
+        `environments`.
+        """
+        names = ("start", "stop", "status", "message", "scores", *MEASURED, "environment")
         found: dict[str, list[dict[str, Any]]] = {}
-        rows = self.query(
+        rows = self._query(
             f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
             "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
             run,
@@ -298,54 +236,140 @@ class Store:
         for key, *values in rows:
             chunk = dict(zip(names, values, strict=True))
             if chunk["scores"] is not None:
-                chunk["scores"] = _unpacked(chunk["scores"])
+                chunk["scores"] = unpack_scores(chunk["scores"])
             found.setdefault(key, []).append(chunk)
         return found
 
+    def attempts(self, key: str) -> dict[int, list[Attempt]]:
+        """Return all attempts at the chunks of a cell by first signal, the latest at the end."""
+        rows = self._query("SELECT start, x, trace FROM recovered WHERE key = ?", key)
+        kept = {start: {"x": x, "trace": trace} for start, x, trace in rows}
+        rows = self._query(
+            f"""SELECT {", ".join(_CHUNK)}, facts
+                FROM chunk LEFT JOIN environment ON environment.id = environment
+                WHERE key = ? ORDER BY start, attempt""",  # noqa: S608 # the names above
+            key,
+        )
+        found: dict[int, list[Attempt]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(Attempt(*row))
+        for start, attempts in found.items():
+            attempts[-1] = attempts[-1]._replace(**kept.get(start, {}))
+        return found
+
+    def durations(self) -> Iterator[tuple[dict[str, Any], float, float]]:
+        """Yield what the latest attempts took that were solved or ran into their time limit.
+
+        Yields
+        ------
+        facts : dict
+            The facts of the attempt's cell.
+        prepare, signal : float
+            Seconds to prepare the solver, and seconds per signal. An attempt that ran into its
+            limit took the limit per signal.
+        """
+        rows = self._query(
+            "SELECT facts, status, time_limit, prepare_seconds, init_seconds + solve_seconds "
+            "FROM latest JOIN cell USING (key) WHERE status IN ('done', 'timeout')"
+        )
+        for facts, status, limit, *seconds in rows:
+            prepare, signal = (0.0, limit) if status == "timeout" else seconds
+            yield json.loads(facts), prepare, signal
+
+    # Environments ---------------------------------------------------------------------------------
+
     def environments(self) -> dict[int, dict[str, Any]]:
-        """Return the environments by the number that chunks know them by."""
-        rows = self.query("SELECT id, facts FROM environment")
+        """Return the environments by the numbers that `chunks` has."""
+        rows = self._query("SELECT id, facts FROM environment")
         return {number: json.loads(facts) for number, facts in rows}
+
+    def packed_environments(self) -> list[str]:
+        """Return the environments as they are stored."""
+        return [facts for (facts,) in self._query("SELECT facts FROM environment")]
+
+    def environments_of(self, runs: Sequence[int]) -> list[tuple[str, dict[str, Any]]]:
+        """Return (key, environment) of each environment in which a cell of some runs was computed.
+
+        Only the latest attempts count. The order is that of the keys.
+        """
+        known = self.environments()
+        rows = self._query(
+            "SELECT DISTINCT key, environment FROM latest WHERE key IN "
+            "(SELECT key FROM run_cell WHERE run IN (SELECT value FROM json_each(?))) "
+            "ORDER BY key, environment",
+            json.dumps(list(runs)),
+        )
+        return [(key, known[number]) for key, number in rows]
+
+    # Signals and estimates ------------------------------------------------------------------------
 
     def signals_keys(self) -> dict[str, str]:
         """Return the key of the test signals of each cell."""
-        rows = self.query("SELECT key, signals FROM cell")
-        return {str(key): str(signals) for key, signals in rows}
+        return dict(self._query("SELECT key, signals FROM cell"))
+
+    def known_signals(self) -> set[str]:
+        """Return the keys of the test signals that are stored."""
+        return {key for (key,) in self._query("SELECT key FROM signals")}
+
+    def signals_of(self, signals_key: str) -> Array | None:
+        """Return the test signals under a key, (S, N) float32; None if they are not stored."""
+        rows = self._query("SELECT n, x FROM signals WHERE key = ?", signals_key)
+        return np.frombuffer(rows[0][1], "<f4").reshape(-1, rows[0][0]) if rows else None
+
+    def signals(self, key: str) -> Array:
+        """Return the test signals of a cell, (S, N) float32.
+
+        Raises
+        ------
+        StoreError
+            If they are not stored.
+        """
+        rows = self._query("SELECT signals FROM cell WHERE key = ?", key)
+        found = self.signals_of(rows[0][0]) if rows else None
+        if found is None:
+            raise StoreError(f"no test signals are stored for the cell {key}")
+        return found
 
     def recovered(self, key: str) -> Array:
-        """Return the stored estimates of a cell, (S, N) float32; NaN where there is none."""
-        found = self.query("SELECT facts FROM cell WHERE key = ?", key)
-        rows = self.query("SELECT start, x FROM recovered WHERE key = ?", key)
-        if not found:
-            raise StoreError(f"there is no cell {key} in {self.path}")
-        facts = json.loads(found[0][0])
+        """Return the estimates of a cell, (S, N) float32; NaN for a signal without an estimate."""
+        facts = self.facts(key)
         estimates = np.full((facts["points"], facts["n"]), np.nan, np.float32)
+        rows = self._query("SELECT start, x FROM recovered WHERE key = ?", key)
         for start, blob in rows:
             part = np.frombuffer(blob, "<f4").reshape(-1, facts["n"])
             estimates[start : start + len(part)] = part
         return estimates
 
     def traces(self, key: str) -> list[bytes]:
-        """Return the packed traces of a cell's chunks that have one, in order."""
-        rows = self.query(
+        """Return the packed traces of a cell's chunks, in order, without chunks that have none."""
+        rows = self._query(
             "SELECT trace FROM recovered WHERE key = ? AND trace IS NOT NULL ORDER BY start", key
         )
         return [trace for (trace,) in rows]
 
-    def signals(self, key: str) -> Array:
-        """Return the true signals of a cell, (S, N) float32."""
-        rows = self.query(
-            "SELECT n, x FROM signals JOIN cell ON cell.signals = signals.key WHERE cell.key = ?",
-            key,
-        )
-        if not rows:
-            raise StoreError(f"no signals are stored for the cell {key}")
-        n, blob = rows[0]
-        return np.frombuffer(blob, "<f4").reshape(-1, n)
+
+def pack_facts(facts: Mapping[str, Any]) -> str:
+    """Return the facts of a cell as they are stored."""
+    return json.dumps(facts, allow_nan=False)
 
 
-def _unpacked(scores: bytes) -> Array:
+def pack_signals(signals: Array) -> bytes:
+    """Return signals or estimates, (S, N), as they are stored: float32."""
+    return signals.astype("<f4").tobytes()
+
+
+def pack_scores(scores: Array) -> bytes:
+    """Return scores, (5, S), as they are stored: float64."""
+    return scores.astype("<f8").tobytes()
+
+
+def unpack_scores(scores: bytes) -> Array:
+    """Return stored scores as an array, (5, S)."""
     return np.frombuffer(scores, "<f8").reshape(len(SCORES), -1)
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" * len(names))
 
 
 def _now() -> str:

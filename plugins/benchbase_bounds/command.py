@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,8 +179,8 @@ def _parsed(text: str) -> dict[str, Any]:
         spec = json.loads(text)
     except ValueError:
         try:
-            spec = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError as error:
+            spec = benchbase.from_toml(text, "--pooling")
+        except benchbase.SuiteError as error:
             raise benchbase.BenchbaseError(f"neither JSON nor TOML; write it {_EXAMPLE}") from error
     if not isinstance(spec, dict):
         raise benchbase.BenchbaseError(f"must be a table, {_EXAMPLE}")

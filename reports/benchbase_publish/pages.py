@@ -67,7 +67,8 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     from benchbase_reports.leaderboard import make_board
     from benchbase_reports.page import page_data, render
 
-    results = benchbase.write_records(store, map(_record, held))  # one in memory at a time
+    runs = benchbase.write_records(store, map(_record, held))  # one in memory at a time
+    results = benchbase.Results(store, runs)
     write_csv(results.frame(), folder / "results.csv.gz")
     results.export("parquet", folder / "results.parquet")
     board = with_levels(make_board(results), held)

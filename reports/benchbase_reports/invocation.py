@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import benchbase
 
 _OF_THE_MACHINE = frozenset({"--results", "--jobs", "--dask", "--memory-limit"})
 _OF_THAT_DAY = frozenset({"--solver", "--rerun"})
@@ -102,8 +103,8 @@ def _place(word: str) -> str:
 def _adds(text: str, label: str) -> bool:
     """Whether a spec of ``--with`` may be that of a label."""
     try:
-        spec = tomllib.loads(f"spec = {text}")["spec"]
-    except tomllib.TOMLDecodeError:
+        spec = benchbase.from_toml(text, "--with")
+    except benchbase.SuiteError:
         return True
     if not isinstance(spec, dict):
         return bool(spec == label)

@@ -22,7 +22,7 @@ from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import registry
 from benchbase.numerics.streams import solver_keys
 from benchbase.running.executors import InProcess
-from benchbase.storage.store import FILE
+from benchbase.storage.database import FILE
 
 SUITE = """\
 title = "Verified"

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import benchbase
 from benchbase.cli import COMMANDS
+from benchbase.cli.look import as_suite_table
 from benchbase.discovery.registry import KINDS, Registry
 
 Cli = Callable[..., Result]
@@ -68,25 +71,26 @@ def test_a_suite_that_cannot_be_read_is_still_listed(
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_show_gives_documentation_and_a_spec_that_builds_the_component(
+def test_show_gives_documentation_and_a_table_that_builds_the_component(
     cli: Cli, fresh_registry: Registry, kind: str
 ) -> None:
     assert fresh_registry.classes[kind]
     for name, cls in fresh_registry.classes[kind].items():
         text = cli("show", name).stdout
-        part = text[text.index(f"{kind} {name}") :]
-        assert "benchbase" in part.splitlines()[0]
-        assert (cls.__doc__ or "").strip().splitlines()[0] in part
-        spec = next(line for line in part.splitlines() if line.startswith("spec: "))
-        if "needed" in spec:
-            assert "<class" not in spec
+        parts = text[text.index(f"{kind} {name}") :].split("In a suite, with all defaults:\n\n")
+        assert "benchbase" in parts[0].splitlines()[0]
+        assert (cls.__doc__ or "").strip().splitlines()[0] in parts[0]
+        table, needed = parts[1].partition("\n\n")[0], "needs a value"
+        if needed in table:
+            assert "<class" not in table
             continue
-        built = fresh_registry.build(kind, tomllib.loads(f"x = {spec[6:]}")["x"])
-        assert built == fresh_registry.build(kind, {"name": name})
+        (spec,) = tomllib.loads(table).values()
+        spec = spec[0] if isinstance(spec, list) else spec
+        assert fresh_registry.build(kind, spec) == fresh_registry.build(kind, {"name": name})
 
 
-def test_show_says_which_parameters_are_needed(cli: Cli) -> None:
-    assert "n_pools = (needed: int)" in cli("show", "gaussian").stdout
+def test_show_says_which_parameters_need_a_value(cli: Cli) -> None:
+    assert "\n# n_pools = ... needs a value: int\n" in cli("show", "gaussian").stdout
 
 
 def test_show_spells_parameters_of_every_type(cli: Cli, fresh_registry: Registry) -> None:
@@ -96,6 +100,7 @@ def test_show_spells_parameters_of_every_type(cli: Cli, fresh_registry: Registry
         name = "various"
         either: int | str
         inner: benchbase.Solver | None
+        none: int | None = None
         sizes: tuple[int, ...] = (1, 2)
         far: float = float("inf")
         on: bool = True
@@ -105,11 +110,37 @@ def test_show_spells_parameters_of_every_type(cli: Cli, fresh_registry: Registry
             raise NotImplementedError
 
     fresh_registry.add(Various)
-    line = cli("show", "various").stdout.splitlines()[-1]
-    assert line == (
-        'spec: { name = "various", either = (needed: int | str), inner = (needed: '
-        'benchbase.interfaces.Solver | None), sizes = [1, 2], far = inf, on = true, word = "a" }'
+    assert cli("show", "various").stdout.partition("\n\n")[2] == (
+        "In a suite, with all defaults:\n\n"
+        '[[solver]]\nname = "various"\n'
+        "# either = ... needs a value: int | str\n"
+        "# inner = ... needs a value: benchbase.interfaces.Solver | None\n"
+        'sizes = [1, 2]\nfar = inf\non = true\nword = "a"\n'
     )
+
+
+PLAIN = st.text() | st.floats(allow_nan=False) | st.tuples(st.text(), st.integers())
+
+
+@settings(max_examples=30)
+@given(st.text(min_size=1), PLAIN, PLAIN)
+def test_what_show_prints_is_read_as_the_component(name: str, one: object, two: object) -> None:
+    class Inner(benchbase.Solver):
+        """Stands inside another."""
+
+        value: object = one
+
+        def prepare(self, problem: benchbase.Problem) -> benchbase.Inverse:
+            raise NotImplementedError
+
+    class Outer(Inner):
+        """Holds another."""
+
+        inner: benchbase.Solver = Inner()
+        value: object = two
+
+    Inner.name, Outer.name = f"{name}'s", name
+    assert tomllib.loads("\n".join(as_suite_table(Outer))) == {"solver": [Outer().spec()]}
 
 
 def test_show_shows_all_that_share_a_name(cli: Cli) -> None:

@@ -1,7 +1,6 @@
 """From the tables of a suite to problems and solvers; where mistakes are told to be."""
 
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchbase.discovery.registry import Registry
 from benchbase.errors import SuiteError
-from benchbase.planning.experiment import Change, Draft, Experiment, Extra, parse_value
+from benchbase.planning.experiment import Change, Draft, Experiment, Extra
 from benchbase.planning.suite import load_suite
 from benchbase.planning.toml import TomlFile
 
@@ -309,14 +308,6 @@ def test_what_is_no_change_is_refused(text: str) -> None:
         Change.parse(text)
     (problem,) = caught.value.problems
     assert problem.startswith(f"--set {text}: ")
-
-
-@pytest.mark.parametrize("value", [1, True, 0.5, "x", [1, "a"], {"name": "x", "q": [1]}])
-def test_a_value_is_read_as_toml(value: Any) -> None:
-    text = json.dumps(value) if not isinstance(value, dict) else '{ name = "x", q = [1] }'
-    assert parse_value(text, "here") == value
-    with pytest.raises(SuiteError, match=r"^here: no TOML value: \w"):
-        parse_value(f"{text} {text}", "here")
 
 
 def test_changes_come_before_validation(load: Load) -> None:

@@ -23,8 +23,9 @@ from benchbase.discovery.registry import registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.suite import load_suite
 from benchbase.results import load_results
+from benchbase.storage.database import FILE, FORMAT
 from benchbase.storage.merge import merge
-from benchbase.storage.store import FILE, FORMAT, SCORES, Store
+from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 
 SUITE = """
@@ -451,7 +452,7 @@ def pair(tmp_path: Path, cells: list[Cell]) -> tuple[Path, Path]:
         (old_format, f"has the format {FORMAT + 1}"),
         (no_store, "no results in"),
         (no_database, "not a database"),
-        (other_cell, "is another than elsewhere"),
+        (other_cell, "differs from that in other results"),
         (no_environment, "NOT NULL"),
         (no_table, "no such table: recovered"),
     ],
@@ -469,7 +470,7 @@ def test_a_target_that_is_taken(tmp_path: Path, pair: tuple[Path, Path]) -> None
     before = [content(source) for source in pair]
     with pytest.raises(StoreError, match="one of the results to merge"):
         merge(pair, tmp_path / "x" / ".." / "a")
-    with pytest.raises(StoreError, match="holds results already"):
+    with pytest.raises(StoreError, match="already holds results"):
         merge(pair[:1], pair[1])
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="file: File exists"):
@@ -491,7 +492,7 @@ def test_a_target_that_another_makes_meanwhile_is_left_alone(
         return unite(*arguments)
 
     monkeypatch.setattr(benchbase.storage.merge, "_unite", slow)
-    with pytest.raises(StoreError, match="holds results already"):
+    with pytest.raises(StoreError, match="already holds results"):
         merge(pair, tmp_path / "merged")
     assert rows(tmp_path / "merged", "cell") == []
 

@@ -20,7 +20,8 @@ from benchbase import DiskError, StoreError
 from benchbase.discovery.registry import registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.storage.store import FILE, SCORES, Store
+from benchbase.storage.database import FILE
+from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 
 SUITE = """
@@ -146,7 +147,7 @@ def test_outcomes_come_back_bit_by_bit_also_after_a_reopening(
         assert np.isnan(again.recovered(cells[1].key)).all()
         for cell in cells:  # both problems have the same signals
             np.testing.assert_array_equal(again.signals(cell.key), signals)
-        assert again.has_signals() == {cells[0].signals_key}
+        assert again.known_signals() == {cells[0].signals_key}
 
 
 def test_cells_and_environments_are_kept_once(store: Store, cells: list[Cell]) -> None:
@@ -204,7 +205,7 @@ def test_an_outcome_that_is_replaced_takes_its_estimates_along(
 
 def test_signals_that_are_not_there(store: Store, cells: list[Cell]) -> None:
     begin(store, cells)
-    with pytest.raises(StoreError, match="no signals are stored"):
+    with pytest.raises(StoreError, match="no test signals are stored"):
         store.signals(cells[0].key)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +15,54 @@ from pathlib import Path
 import pytest
 
 from benchbase import StoreError
-from benchbase.storage.store import FILE, FORMAT, Store
+from benchbase.storage.database import FILE, FORMAT
+from benchbase.storage.store import Store
+
+ROOT = Path(__file__).parents[2]
+SQL_MODULES = ("database.py", "store.py")
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ATTACH|PRAGMA|BEGIN|COMMIT)\b")
+
+
+def sql_in(module: ast.Module) -> list[str]:
+    """Return what a module has of SQL: statements, the library, the insides of a `Database`."""
+    found = []
+    for node in ast.walk(module):
+        match node:
+            case ast.Constant(value=str(text)) if SQL.match(text):
+                found.append(f"{node.lineno}: {text}")
+            case ast.Import(names=names) if any(each.name == "sqlite3" for each in names):
+                found.append(f"{node.lineno}: sqlite3")
+            case ast.ImportFrom(module="sqlite3"):
+                found.append(f"{node.lineno}: sqlite3")
+            case ast.Attribute(attr="_query" | "_connection" as name):
+                found.append(f"{node.lineno}: {name}")
+    return found
+
+
+def test_sql_is_in_the_store_alone() -> None:
+    if not (ROOT / "benchbase").is_dir():
+        pytest.skip("this test is about the repository")
+    found = []
+    for house in ("benchbase", "plugins", "reports", "suites"):
+        for file in sorted((ROOT / house).rglob("*.py")):
+            if file.parent != ROOT / "benchbase" / "storage" or file.name not in SQL_MODULES:
+                found += [f"{file}:{each}" for each in sql_in(ast.parse(file.read_text("utf-8")))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'f("SELECT x FROM y")',
+        'f(f"SELECT {x} FROM y")',
+        'f("INSERT OR IGNORE INTO y")',
+        "import sqlite3",
+        "from sqlite3 import connect",
+        'store._query("")',
+    ],
+)
+def test_sql_is_recognised(code: str) -> None:
+    assert len(sql_in(ast.parse(code))) == 1
 
 
 @pytest.fixture

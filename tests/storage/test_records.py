@@ -46,8 +46,12 @@ def results(
     registry.cache_clear()
 
 
+def written(folder: Path, runs: list[benchbase.RunRecord]) -> benchbase.Results:
+    return benchbase.Results(folder, write_records(folder, runs))
+
+
 def test_what_is_read_and_written_is_the_same(results: benchbase.Results, tmp_path: Path) -> None:
-    again = write_records(tmp_path / "again", read_records(results))
+    again = written(tmp_path / "again", read_records(results))
     pd.testing.assert_frame_equal(results.frame(), again.frame())
     assert again.suites == results.suites
     assert set(again.frame()["status"]) == {"done", "failed", "unsupported"}
@@ -64,7 +68,7 @@ def test_only_the_runs_asked_for_are_read(results: benchbase.Results) -> None:
 
 def test_two_records_of_one_key_are_one_cell(results: benchbase.Results, tmp_path: Path) -> None:
     (run,) = read_records(results)
-    again = write_records(tmp_path / "again", [run, run])
+    again = written(tmp_path / "again", [run, run])
     assert again.runs == (1, 2)
     assert len(again.frame()) == len(results.frame())
 

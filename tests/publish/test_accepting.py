@@ -129,7 +129,8 @@ def test_a_bundle_makes_the_rows_that_it_was_made_of(
     ran: Path, honest: Path, tmp_path: Path
 ) -> None:
     bundle = read_bundle(honest)
-    again = benchbase.write_records(tmp_path / "again", [bundle.record()])
+    runs = benchbase.write_records(tmp_path / "again", [bundle.record()])
+    again = benchbase.Results(tmp_path / "again", runs)
     before = benchbase.load_results(ran).frame()
     before = before[before["label"] != "altmin"].reset_index(drop=True)
     after = again.frame()

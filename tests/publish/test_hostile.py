@@ -142,8 +142,8 @@ def test_messages_of_honest_solvers_are_packed_so_that_they_are_seen(
     for cell in records[-1].cells:
         for chunk in cell.chunks:
             chunk["message"] = "a\x1b[31m\nb\u202e"
-    results = benchbase.write_records(tmp_path / "told", iter(records[-1:]))
-    pack(results, tmp_path / "b.zip", ["knn"])
+    runs = benchbase.write_records(tmp_path / "told", iter(records[-1:]))
+    pack(benchbase.Results(tmp_path / "told", runs), tmp_path / "b.zip", ["knn"])
     message = read_bundle(tmp_path / "b.zip").manifest.cells[0].chunks[0].message
     assert message == r"a\x1b[31m b\u202e"
 

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -289,7 +288,8 @@ def report(
     """
     chosen = installed_reports() if reports is None else reports
     files: list[Path] = []
-    for part, place in by_suite(results, folder):
+    for part in results.by_suite():
+        place = report_folder(part, folder)
         for each in chosen:
             with report_errors(each):
                 place.mkdir(parents=True, exist_ok=True)
@@ -313,13 +313,7 @@ def report_errors(report: Report) -> Iterator[None]:
         raise BenchbaseError(message) from error
 
 
-def by_suite(results: Results, folder: str | Path | None = None) -> list[tuple[Results, Path]]:
-    """Split results by suite, each with the folder of its reports: no run overwrites another's."""
+def report_folder(results: Results, folder: str | Path | None = None) -> Path:
+    """Return the folder of the reports of one suite's results: no run overwrites another's."""
     base = Path(folder) if folder is not None else results.folder
-    runs: dict[str, list[int]] = {}
-    for each in results.suites:
-        runs.setdefault(each["suite"], []).append(each["id"])
-    return [
-        (replace(results, runs=tuple(numbers)), base / suite / f"run-{'-'.join(map(str, numbers))}")
-        for suite, numbers in runs.items()
-    ]
+    return base / str(results.suites[-1]["suite"]) / f"run-{'-'.join(map(str, results.runs))}"

@@ -18,9 +18,9 @@ from benchbase.errors import BenchbaseError, StoreError, system_error
 from benchbase.numerics import traces
 from benchbase.planning.experiment import PROBLEM
 from benchbase.running.rebuild import Rebuilder
+from benchbase.showing.table import comparative_table
 from benchbase.storage.database import no_results
 from benchbase.storage.store import SCORES, Store
-from benchbase.tasks import LOST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,30 +235,33 @@ class Results:
             text = f"[\n{lines}\n]\n"
             target.write_text(text) if isinstance(target, Path) else target.write(text)
 
+    def table(self) -> pd.DataFrame:
+        """Return the comparative table: solvers against numbers of pools, as text.
+
+        The report ``table`` prints and writes the same texts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per problem and solver, which are the levels "Problem" and "Solver" of the
+            index. Columns are "K=20" and so on, ascending. A cell is the mean squared cosine ± its
+            standard error, such as ".982 ± .004"; "n/a" if the solver does not apply, and "" if it
+            did not run there. It ends with "…" while signals are pending.
+        """
+        return comparative_table(self._frame)
+
+    def by_suite(self) -> list[Results]:
+        """Return the results of each suite that the runs are of, in order of their first runs."""
+        runs: dict[str, list[int]] = {}
+        for each in self.suites:
+            runs.setdefault(each["suite"], []).append(each["id"])
+        return [dataclasses.replace(self, runs=tuple(numbers)) for numbers in runs.values()]
+
     def _repr_html_(self) -> str:
-        """Show the mean of each solver on each problem, for notebooks."""
-        frame = self._frame
-        scored = frame[frame["status"].isin(["done", *LOST])].copy()
-        scored["squared_cosine"] = scored["squared_cosine"].fillna(0.0)
-        names = [str(name) for name in frame if _tells_apart(str(name))]
-        names = [name for name in names if len(frame[name].unique()) > 1]
-        # Empty where a problem has no such parameter: groups of missing values would be dropped.
-        for name in [*names, "n_pools"]:
-            if scored[name].isna().any():
-                scored[name] = scored[name].astype(object).where(scored[name].notna(), "")
-        table = scored.pivot_table(
-            index=[*names, "label"], columns="n_pools", values="squared_cosine", sort=False
-        ).sort_index(axis=1)
+        """Return the comparative table as HTML, for notebooks."""
         title = escape(", ".join(f"{run['title']} (run {run['id']})" for run in self.suites))
-        html = table.to_html(float_format="{:.3f}".format, na_rep="")
-        return f"<p>{title}: mean squared cosine</p>{html}"
-
-
-def _tells_apart(name: str) -> bool:
-    """Whether rows that differ in a column are of different problems, or of different runs."""
-    kind, _, parameter = name.partition(".")
-    whole = name in ("suite", "experiment", *PROBLEM, "points")
-    return whole or (bool(parameter) and kind in PROBLEM and parameter != "n_pools")
+        caption = "mean squared cosine ± standard error"
+        return f"<p>{title}: {caption}</p>{self.table().to_html()}"
 
 
 def load_results(path: str | Path, run: int | str | None = None) -> Results:

@@ -10,7 +10,7 @@ import pytest
 
 import benchbase
 from benchbase import BenchbaseError, DenseFrame, Problem, Recovery, Run
-from benchbase.api import by_suite, resolve, results_folder
+from benchbase.api import report_folder, resolve, results_folder
 from benchbase.discovery.registry import Registry
 from benchbase.numerics.streams import Snapshot
 from benchbase.running.launch import make_plan
@@ -290,7 +290,7 @@ def test_reports_are_written_in_a_folder_for_each_suite(suite: str) -> None:
     }
     in_place = benchbase.report(results, reports=[Note()])
     assert in_place[0].parent == results_folder() / "suite" / "run-1"
-    places = [place.relative_to(results_folder()) for _, place in by_suite(results)]
+    places = [report_folder(part).relative_to(results_folder()) for part in results.by_suite()]
     assert [str(place) for place in places] == ["suite/run-1", "other/run-2"]
 
 

@@ -48,10 +48,10 @@ def show_reports(
     """Show reports in the terminal and write them; return the files."""
     from rich.console import Console
 
-    from benchbase.api import by_suite, report, report_errors
+    from benchbase.api import report, report_errors
 
     console = Console()
-    for part, _ in by_suite(results):
+    for part in results.by_suite():
         for each in reports:
             with report_errors(each):
                 each.show(part, console)

@@ -1,10 +1,20 @@
-"""Plain text as LaTeX and as Markdown, and in files."""
+"""Text and tables of text for Markdown, LaTeX, the terminal and files.
+
+A table of text is a data frame of strings; its index plays no part. The first column is aligned
+to the left and names the rows; the others are aligned to the right.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -34,20 +44,22 @@ _LATEX = {
     "‖": r"$\|$",
     "…": r"\dots{}",
 }
-_NORM = re.compile(r"ℓ(\d+(?:\.\d+)?|∞)")
-_SPECIAL = re.compile(f"{_NORM.pattern}|{'|'.join(map(re.escape, _LATEX))}")
+_FORMULA = re.compile(r"ℓ(?P<norm>\d+(?:\.\d+)?|∞)|(?P<pools>\bK=\d+)")
+_SPECIAL = re.compile(f"{_FORMULA.pattern}|{'|'.join(map(re.escape, _LATEX))}")
+_LONGEST = 160  # characters of a message
+_GAP = 2  # blanks between two columns in the terminal
 
 
 def as_latex(text: str) -> str:
-    """Write text on one line so that LaTeX sets it as it is, with no package for symbols."""
+    """Write text on one line so that LaTeX sets it as it is, without a package for symbols."""
     return _SPECIAL.sub(_latex, " ".join(text.split()))
 
 
 def _latex(match: re.Match[str]) -> str:
-    if match[1]:
-        exponent = r"\infty" if match[1] == "∞" else match[1]
+    if match["norm"]:
+        exponent = r"\infty" if match["norm"] == "∞" else match["norm"]
         return rf"$\ell_{{{exponent}}}$"
-    return _LATEX[match[0]]
+    return f"${match['pools']}$" if match["pools"] else _LATEX[match[0]]
 
 
 def as_markdown(text: str) -> str:
@@ -60,8 +72,151 @@ def identifier(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text)
 
 
+def shortened(message: str) -> str:
+    """Return a message on one line, cut where it is long, without its full stop."""
+    return shorten(message, _LONGEST, placeholder=" …").rstrip(".")
+
+
+def markdown_list(sentences: Iterable[str]) -> str:
+    """Write sentences, given without their full stops, as a Markdown list."""
+    return "\n".join(f"- {as_markdown(each)}." for each in sentences)
+
+
+def markdown_table(
+    table: pd.DataFrame, *, bold: pd.DataFrame | None = None, columns: str = ""
+) -> str:
+    """Write a table of text in Markdown.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Plain text; it is escaped here.
+    bold : pandas.DataFrame of bool, optional
+        Which cells are bold; it may lack columns of the table.
+    columns : str, optional
+        "l" or "r" for each column, by default "lrr…".
+    """
+    shown = table.map(as_markdown)
+    if bold is not None:
+        shown = shown.mask(_whole(bold, shown), "**" + shown + "**")
+    sides = {"l": "left", "r": "right"}
+    align = [sides[side] for side in columns or _left_then_right(shown)]
+    heads = [as_markdown(str(head)) for head in shown]
+    return shown.to_markdown(index=False, headers=heads, colalign=align, disable_numparse=True)
+
+
+def latex_table(
+    table: pd.DataFrame,
+    caption: Sequence[str],
+    label: str,
+    *,
+    bold: pd.DataFrame | None = None,
+    columns: str = "",
+) -> str:
+    """Write a table of text in LaTeX; it needs the package booktabs.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Plain text; it is escaped here.
+    caption : sequence of str
+        Sentences in plain text, without their full stops.
+    label : str
+        The name after ``tab:``, made of letters, digits and hyphens.
+    bold : pandas.DataFrame of bool, optional
+        Which cells are bold; it may lack columns of the table.
+    columns : str, optional
+        LaTeX's letters for the columns, by default "lrr…".
+    """
+    shown = table.map(as_latex)
+    if bold is not None:
+        shown = shown.mask(_whole(bold, shown), r"\textbf{" + shown + "}")
+    shown = shown.set_axis([as_latex(str(head)) for head in shown], axis="columns")
+    return shown.style.hide(axis="index").to_latex(
+        column_format=columns or _left_then_right(shown),
+        hrules=True,
+        position="htbp",
+        position_float="centering",
+        caption=". ".join(map(as_latex, caption)) + ".",
+        label=f"tab:{label}",
+    )
+
+
+def terminal_tables(
+    table: pd.DataFrame, width: int, bold: pd.DataFrame | None = None
+) -> Iterator[Table]:
+    """Yield the parts of a table of text that fit beside each other on a terminal.
+
+    Each part repeats the first column and has at least one other. No column is cut: those that do
+    not fit come in the next part.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Plain text; a cell may have several lines.
+    width : int
+        Characters in a line of the terminal.
+    bold : pandas.DataFrame of bool, optional
+        Which cells are bold; it may lack columns of the table.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = (table.isna() if bold is None else _whole(bold, table)).to_numpy()
+    heads = [str(head) for head in table]
+    rows = [
+        [Text(text, "bold" if mark else "") for text, mark in zip(texts, row, strict=True)]
+        for texts, row in zip(table.to_numpy(), marks, strict=True)
+    ]
+    widths = _widths(table)
+    if _extent(widths) > width:
+        widths[0] = min(widths[0], width // 3)  # longer names are folded
+    start = 1
+    while start < len(heads):
+        stop = start + 1
+        while stop < len(heads) and _extent([widths[0], *widths[start : stop + 1]]) <= width:
+            stop += 1
+        part = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
+        part.add_column(heads[0], width=widths[0], overflow="fold")
+        for head in heads[start:stop]:
+            part.add_column(head, justify="right", no_wrap=True)
+        for row in rows:
+            part.add_row(row[0], *row[start:stop])
+        yield part
+        start = stop
+
+
+def terminal_width(table: pd.DataFrame) -> int:
+    """Return how many characters wide a table of text is on a terminal, with all its columns."""
+    return _extent(_widths(table))
+
+
+def _left_then_right(table: pd.DataFrame) -> str:
+    return "l" + "r" * (len(table.columns) - 1)
+
+
+def _whole(bold: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return marks with all columns of a table, none in those that it adds."""
+    return bold.reindex(columns=table.columns, fill_value=False).set_axis(table.index)
+
+
+def _widths(table: pd.DataFrame) -> list[int]:
+    from rich.cells import cell_len
+
+    columns: Iterable[tuple[Any, ...]] = zip(table.columns, *table.to_numpy(), strict=True)
+    return [
+        max(cell_len(line) for cell in column for line in str(cell).split("\n"))
+        for column in columns
+    ]
+
+
+def _extent(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
 def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write texts into files of a folder, by their names, and return the files."""
+    """Write texts into files of a folder, by the files' names, and return their paths."""
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase.showing import EXACT, as_latex, as_markdown, identifier, write_texts
+from benchbase.showing import (
+    EXACT,
+    as_markdown,
+    identifier,
+    latex_table,
+    markdown_list,
+    markdown_table,
+    write_texts,
+)
 from benchbase_paper.baselines import (
     POOLS_PER_DIMENSION,
     baselines,
@@ -43,7 +51,7 @@ count only where they converged.
 _BASELINES = (
     f"Mean squared cosine, and in brackets the share above {EXACT:g}, at the number of pools that "
     f"is nearest to {POOLS_PER_DIMENSION:g} n. mean: the mean training signal. rank d: test "
-    "signals projected on the d leading principal components of the training signals."
+    "signals projected on the d leading principal components of the training signals"
 )
 
 
@@ -229,40 +237,37 @@ def _cell(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _tables(page: Page, escape: Callable[[str], str]) -> tuple[pd.DataFrame, ...]:
+def _tables(page: Page) -> tuple[pd.DataFrame, ...]:
     """Return the three tables as text: claims, baselines, condition numbers."""
     import pandas as pd
 
-    verdicts = pd.DataFrame([map(escape, row_text(claim)) for claim in page.found], columns=HEADS)
-    table = page.table.map(lambda value: escape(_cell(value)))
+    verdicts = pd.DataFrame([row_text(claim) for claim in page.found], columns=HEADS)
+    table = page.table.map(_cell)
     frames = page.frames.map(lambda value: "" if math.isnan(value) else f"{value:.3g}")
     frames.columns = pd.Index([f"K={k}" for k in frames.columns])
-    frames.insert(0, "Frames", [escape(name) for name in frames.index])
+    frames.insert(0, "Frames", [*frames.index])
     return verdicts, table.rename(columns={"problem": "Problem", "pools": "K"}), frames
 
 
 def markdown(page: Page) -> str:
     """Write the report as a Markdown document."""
-
-    def table(frame: pd.DataFrame) -> str:
-        return frame.to_markdown(index=False, disable_numparse=True)
-
-    def listed(lines: Sequence[str]) -> str:
-        return "\n".join(f"- {as_markdown(line)}." for line in lines)
-
-    verdicts, trivial, frames = _tables(page, as_markdown)
+    verdicts, trivial, frames = _tables(page)
     parts = [
         f"# {as_markdown(page.title)}: the paper's claims",
-        table(verdicts),
+        markdown_table(verdicts, columns="l" * len(HEADS)),
         "\n".join(map(_item, page.found)),
         "\n\n".join(map(as_markdown, RULE.split("\n\n"))),
         "## Baselines",
-        as_markdown(_BASELINES),
-        table(trivial),
-        listed(page.notes),
+        as_markdown(f"{_BASELINES}."),
+        markdown_table(trivial),
+        markdown_list(page.notes),
     ]
     if len(frames):
-        parts += ["## Condition numbers of the frames", "Means over trials.", table(frames)]
+        parts += [
+            "## Condition numbers of the frames",
+            "Means over trials.",
+            markdown_table(frames),
+        ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -278,29 +283,18 @@ def _item(claim: Claim) -> str:
 
 def latex(page: Page, suite: str) -> str:
     """Write the report as LaTeX tables with captions and labels ``tab:SUITE-claims``, ..."""
-    verdicts, trivial, frames = _tables(page, as_latex)
-    told = (
-        (verdicts, "claims", f"{page.title}: the paper's claims", "lp{.4\\linewidth}llll"),
-        (trivial, "baselines", f"{page.title}: baselines. {_BASELINES}", ""),
-        (frames, "conditions", f"{page.title}: condition numbers of the frames", ""),
-    )
-    parts = [r"% needs \usepackage{booktabs}"]
-    for table, name, caption, columns in told:
-        if table.empty:
-            continue
-        heads = [as_latex(str(head)) for head in table.columns]
-        text = table.set_axis(heads, axis="columns").style.hide(axis="index")
-        parts.append(
-            text.to_latex(
-                column_format=columns or "l" + "r" * (len(heads) - 1),
-                hrules=True,
-                position="htbp",
-                position_float="centering",
-                caption=as_latex(caption),
-                label=f"tab:{identifier(suite)}-{name}",
-            )
-        )
-    return "\n".join(parts)
+    verdicts, trivial, frames = _tables(page)
+    label = identifier(suite)
+    caption = [f"{page.title}: the paper's claims"]
+    columns = r"lp{.4\linewidth}llll"
+    parts = [latex_table(verdicts, caption, f"{label}-claims", columns=columns)]
+    for table, name, told in (
+        (trivial, "baselines", [f"{page.title}: baselines", _BASELINES]),
+        (frames, "conditions", [f"{page.title}: condition numbers of the frames"]),
+    ):
+        if len(table):
+            parts.append(latex_table(table, told, f"{label}-{name}"))
+    return "\n".join([r"% needs \usepackage{booktabs}", *parts])
 
 
 def print_claims(found: Sequence[Claim], console: Console) -> None:

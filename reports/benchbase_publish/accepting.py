@@ -84,16 +84,14 @@ def publish(
     return Site.read(folder)
 
 
-def _publish(results: benchbase.ResultsView, folder: Path, verify: bool) -> list[Held]:
+def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Held]:
     held: list[Held] = []
-    runs: dict[str, list[int]] = {}
-    for each in results.suites:
-        runs.setdefault(each["suite"], []).append(each["id"])
-    for suite, numbers in runs.items():
+    for part in results.by_suite():
         file = folder / f"{len(held)}.zip"
-        pack(benchbase.Results(results.folder, tuple(numbers)), file)
+        pack(part, file)
         bundle = read_bundle(file)
         if verify and (told := score_again(bundle, Referee(bundle.suite))):
+            suite = bundle.manifest.suite.name
             raise BenchbaseError(f"the results of '{suite}' do not reproduce:\n{_listed(told)}")
         held.append(Held(bundle.head, _receipt(bundle, "published", scored=verify), file))
     return held

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 import benchbase
 from benchbase_reports.cite import cite_command
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RESULTS = click.option(
     "--results",
@@ -28,15 +23,6 @@ RUN = click.option(
 )
 FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
 _OF_ONE_SUITE = ("csv", "json", "html")
-
-
-def suites_of(results: benchbase.Results) -> Iterator[benchbase.Results]:
-    """Yield the results of each suite."""
-    runs: dict[str, list[int]] = {}
-    for each in results.suites:
-        runs.setdefault(each["suite"], []).append(each["id"])
-    for numbers in runs.values():
-        yield dataclasses.replace(results, runs=tuple(numbers))
 
 
 @click.command("leaderboard")
@@ -71,7 +57,7 @@ def leaderboard_command(
     from benchbase_reports.leaderboard.make import make_board
 
     loaded = benchbase.load_results(results, number)
-    suites = list(suites_of(loaded))
+    suites = loaded.by_suite()
     boards = [make_board(each, budget=budget) for each in suites]
     if form in _OF_ONE_SUITE and len(boards) > 1:
         told = ", ".join(f"{run['id']} ({run['suite']})" for run in loaded.suites)
@@ -122,7 +108,7 @@ def compare_command(a: str, b: str, results: str, number: str | None, as_json: b
     from benchbase_reports.leaderboard.formats import plain
 
     loaded = benchbase.load_results(results, number)
-    parts = [(part.suites[-1], part.frame()) for part in suites_of(loaded)]
+    parts = [(part.suites[-1], part.frame()) for part in loaded.by_suite()]
     first, second = (resolve([frame for _, frame in parts], name) for name in (a, b))
     if first == second:
         raise benchbase.BenchbaseError(f"{a!r} and {b!r} are the same solver, {first!r}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from benchbase.showing import (
@@ -13,6 +12,7 @@ from benchbase.showing import (
     pooling_name,
     setting_columns,
     setting_name,
+    shortened,
     solver_names,
     split,
     varying_parameters,
@@ -44,7 +44,6 @@ DETAILS = (
     f"of the grid from K95 on. Fit, wrong: share of signals at all K with a residual of at most "
     f"{FITS:g} that are not recovered"
 )
-_LONGEST_MESSAGE = 160
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Panel:
             for why, poolings in reasons.items():
                 refused.setdefault((why, tuple(poolings)), []).append(solver)
         for (why, where_not), solvers in refused.items():
-            yield f"n/a, {'; '.join(solvers)} ({', '.join(where_not)}): {_short(why)}"
+            yield f"n/a, {'; '.join(solvers)} ({', '.join(where_not)}): {shortened(why)}"
 
     def _sampling(self) -> Iterator[str]:
         trials = sorted({int(row["trials"]) for row in self.all() if row["signals"]})
@@ -115,11 +114,8 @@ class Panel:
 
 def _lost(solver: str, pooling: str, row: pd.Series[Any]) -> str:
     share = f"{row['failed']} of {row['signals']} signals"
-    return f"{solver}, {pooling}: {share} failed and are not recovered ({_short(row['message'])})"
-
-
-def _short(message: str) -> str:
-    return shorten(message, _LONGEST_MESSAGE, placeholder=" …").rstrip(".")
+    why = shortened(row["message"])
+    return f"{solver}, {pooling}: {share} failed and are not recovered ({why})"
 
 
 def make_panels(table: pd.DataFrame) -> list[Panel]:
@@ -200,8 +196,8 @@ def cost_texts(row: pd.Series[Any]) -> tuple[str, str]:
     )
 
 
-def main_grid(panel: Panel, *, costs: bool) -> tuple[list[str], list[list[str]]]:
-    """Lay out K95 by solver and pooling: heads, and rows of text.
+def main_grid(panel: Panel, *, costs: bool) -> pd.DataFrame:
+    """Return a table of text: K95 by solver and pooling.
 
     Parameters
     ----------
@@ -210,6 +206,8 @@ def main_grid(panel: Panel, *, costs: bool) -> tuple[list[str], list[list[str]]]
     costs : bool
         Whether seconds and frame applications follow on a line of their own.
     """
+    import pandas as pd
+
     rows = []
     for solver, by_pooling in panel.rows.items():
         texts = [solver]
@@ -220,19 +218,22 @@ def main_grid(panel: Panel, *, costs: bool) -> tuple[list[str], list[list[str]]]
                 text += "\n" + "; ".join(filter(None, cost_texts(row)))
             texts.append(text)
         rows.append(texts)
-    return ["Solver", *panel.poolings], rows
+    return pd.DataFrame(rows, columns=["Solver", *panel.poolings])
 
 
-def own_grid(panel: Panel, pooling: str) -> tuple[list[str], list[list[str]]]:
-    """Lay out all that is known of the solvers for one pooling: heads, and rows of text."""
-    rows = {
-        solver: _details(by_pooling[pooling])
+def own_grid(panel: Panel, pooling: str) -> pd.DataFrame:
+    """Return a table of text: all that is known of the solvers for one pooling."""
+    import pandas as pd
+
+    rows = [
+        {"solver": solver} | _details(by_pooling[pooling])
         for solver, by_pooling in panel.rows.items()
         if pooling in by_pooling
-    }
-    shown = [name for name in HEADS if name != "theory" or any(t[name] for t in rows.values())]
-    heads = ["Solver", *(HEADS[name] for name in shown)]
-    return heads, [[solver, *(texts[name] for name in shown)] for solver, texts in rows.items()]
+    ]
+    table = pd.DataFrame(rows)[["solver", *HEADS]]
+    if not table["theory"].any():
+        table = table.drop(columns="theory")
+    return table.rename(columns={"solver": "Solver"} | HEADS)
 
 
 def _details(row: pd.Series[Any]) -> dict[str, str]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
 from benchbase.showing import (
     RECOVERED,
-    as_latex,
     as_markdown,
     component_of,
     identifier,
+    latex_table,
+    markdown_list,
+    markdown_table,
     problem_columns,
     save_figure,
     solver_specs,
+    terminal_tables,
     write_texts,
 )
-from benchbase_reports.tables import fitting_tables
 from benchbase_reports.transition_figure import draw
 from benchbase_reports.transition_panels import (
     DETAILS,
@@ -147,56 +149,27 @@ def markdown(title: str, panels: Sequence[Panel], reading: str) -> str:
     """Write panels as a Markdown document."""
     parts = [f"# {as_markdown(title)}: how many pools", as_markdown(f"{reading}. {DETAILS}.")]
     for panel in panels:
-        heads, rows = main_grid(panel, costs=False)
-        parts += [f"## {as_markdown(panel.title)}", _markdown_table(["K95", *heads[1:]], rows)]
-        parts.append("\n".join(f"- {as_markdown(note)}." for note in panel.notes()))
+        main = main_grid(panel, costs=False).rename(columns={"Solver": "K95"})
+        parts += [f"## {as_markdown(panel.title)}", markdown_table(main)]
+        parts.append(markdown_list(panel.notes()))
         for pooling in panel.poolings:
             parts.append(f"### {as_markdown(pooling)}")
-            parts.append(_markdown_table(*own_grid(panel, pooling)))
+            parts.append(markdown_table(own_grid(panel, pooling)))
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
-    table = _frame(heads, rows, as_markdown)
-    align = ["left", *("right" for _ in heads[1:])]
-    return table.to_markdown(index=False, colalign=align, disable_numparse=True)
-
-
-def _frame(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], escape: Callable[[str], str]
-) -> pd.DataFrame:
-    import pandas as pd
-
-    escaped = [[escape(text) for text in row] for row in rows]
-    return pd.DataFrame(escaped, columns=[escape(head) for head in heads])
 
 
 def latex(title: str, suite: str, panels: Sequence[Panel], reading: str) -> str:
     """Write panels as LaTeX tables with captions and labels ``tab:SUITE-transitions-1``, ..."""
-    parts, number = [r"% needs \usepackage{booktabs}"], 0
+    tables = []
     for panel in panels:
-        heads, rows = main_grid(panel, costs=False)
-        said = [f"{title}: {panel.title}: K95", reading, *panel.notes()]
-        tables = [(["Solver", *heads[1:]], rows, said)]
+        caption = [f"{title}: {panel.title}: K95", reading, *panel.notes()]
+        tables.append((main_grid(panel, costs=False), caption))
         for pooling in panel.poolings:
-            told = [f"{title}: {panel.title} · {pooling}", DETAILS]
-            tables.append((*own_grid(panel, pooling), told))
-        for table_heads, table_rows, sentences in tables:
-            number += 1
-            text = (
-                _frame(table_heads, table_rows, as_latex)
-                .style.hide(axis="index")
-                .to_latex(
-                    column_format="l" + "r" * (len(table_heads) - 1),
-                    hrules=True,
-                    position="htbp",
-                    position_float="centering",
-                    caption=". ".join(map(as_latex, sentences)) + ".",
-                    label=f"tab:{identifier(suite)}-transitions-{number}",
-                )
-            )
-            parts.append(text)
-    return "\n".join(parts)
+            caption = [f"{title}: {panel.title} · {pooling}", DETAILS]
+            tables.append((own_grid(panel, pooling), caption))
+    label = f"{identifier(suite)}-transitions"
+    parts = [latex_table(*table, f"{label}-{i}") for i, table in enumerate(tables, start=1)]
+    return "\n".join([r"% needs \usepackage{booktabs}", *parts])
 
 
 def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> None:
@@ -209,9 +182,7 @@ def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> Non
     say("\nHow many pools: K95 [95 % interval], and seconds; frame applications", "bold")
     for panel in panels:
         say(f"\n{panel.title}")
-        heads, rows = main_grid(panel, costs=True)
-        cells = [[Text(text) for text in row] for row in rows]
-        for table in fitting_tables(heads, cells, console.width):
+        for table in terminal_tables(main_grid(panel, costs=True), console.width):
             console.print(table)
         for note in panel.notes():
             say(f"{note}.", "dim")

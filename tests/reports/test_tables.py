@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,25 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchbase.showing import as_markdown, summarise
-from benchbase_reports.blocks import Block, Form, best, cell_text, grid, make_blocks
+from benchbase.showing import (
+    ProblemTable,
+    as_latex,
+    as_markdown,
+    comparative_table,
+    problem_tables,
+    split,
+    summarise,
+)
 from benchbase_reports.tables import ComparativeTable, latex, markdown
 
 Make = Callable[..., pd.DataFrame]
 Known = Callable[..., Any]
-ALONE = ", where there is one for its frame only"
-PLAIN = Form(3, " ± ", str, lambda text: f"<{text}>")
 
 
 def shown(results: Any, width: int = 80, **options: Any) -> str:
     stream = io.StringIO()
     ComparativeTable().show(results, Console(file=stream, width=width, **options))
     return stream.getvalue()
-
-
-def laid_out(*cells: pd.DataFrame, join: Make) -> tuple[list[str], list[list[Any]]]:
-    (block,) = make_blocks(summarise(join(*cells)))
-    return grid(block.cells, PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -50,94 +50,6 @@ def suite(cell: Make, unsupported: Make, known: Known) -> Any:
     return known(*rows, title="Suite_1: 100% & more")
 
 
-def test_the_grid_holds_solvers_by_pools(cell: Make, unsupported: Make, join: Make) -> None:
-    heads, rows = laid_out(
-        cell([1.0, 0.0], "b", 20),
-        cell([0.25], "few", 20),
-        cell([0.5, 0.5], "a", 100),
-        cell([0.5, 0.5], "b", 3),
-        unsupported("c", 20, points=2),
-        cell([0.5, np.nan], "d", 20, status="pending"),
-        cell([0.5, np.nan], "d", 3, status=["done", "pending"]),
-        join=join,
-    )
-    assert heads == ["Solver", "K=3", "K=20", "K=100"]
-    assert rows == [
-        ["b", "<.500 ± .000>", "<.500 ± .500>", ""],
-        ["few (1 pt)", "", ".250", ""],
-        ["a", "", "", "<.500 ± .000>"],
-        ["c", "", "n/a", ""],
-        ["d", ".500…", "…", ""],
-    ]
-
-
-def test_frames_without_a_number_of_pools_have_a_column(cell: Make, join: Make) -> None:
-    heads, rows = laid_out(cell([1.0]), cell([0.5], k=pd.NA), join=join)
-    assert heads == ["Solver", "K", "K=10"]
-    assert rows == [["altmin", "<.500>", "<1.000>"]]
-
-
-@pytest.mark.parametrize(
-    ("digits", "expected"), [(3, [True, False, False]), (2, [True, True, False])]
-)
-def test_all_that_round_to_the_best_are_marked(
-    cell: Make, join: Make, digits: int, expected: list[bool]
-) -> None:
-    rows = [cell([score], label) for label, score in (("a", 0.984), ("b", 0.98), ("c", 0.974))]
-    assert best(summarise(join(*rows)), digits) == expected
-
-
-def test_what_was_not_computed_is_never_the_best(cell: Make, unsupported: Make, join: Make) -> None:
-    rows = [unsupported("a"), cell([0.0] * 3, "b"), unsupported("a", 20)]
-    assert best(summarise(join(*rows)), 3) == [False, True, False]
-
-
-def test_the_best_is_among_those_with_the_most_signals(cell: Make, join: Make) -> None:
-    rows = [cell([0.5] * 3, "all"), cell([1.0], "few"), cell([1.0], "few", 20)]
-    assert best(summarise(join(*rows)), 3) == [True, False, True]
-
-
-def test_cells_are_written_in_the_digits_of_the_form(cell: Make, join: Make) -> None:
-    row: Any = next(summarise(join(cell([1.0, 0.9]))).itertuples())
-    assert cell_text(row, Form(2, "±", str, str)) == ".95±.05"
-    assert cell_text(row, PLAIN) == ".950 ± .050"
-
-
-def test_notes_say_what_a_reader_must_know(cell: Make, unsupported: Make, join: Make) -> None:
-    states = {"status": ["failed", "done", "pending"], "message": ["boom.", "", ""]}
-    rows = [
-        cell([0.5] * 3),
-        cell([0.5] * 2, "few"),
-        unsupported("a", 10, "needs p = 2."),
-        unsupported("b", 10, "needs p = 2."),
-        cell([np.nan, 0.5, np.nan], "bad", **states),
-    ]
-    (block,) = make_blocks(summarise(join(*rows)))
-    assert block.title == "digits, n = 64 · gaussian frame, pools of 2 · ℓ2"
-    assert block.own_notes() == [
-        "Each cell: 3 signals, one frame; ± is the standard error for this frame only",
-        "(2 pts): only the first 2 signals of each trial",
-        "…: signals still to be computed",
-        "n/a, a, b: needs p = 2",
-        "bad: 1 of 2 signals at K=10 failed and count as 0 (boom)",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("trials", "expected"),
-    [
-        ((3, 3), "3 trials of 2 signals; ± is the standard error over trials"),
-        ((1, 3), "1 to 3 trials of 2 signals; ± is the standard error over trials" + ALONE),
-    ],
-)
-def test_notes_say_what_the_standard_error_is_over(
-    cell: Make, join: Make, trials: tuple[int, int], expected: str
-) -> None:
-    rows = [cell([0, 1], str(i), trial=t) for i, size in enumerate(trials) for t in range(size)]
-    (block,) = make_blocks(summarise(join(*rows)))
-    assert block.general[0] == f"Each cell: {expected}"
-
-
 def test_csv_holds_the_summary_in_full(suite: Any, tmp_path: Path) -> None:
     ComparativeTable().write(suite, tmp_path)
     summary = summarise(suite.frame())
@@ -150,27 +62,69 @@ def test_csv_holds_the_summary_in_full(suite: Any, tmp_path: Path) -> None:
     assert [row["label"] for row in rows] == summary["label"].tolist()
 
 
-def test_markdown_parses_back(suite: Any) -> None:
-    blocks = make_blocks(summarise(suite.frame()))
-    text = markdown(suite.title, blocks)
-    tables = re.findall(r"(?m)^## .*\n\n((?:\|.*\n)+)", text)
-    assert len(tables) == len(blocks) == 2
-    for table, block in zip(tables, blocks, strict=True):
+def of_markdown(text: str) -> Iterator[list[list[str]]]:
+    """Yield the rows of each table, its heads first."""
+    for table in re.findall(r"(?m)^## .*\n\n((?:\|.*\n)+)", text):
         lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
         heads, _, *rows = [[entry.strip() for entry in line] for line in lines]
-        assert heads == ["Solver", *(f"K={k}" for k in range(10, 100, 10))]
-        assert rows == parsed(block)
+        yield [heads, *rows]
+
+
+def of_latex(text: str) -> Iterator[list[list[str]]]:
+    for table in re.findall(r"(?s)\\toprule\n(.*?)\\bottomrule", text):
+        lines = [line.removesuffix(r"\\") for line in table.splitlines() if "&" in line]
+        yield [[entry.strip() for entry in re.split(r"(?<!\\)&", line)] for line in lines]
+
+
+def of_terminal(text: str) -> Iterator[list[list[str]]]:
+    """Yield the rows of each table, without cells that are blank."""
+    for table in re.findall(r"(?m)^Solver .*\n.*─.*\n(?:.*(?:\d|n/a) *\n)+", text):
+        heads, _, *rows = table.splitlines()
+        yield [
+            [cell.lstrip("*") for cell in re.split(" {2,}", row.strip())] for row in (heads, *rows)
+        ]
+
+
+def test_all_formats_hold_the_texts_of_the_data_frame(suite: Any) -> None:
+    table, summary = comparative_table(suite.frame()), summarise(suite.frame())
+    tables = problem_tables(summary)
+    wanted = [
+        [["Solver", *table], *part.drop(columns="Problem").to_numpy().tolist()]
+        for part in split(table.reset_index(), ["Problem"])
+    ]
+    assert len(wanted) == 2
+
+    def escaped(escape: Callable[[str], str]) -> list[list[list[str]]]:
+        return [[[escape(text) for text in row] for row in rows] for rows in wanted]
+
+    def plain(found: Iterator[list[list[str]]], bold: str) -> list[list[list[str]]]:
+        return [[[re.sub(bold, r"\1", text) for text in row] for row in rows] for rows in found]
+
+    found = plain(of_markdown(markdown("", tables)), r"^\*\*(.*)\*\*$")
+    assert found == escaped(as_markdown)
+    found = plain(of_latex(latex("", "suite", tables)), r"^\\textbf\{(.*)\}$")
+    assert found == escaped(as_latex)
+    found = [*of_terminal(shown(suite, 200))]
+    assert found == [[[text for text in row if text] for row in rows] for rows in wanted]
+
+
+def test_markdown_holds_the_summary_with_the_best_in_bold(suite: Any) -> None:
+    tables = problem_tables(summarise(suite.frame()))
+    text = markdown(suite.title, tables)
+    found = [*of_markdown(text)]
+    assert [rows[0] for rows in found] == [["Solver", *(f"K={k}" for k in range(10, 100, 10))]] * 2
+    assert [rows[1:] for rows in found] == [*map(parsed, tables)]
     assert text.startswith("# Suite\\_1: 100% & more\n")
     assert "- n/a, PhaseLift: rectified: 5% of\\_it & more." in text
 
 
-def parsed(block: Block) -> list[list[str]]:
+def parsed(table: ProblemTable) -> list[list[str]]:
     """Return what a Markdown table should hold, from the summary."""
     pools = range(10, 100, 10)
-    rows = {name: [""] * len(pools) for name in block.cells["solver"].unique()}
-    eligible = block.cells[block.cells["signals"] == 12]
+    rows = {name: [""] * len(pools) for name in table.cells["solver"].unique()}
+    eligible = table.cells[table.cells["signals"] == 12]
     top = eligible.groupby("n_pools")["mean_squared_cosine"].max()
-    for row in block.cells.to_dict("records"):
+    for row in table.cells.to_dict("records"):
         mean, k = row["mean_squared_cosine"], row["n_pools"]
         text = "n/a" if np.isnan(mean) else f"{mean:.3f} ± {row['standard_error']:.3f}"
         text = re.sub(r"\b0\.", ".", text)
@@ -180,7 +134,7 @@ def parsed(block: Block) -> list[list[str]]:
 
 
 def test_latex_is_well_formed(suite: Any) -> None:
-    text = latex(suite.title, "a_suite", make_blocks(summarise(suite.frame())))
+    text = latex(suite.title, "a_suite", problem_tables(summarise(suite.frame())))
     commands = r"\\(?:[A-Za-z]+|[&%$#_{}\\])"
     bare = re.sub(commands, "", text.partition("\n")[2].replace(r"\ell_", ""))
     assert not re.search(r"[%#_^~]", bare)
@@ -241,7 +195,7 @@ def test_labels_are_no_markup(cell: Make, known: Known) -> None:
 
 
 def test_shared_notes_are_said_once(suite: Any) -> None:
-    terminal, page = shown(suite, 200), markdown("", make_blocks(summarise(suite.frame())))
+    terminal, page = shown(suite, 200), markdown("", problem_tables(summarise(suite.frame())))
     for text in (terminal, page):
         assert text.count("only the first 2 signals of each trial") == 1
         assert text.count("n/a, PhaseLift: rectified: 5% of") == 1

@@ -7,7 +7,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from benchbase.showing import as_latex, as_markdown, identifier
+from benchbase.showing import (
+    as_markdown,
+    identifier,
+    latex_table,
+    markdown_list,
+    markdown_table,
+    terminal_tables,
+)
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.leaderboard.text import environments, grid, many_text, notes, reading, tabs
 
@@ -18,22 +25,15 @@ if TYPE_CHECKING:
 
 def markdown(board: Board) -> str:
     """Write a board as a Markdown document, a section a pooling."""
-    import pandas as pd
-
-    parts = [f"# {as_markdown(board.title)}: leaderboard"]
-    parts.append("\n".join(f"- {as_markdown(each)}." for each in reading(board)))
+    parts = [f"# {as_markdown(board.title)}: leaderboard", markdown_list(reading(board))]
     for tab in tabs(board):
         parts.append(f"## {as_markdown(tab.name)}")
         for title, rows in tab.problems:
-            heads, texts = grid(rows)
-            table = pd.DataFrame([[*map(as_markdown, row)] for row in texts], columns=heads)
-            align = ["left", *("right" for _ in heads[1:])]
-            parts.append(f"### {as_markdown(title)}")
-            parts.append(table.to_markdown(index=False, colalign=align, disable_numparse=True))
-            parts.append("\n".join(f"- {as_markdown(note)}." for note in notes(rows)))
+            parts += [f"### {as_markdown(title)}", markdown_table(grid(rows))]
+            parts.append(markdown_list(notes(rows)))
         compared = many_text(board, tab.name)
         parts.append(f"{as_markdown(compared)}." if compared else "")
-    parts.append("\n".join(f"- {as_markdown(each)}." for each in environments(board)))
+    parts.append(markdown_list(environments(board)))
     if board.command:
         parts.append(f"Command: `{board.command}`")
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -41,26 +41,15 @@ def markdown(board: Board) -> str:
 
 def latex(board: Board) -> str:
     """Write a board as LaTeX tables (booktabs), labelled ``tab:SUITE-leaderboard-1``, ..."""
-    import pandas as pd
-
     parts, number = [r"% needs \usepackage{booktabs, graphicx}"], 0
     for tab in tabs(board):
         for title, rows in tab.problems:
             number += 1
-            heads, texts = grid(rows)
-            table = pd.DataFrame([[*map(as_latex, row)] for row in texts], columns=heads)
             how = reading(board) if number == 1 else []  # once: captions are long enough
-            told = [f"{board.title}: {title}", *how, *notes(rows)]
             compared = many_text(board, tab.name)
-            told += [compared] if compared else []
-            text = table.style.hide(axis="index").to_latex(
-                column_format="l" + "r" * (len(heads) - 1),
-                hrules=True,
-                position="htbp",
-                position_float="centering",
-                caption=". ".join(map(as_latex, told)) + ".",
-                label=f"tab:{identifier(board.suite)}-leaderboard-{number}",
-            )
+            caption = [f"{board.title}: {title}", *how, *notes(rows), *filter(None, [compared])]
+            label = f"{identifier(board.suite)}-leaderboard-{number}"
+            text = latex_table(grid(rows), caption, label)
             # As wide as the page: with all its intervals a table is wider.
             text = text.replace(
                 r"\begin{tabular}", "\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}"
@@ -115,8 +104,6 @@ def print_board(board: Board, console: Console) -> None:
     """Print a board in the width of a console; no column is cut."""
     from rich.text import Text
 
-    from benchbase_reports.tables import fitting_tables
-
     def say(text: str, style: str = "") -> None:
         console.print(Text(text, style=style))
 
@@ -125,9 +112,7 @@ def print_board(board: Board, console: Console) -> None:
         say(f"\n{tab.name}", "bold")
         for number, (title, rows) in enumerate(tab.problems):
             say(f"\n{title}" if number else title)
-            heads, texts = grid(rows)
-            cells = [[Text(text) for text in row] for row in texts]
-            for table in fitting_tables(heads, cells, console.width):
+            for table in terminal_tables(grid(rows), console.width):
                 console.print(table)
             for note in notes(rows):
                 say(f"{note}.", "dim")

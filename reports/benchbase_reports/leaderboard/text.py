@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchbase.showing import RECOVERED, split
+from benchbase.showing import RECOVERED, shortened, split
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import Friedman, friedman
 from benchbase_reports.transition_panels import crossing_text
@@ -21,8 +20,6 @@ HEADS = (
     *("Applications", "Failed"),
 )
 """The columns of a problem's table."""
-
-_LONGEST_MESSAGE = 160
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,15 @@ def _by_problem(table: pd.DataFrame) -> list[pd.DataFrame]:
     return split(table, ["problem"])
 
 
-def grid(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Lay the solvers of a problem out: heads, and a row of text each."""
+def grid(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of a problem as text: one row per solver."""
+    import pandas as pd
+
     has_pools = bool(rows["n_least"].notna().any())
     shown = [head for head in HEADS if head != "K95" or has_pools]
     shown = [head for head in shown if head != "Failed" or rows["failed"].any()]
     texts = [_texts(row, ranked=int(rows["rank"].notna().sum())) for _, row in rows.iterrows()]
-    return shown, [[text[head] for head in shown] for text in texts]
+    return pd.DataFrame(texts)[shown]
 
 
 def _texts(row: pd.Series[Any], *, ranked: int) -> dict[str, str]:
@@ -160,7 +159,7 @@ def notes(rows: pd.DataFrame) -> Iterator[str]:
         failed = int(part["failed"].sum())
         lost = f" ({failed} of {part['signals'].sum()} signals failed)" if failed else ""
         kind = "n/a, " if not part["signals"].any() else ""
-        yield f"{kind}{whose}{lost}: {_short(str(message))}"
+        yield f"{kind}{whose}{lost}: {shortened(str(message))}"
 
 
 def environments(board: Board) -> list[str]:
@@ -170,10 +169,6 @@ def environments(board: Board) -> list[str]:
     if len(groups) == 1:
         return [f"Computed with {groups.index[0]}"]
     return [f"{', '.join(labels)}: computed with {text}" for text, labels in groups.items()]
-
-
-def _short(message: str) -> str:
-    return shorten(message, _LONGEST_MESSAGE, placeholder=" …").rstrip(".")
 
 
 def many(board: Board, tab: str) -> Friedman:

@@ -1,11 +1,12 @@
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import benchbase
-from benchbase import hookspecs
+from benchbase import hookspecs, showing
 from benchbase.discovery.registry import KINDS, registry
 from benchbase.results import COLUMNS
 
@@ -31,6 +32,11 @@ def test_every_public_name_is_in_the_reference() -> None:
     others = set(benchbase.__all__) - errors - {"Array", "Inverse", "hookimpl"}
     assert {name for name in others if f":: benchbase.{name}\n" not in text} == set()
     assert "automodule:: benchbase.errors" in text
+
+
+def test_every_name_for_reports_is_in_the_reference() -> None:
+    names = re.findall(r":: benchbase\.showing\.(\w+)\n", read("api.rst"))
+    assert sorted(names) == sorted(showing.__all__)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,6 +76,24 @@ def test_the_solver_of_the_readme_runs(tmp_path: Path) -> None:
     frame = results.frame()
     assert set(frame["label"]) == {"my_solver"}
     assert set(frame["status"]) == {"done"}
+
+
+@pytest.mark.usefixtures("fresh_registry")
+def test_the_report_of_the_page_on_plugins_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"(?m)^   # my_report\.py\n(?:   .*\n|\n)+", read("plugins.rst"))
+    (tmp_path / "my_report.py").write_text(textwrap.dedent(code))
+    results = benchbase.run(
+        "quick",
+        results=tmp_path,
+        points=2,
+        trials=1,
+        plugins=tmp_path / "my_report.py",
+        solvers="mean",
+        changes={"grid.frame.n_pools": [72]},
+    )
+    (file,) = benchbase.report(results, tmp_path, [benchbase.build("report", {"name": "exact"})])
+    text = file.read_text(encoding="utf-8")
+    assert re.search(r"\| rectified ℓ2 \| +mean \|", text)
 
 
 def read(name: str) -> str:

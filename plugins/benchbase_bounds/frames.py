@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Problem], dict[str, Any]]
 """What is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
+
+_LONGEST = 24  # characters of a parameter's value
 
 SCORE = "cos² "
 """What precedes a solver's label in the columns of its scores."""
@@ -159,27 +161,38 @@ def setting_name(row: pd.Series[Any]) -> str:
 
 
 def norm_name(row: pd.Series[Any]) -> str:
-    """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", "maxout"."""
-    if row["pooling"] != "lp":
+    """Name the norm of a pooling: "ℓ2", "ℓ∞", or the pooling itself if it has no p: "maxout"."""
+    if math.isnan(row["p"]):
         return str(row["pooling"])
-    return "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+    norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+    return norm if row["pooling"] == "lp" else f"{norm} ({row['pooling']})"
 
 
 def variant_name(row: pd.Series[Any]) -> str:
-    """Name what is done before pooling: "linear", "rectified", "rectified, threshold 0.5"."""
-    parts = ["rectified" if row["rectified"] else "linear"]
-    for column in [c for c in map(str, row.index) if c.startswith("pooling.")]:
-        name, value = column.partition(".")[2], row[column]
-        if name in ("p", "rectified") or value != value or not value:
-            continue
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-        parts.append(f"{name} {text if len(text) <= 24 else text[:24] + '…'}")
-    return ", ".join(parts)
+    """Name the rest of a pooling: "linear", "rectified", "rectified, threshold .5"."""
+    return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
 
 
 def pooling_name(row: pd.Series[Any]) -> str:
-    """Name a pooling: "ℓ2", "ℓ∞, rectified"."""
-    return f"{norm_name(row)}, {variant_name(row)}".removesuffix(", linear")
+    """Name a pooling as tables do: "ℓ2", "rectified ℓ2, threshold .5", "maxout"."""
+    norm = f"rectified {norm_name(row)}" if row["rectified"] else norm_name(row)
+    return ", ".join([norm, *_pooling_parameters(row)])
+
+
+def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
+    """Yield "threshold .5" and the like for parameters that are not empty, 0 or false."""
+    import pandas as pd
+
+    for column in [c for c in map(str, row.index) if c.startswith("pooling.")]:
+        name, value = column.partition(".")[2], row[column]
+        if name in ("p", "rectified") or pd.isna(value) or not value:
+            continue
+        if isinstance(value, bool | np.bool_):
+            yield name
+        elif isinstance(value, str):
+            yield f"{name} {value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}"
+        else:
+            yield f"{name} {f'{value:g}'.removeprefix('0')}"
 
 
 def require_positive(report: benchbase.Report, *names: str) -> None:

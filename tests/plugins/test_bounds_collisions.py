@@ -65,7 +65,7 @@ def test_counts_follow_the_dimension_count(table: pd.DataFrame) -> None:
     assert (quadratic.query("n_pools == 5")["collisions"] == 0).all()  # 2N − 1
     # Of six half rectified vectors in R³ fewer than three are active somewhere.
     assert (table.query("rectified and n_pools == 4")["collisions"] == 2).all()
-    assert {*table["pooling_name"]} == {"ℓ1", "ℓ2", "ℓ2, rectified"}
+    assert {*table["pooling_name"]} == {"ℓ1", "ℓ2", "rectified ℓ2"}
 
 
 def test_regions_with_few_active_vectors_are_found() -> None:
@@ -96,7 +96,7 @@ def test_names_of_numbers_of_pools(k: int, n: int, name: str) -> None:
 def test_the_figure_shows_the_counts(table: pd.DataFrame) -> None:
     drawn = draw(table, "counts")
     panels = {ax.get_title(): ax for ax in drawn.axes if ax.get_title()}
-    assert list(panels) == ["ℓ1", "ℓ2", "ℓ2, rectified"]
+    assert list(panels) == ["ℓ1", "ℓ2", "rectified ℓ2"]
     ks, sizes = [4, 5, 6], [1, 2]
     for name, ax in panels.items():
         shown = {text.get_position(): text.get_text() for text in ax.texts}

@@ -229,7 +229,7 @@ def test_files_and_terminal(
     pictures = ["bounds-1-against-k", "bounds-2-against-l"]
     pictures = [name + end for name in pictures for end in (".png", ".svg")]
     assert names == sorted(["bounds.csv", "bounds-frames.csv", "bounds.md", *pictures])
-    assert "ℓ∞, rectified" in found.stdout
+    assert "rectified ℓ∞" in found.stdout
     assert "0.5 – 1" in found.stdout
     assert "certified lower to best upper end" in found.stdout
     text = (tmp_path / "small" / "run-1" / "bounds.md").read_text(encoding="utf-8")

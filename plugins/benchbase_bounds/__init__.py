@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import benchbase
-from benchbase_bounds.collisions import Collisions
-from benchbase_bounds.report import Bounds
+from benchbase_bounds.reports.bounds import Bounds
+from benchbase_bounds.reports.collisions import Collisions
 
 if TYPE_CHECKING:
     import click

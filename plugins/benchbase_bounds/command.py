@@ -64,7 +64,7 @@ def bounds_command(
     from threadpoolctl import threadpool_limits
 
     from benchbase_bounds.dispatch import bounds
-    from benchbase_bounds.table import attained_largest
+    from benchbase_bounds.reports.constants import attained_largest
 
     for title, frame, pooling in _problems(file, spec, suite):
         # Many small products: a second BLAS thread would cost more than it does.
@@ -95,7 +95,7 @@ def as_data(
     bracket : Bracket
         From `benchbase_bounds.dispatch.bounds`.
     least : float
-        From `benchbase_bounds.table.attained_largest`.
+        From `benchbase_bounds.reports.constants.attained_largest`.
 
     Returns
     -------

@@ -24,12 +24,12 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase_bounds.cone_pairs import Exact, full_bounds
-from benchbase_bounds.fans import Fan
-from benchbase_bounds.l2 import alternate, values
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.piecewise import cut
-from benchbase_bounds.rational import fractions
+from benchbase_bounds.brackets.l2 import alternate, values
+from benchbase_bounds.brackets.piecewise_linear import cut
+from benchbase_bounds.geometry.fans import Fan
+from benchbase_bounds.geometry.rational import fractions
+from benchbase_bounds.lower_ends.cone_pairs import Exact, full_bounds
+from benchbase_bounds.representation import Operator
 
 _Item = TypeVar("_Item")
 _STARTS = 16  # of the alternation for the minimum over subsets

@@ -11,13 +11,13 @@ import numpy as np
 import benchbase
 from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.degenerate import not_spanning
-from benchbase_bounds.half_rectified import half_rectified
-from benchbase_bounds.l2 import l2
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.phaseless import phaseless
-from benchbase_bounds.piecewise import piecewise
-from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.brackets.half_rectification import half_rectified
+from benchbase_bounds.brackets.l2 import l2
+from benchbase_bounds.brackets.not_spanning import not_spanning
+from benchbase_bounds.brackets.phase_retrieval import phaseless
+from benchbase_bounds.brackets.piecewise_linear import piecewise
+from benchbase_bounds.brackets.rectified_l2 import rectified_l2
+from benchbase_bounds.representation import Operator
 
 
 def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 import benchbase
 from benchbase.cli import main
-from benchbase_bounds.collisions import (
+from benchbase_bounds.collision_search import find_collision
+from benchbase_bounds.reports.collisions import (
     Collisions,
     collisions_table,
     draw,
@@ -17,8 +18,7 @@ from benchbase_bounds.collisions import (
     has_collision,
     name_of_k,
 )
-from benchbase_bounds.injectivity import find_collision
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 SUITE = """
 title = "counts"
@@ -115,7 +115,7 @@ def test_files_and_terminal(
     results: benchbase.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(  # the counts are tested above
-        "benchbase_bounds.collisions.has_collision", lambda problem, starts: False
+        "benchbase_bounds.reports.collisions.has_collision", lambda problem, starts: False
     )
     arguments = ["report", "collisions", "--results", str(results.folder), "-o", str(tmp_path)]
     found = CliRunner().invoke(main, arguments, env={"COLUMNS": "120"})

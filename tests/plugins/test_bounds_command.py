@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import benchbase
 from benchbase.cli import main
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 SPECS: list[dict[str, Any]] = [
     {"name": "lp", "p": p, "rectified": rectified}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds import corollaries
-from benchbase_bounds.empirical import empirical
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_ends.direct import empirical
 
 CORRECTED: list[tuple[Callable[..., float], float, bool]] = [
     (corollaries.corrected_2_5, 2, True),

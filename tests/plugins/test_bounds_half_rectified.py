@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase_bounds.cells import TooManyCellsError, active_sets, sign_vectors
+from benchbase_bounds.brackets.half_rectification import a_0, a_00, a_tilde
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.half_rectified import a_0, a_00, a_tilde
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.geometry.regions import TooManyCellsError, active_sets, sign_vectors
+from benchbase_bounds.representation import Operator
 
 
 def rectified(threshold: Any = 0.0) -> benchbase.Pooling:

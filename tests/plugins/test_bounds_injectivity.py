@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase_bounds.injectivity import (
+from benchbase_bounds.collision_search import (
     dimension_count,
     find_collision,
     has_complement_property,
     spark,
 )
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.partitions import enumerate_subsets
+from benchbase_bounds.lower_ends.subsets import enumerate_subsets
+from benchbase_bounds.representation import Operator
 
 
 def test_spark() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 
 @st.composite

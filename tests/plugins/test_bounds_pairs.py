@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.empirical import empirical, flattest, log_ratio
-from benchbase_bounds.fans import fan, hyperplanes, n_cones
-from benchbase_bounds.largest import ascend
+from benchbase_bounds.brackets.piecewise_linear import estimate, piecewise
+from benchbase_bounds.brackets.rectified_l2 import rectified_l2
+from benchbase_bounds.geometry.fans import fan, hyperplanes, n_cones
 from benchbase_bounds.limits import limit
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.piecewise import estimate, piecewise
-from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_constant import ascend
+from benchbase_bounds.upper_ends.direct import empirical, flattest, log_ratio
 
 CASES: dict[str, tuple[Callable[..., Bracket], dict[str, Any]]] = {
     "l1": (piecewise, {"name": "lp", "p": 1}),

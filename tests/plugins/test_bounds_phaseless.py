@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
+from benchbase_bounds.brackets.l2 import alternate, descend, values
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.l2 import alternate, descend, values
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.partitions import branch_and_bound, enumerate_subsets, local_search
-from benchbase_bounds.polynomial import polynomial_lower_bound
+from benchbase_bounds.lower_ends.polynomial import polynomial_lower_bound
+from benchbase_bounds.lower_ends.subsets import branch_and_bound, enumerate_subsets, local_search
+from benchbase_bounds.representation import Operator
 
 PLAIN = benchbase.build("pooling", {"name": "lp", "p": 2})
 GOLDEN = (1 + 5**0.5) / 2

@@ -15,12 +15,18 @@ from matplotlib.figure import Figure
 import benchbase
 from benchbase.api import installed_reports
 from benchbase.cli import main
-from benchbase_bounds import figure
 from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.frames import measured, norm_name, pooling_name, setting_columns, variant_name
-from benchbase_bounds.report import Bounds, bracket, markdown
-from benchbase_bounds.table import attained_largest, bounds_table, frames_table
+from benchbase_bounds.reports import figure
+from benchbase_bounds.reports.bounds import Bounds, bracket, markdown
+from benchbase_bounds.reports.constants import attained_largest, bounds_table, frames_table
+from benchbase_bounds.reports.frames import (
+    measured,
+    norm_name,
+    pooling_name,
+    setting_columns,
+    variant_name,
+)
 from benchbase_reports import names
 
 SUITE = """

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
+from benchbase_bounds.brackets.piecewise_linear import cut
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.empirical import empirical
-from benchbase_bounds.fans import Fan
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.piecewise import cut
-from benchbase_bounds.subdivision import Cones, prove
+from benchbase_bounds.geometry.fans import Fan
+from benchbase_bounds.lower_ends.subdivision import Cones, prove
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_ends.direct import empirical
 
 
 def l2(vectors: object, rectified: bool) -> Operator:

@@ -8,7 +8,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbase_bounds.frames import (
+from benchbase_bounds.reports.frames import (
     SCORE,
     noise_columns,
     norm_name,
@@ -58,7 +58,7 @@ def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `benchbase_bounds.table.bounds_table`.
+        From `benchbase_bounds.reports.constants.bounds_table`.
     title : str
         Stands above.
     folder : pathlib.Path
@@ -100,8 +100,8 @@ def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
     Parameters
     ----------
     part : pandas.DataFrame
-        Rows of `benchbase_bounds.table.bounds_table`, of one setting; of one size of pools
-        unless `by_size`.
+        Rows of `benchbase_bounds.reports.constants.bounds_table`, of one setting, and of one size
+        of pools unless `by_size`.
     title : str
         Of the suite.
     by_size : bool

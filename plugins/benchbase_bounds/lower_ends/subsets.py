@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.frame_operators import (
+from benchbase_bounds.geometry.frame_operators import (
     frame_operators,
     least_eigenvalues,
     least_eigenvectors,

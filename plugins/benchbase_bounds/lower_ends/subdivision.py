@@ -35,8 +35,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.fans import Fan
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.geometry.fans import Fan
+from benchbase_bounds.representation import Operator
 
 _CHUNK = 4096
 _OFF = 1e-7  # how far a computed ray may be from the true one, with room to spare

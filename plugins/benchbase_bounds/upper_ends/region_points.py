@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
+from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvectors
 
 
 def point_in_cell(vectors: Array, thresholds: Array, active: Array) -> Array | None:

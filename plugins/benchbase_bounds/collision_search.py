@@ -10,8 +10,8 @@ from math import comb
 import numpy as np
 
 from benchbase import Array, Pooling
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.rational import rank
+from benchbase_bounds.geometry.rational import rank
+from benchbase_bounds.representation import Operator
 
 _SAFE = 1e-9  # relative singular values above it are not zero, whatever the rounding
 _CHUNK = 4096

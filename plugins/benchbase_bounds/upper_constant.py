@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 _EPS = 1e-13  # rounding of a largest singular value, relative
 _TURNS = 200

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import benchbase
-from benchbase_bounds.figure import save
-from benchbase_bounds.frames import (
+from benchbase_bounds.reports.constants import bounds_table, frames_table
+from benchbase_bounds.reports.figure import save
+from benchbase_bounds.reports.frames import (
     noise_columns,
     pooling_name,
     problem_columns,
@@ -18,7 +19,6 @@ from benchbase_bounds.frames import (
     setting_name,
     solvers,
 )
-from benchbase_bounds.table import bounds_table, frames_table
 
 if TYPE_CHECKING:
     import pandas as pd

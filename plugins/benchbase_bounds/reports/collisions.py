@@ -11,8 +11,8 @@ import numpy as np
 
 import benchbase
 from benchbase import Problem
-from benchbase_bounds.figure import write
-from benchbase_bounds.frames import (
+from benchbase_bounds.reports.figure import write
+from benchbase_bounds.reports.frames import (
     measured,
     pooling_name,
     problem_columns,
@@ -201,9 +201,9 @@ def has_collision(problem: Problem, starts: int) -> bool:
     starts : int
         Random pairs to start from.
     """
+    from benchbase_bounds.collision_search import find_collision
     from benchbase_bounds.dispatch import bounds
-    from benchbase_bounds.injectivity import find_collision
-    from benchbase_bounds.operators import Operator
+    from benchbase_bounds.representation import Operator
 
     operator = Operator.of(problem.frame, problem.pooling)
     if find_collision(operator, np.random.default_rng(0), starts=starts) is not None:

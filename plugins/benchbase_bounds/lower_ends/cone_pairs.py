@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.fans import Fan
-from benchbase_bounds.rational import fractions, rank
+from benchbase_bounds.geometry.fans import Fan
+from benchbase_bounds.geometry.rational import fractions, rank
 
 _ZERO, _CLEAR = 1e-12, 1e-7  # singular values between these are neither zero nor not
 _INSIDE = 1e-10  # a sine by which a point may be outside of a cone

@@ -16,13 +16,13 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, conclude
-from benchbase_bounds.cells import sign_vectors
-from benchbase_bounds.cone_pairs import Exact, Search, even_bounds, full_bounds
-from benchbase_bounds.empirical import empirical, flattest
-from benchbase_bounds.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
-from benchbase_bounds.largest import largest, steepest
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.rational import fractions, rank
+from benchbase_bounds.geometry.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
+from benchbase_bounds.geometry.rational import fractions, rank
+from benchbase_bounds.geometry.regions import sign_vectors
+from benchbase_bounds.lower_ends.cone_pairs import Exact, Search, even_bounds, full_bounds
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_constant import largest, steepest
+from benchbase_bounds.upper_ends.direct import empirical, flattest
 
 MOST_CONES = 400
 """Cones of which all pairs are looked at, times the root of the effort."""

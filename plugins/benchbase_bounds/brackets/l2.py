@@ -9,10 +9,10 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, conclude
-from benchbase_bounds.frame_operators import least_eigenvectors
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.polynomial import polynomial_lower_bound
-from benchbase_bounds.subdivision import certify
+from benchbase_bounds.geometry.frame_operators import least_eigenvectors
+from benchbase_bounds.lower_ends.polynomial import polynomial_lower_bound
+from benchbase_bounds.lower_ends.subdivision import certify
+from benchbase_bounds.representation import Operator
 
 _LARGEST = 3  # the largest N of the subdivision
 _TESTS = 400_000  # pairs of cones that are tested, times the effort

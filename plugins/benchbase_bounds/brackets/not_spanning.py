@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.rational import rank
+from benchbase_bounds.geometry.rational import rank
+from benchbase_bounds.representation import Operator
 
 _SAFE = 1e-9  # relative singular values above it are not zero, whatever the rounding
 

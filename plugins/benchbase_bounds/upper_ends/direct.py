@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.minimise import minimise
-from benchbase_bounds.operators import CLOSEST, Operator
+from benchbase_bounds.representation import CLOSEST, Operator
+from benchbase_bounds.upper_ends.quasi_newton import minimise
 
 _LEAST = 1e-9  # a ratio, relative to that of the first pairs, that is a collision
 _NEAR = 1e-2  # the distance of pairs that start close together

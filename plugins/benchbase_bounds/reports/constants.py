@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import benchbase
 from benchbase import Frame, Pooling, Problem
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.frames import SCORE, measured, noise_columns, problem_columns
 from benchbase_bounds.limits import limit
+from benchbase_bounds.reports.frames import SCORE, measured, noise_columns, problem_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ def attained_largest(frame: Frame, pooling: Pooling, found: Bracket) -> float:
     found : Bracket
         What it returned.
     """
-    from benchbase_bounds.largest import ascend
-    from benchbase_bounds.operators import Operator
+    from benchbase_bounds.representation import Operator
+    from benchbase_bounds.upper_constant import ascend
 
     if found.largest_exact or found.largest == 0:
         return found.largest
@@ -65,7 +65,7 @@ def frames_table(
     Returns
     -------
     pandas.DataFrame
-        A row a frame, pooling, noise and hint, as from `benchbase_bounds.frames.measured`:
+        A row a frame, pooling, noise and hint, as from `benchbase_bounds.reports.frames.measured`:
         ``lower`` and ``upper`` (A), ``exact``, ``largest_lower``, ``largest`` (B),
         ``largest_exact``, ``inverse_lower`` and ``inverse_upper`` (A/B), and ``method``.
     """

@@ -19,7 +19,7 @@ from math import comb
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.rational import null_vector, parallel, sign
+from benchbase_bounds.geometry.rational import null_vector, parallel, sign
 
 _CHUNK = 4096  # rays at a time
 _EPS = float(np.finfo(np.float64).eps)

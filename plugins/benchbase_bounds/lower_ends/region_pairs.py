@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.frame_operators import frame_operators, least_eigenvalues, rounding
-from benchbase_bounds.rational import Ranks
+from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvalues, rounding
+from benchbase_bounds.geometry.rational import Ranks
 
 _EPS = float(np.finfo(np.float64).eps)
 _SAFE = 1e-6  # relative singular values above it are no rounding

@@ -8,11 +8,11 @@ import numpy as np
 
 from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.brackets.piecewise_linear import cut, estimate, finish
 from benchbase_bounds.corollaries import corrected_2_5
-from benchbase_bounds.largest import ascend
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.piecewise import cut, estimate, finish
-from benchbase_bounds.subdivision import certify
+from benchbase_bounds.lower_ends.subdivision import certify
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_constant import ascend
 
 _LARGEST = 3  # the largest N of the subdivision
 _FEW = 100  # cones for whose pairs Corollary 2.5 is worked out

@@ -8,13 +8,13 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, agree, conclude
-from benchbase_bounds.cells import TooManyCellsError, active_sets
-from benchbase_bounds.degenerate import not_spanning
-from benchbase_bounds.empirical import empirical
-from benchbase_bounds.frame_operators import frame_operators, least_eigenvalues, rounding
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.pairs_of_cells import PairBound, pair_bound
-from benchbase_bounds.points import pair_in_cell, point_in_cell
+from benchbase_bounds.brackets.not_spanning import not_spanning
+from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvalues, rounding
+from benchbase_bounds.geometry.regions import TooManyCellsError, active_sets
+from benchbase_bounds.lower_ends.region_pairs import PairBound, pair_bound
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_ends.direct import empirical
+from benchbase_bounds.upper_ends.region_points import pair_in_cell, point_in_cell
 
 _TRIED = 50  # cells in which a pair is looked for, the least λ₋ first
 

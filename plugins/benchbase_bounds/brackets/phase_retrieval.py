@@ -8,11 +8,11 @@ import numpy as np
 
 from benchbase import Array, Frame, Pooling
 from benchbase_bounds.bracket import Bracket, conclude
-from benchbase_bounds.empirical import empirical
-from benchbase_bounds.frame_operators import frame_operators, least_eigenvectors
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.partitions import branch_and_bound, local_search
-from benchbase_bounds.polynomial import polynomial_lower_bound
+from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvectors
+from benchbase_bounds.lower_ends.polynomial import polynomial_lower_bound
+from benchbase_bounds.lower_ends.subsets import branch_and_bound, local_search
+from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_ends.direct import empirical
 
 _STARTS = 400  # of the local search where no branch and bound follows
 _LARGEST = 16  # the largest N of branch and bound, which looks at 2^(2N) nodes or so

@@ -1,4 +1,4 @@
-"""Pooling operators with their slopes, and the ratio that a pair of signals attains."""
+"""Pooling representations with their slopes, and the ratio that a pair of signals attains."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from benchbase import Array, Frame, Pooling
 
 @dataclass(frozen=True)
 class Operator:
-    """A representation x ↦ R(x) of R^N in R^K, and its derivative.
+    """A pooling representation x ↦ R(x), from R^N to R^K, and its derivative.
 
     Parameters
     ----------
     vectors : ndarray, shape (K, L, N)
-        The frame's vectors, real.
+        The frame's vectors.
     p : float
         1, 2 or infinity.
     rectified : bool
         Whether coefficients pass a half rectification.
     signed : bool
-        Whether the largest coefficient is taken with its sign (maxout; p is infinity).
+        Whether the largest coefficient is taken with its sign, as maxout does; p is then infinity.
     alpha : ndarray, shape (L, K)
-        Thresholds of the rectification; zeros without.
+        Thresholds of the rectification, or zeros.
     """
 
     vectors: Array
@@ -38,17 +38,17 @@ class Operator:
 
     @classmethod
     def of(cls, frame: Frame, pooling: Pooling) -> Operator:
-        """Take an operator from a frame and the pooling ``lp`` or ``maxout``.
+        """Return the representation by a frame and the pooling ``lp`` or ``maxout``.
 
         Raises
         ------
         benchbase.BenchbaseError
-            If the frame is complex, the pooling another, or its thresholds do not fit.
+            If the frame is complex, the pooling is another one, or its thresholds do not fit.
         """
         pooling.check(frame.n_pools, frame.pool_size)
         if frame.is_complex:
             raise benchbase.BenchbaseError(
-                "the bounds of section 2 are for real frames; this one is complex"
+                "bounds are known only for real frames, and this frame is complex"
             )
         vectors = np.asarray(frame.dense(), dtype=np.float64)
         K, L, _ = vectors.shape
@@ -57,7 +57,7 @@ class Operator:
             return cls(vectors, math.inf, rectified=False, signed=True, alpha=alpha)
         if pooling.name != "lp" or pooling.p is None:
             raise benchbase.BenchbaseError(
-                f"no bounds are known for the pooling '{pooling.name}', but for lp and maxout"
+                f"no bounds are known for the pooling '{pooling.name}'; give lp or maxout"
             )
         threshold = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
         alpha += threshold.reshape(K, L).T if threshold.ndim else threshold
@@ -80,14 +80,14 @@ class Operator:
 
     @cached_property
     def reach(self) -> float:
-        """The size of signals at which thresholds matter; 0 without."""
+        """The size of signals at which thresholds matter, or 0 without thresholds."""
         if self.homogeneous:
             return 0.0
         length = float(np.linalg.norm(self.vectors, axis=2).max()) or 1.0
         return float(np.abs(self.alpha).max()) / length
 
     def coefficients(self, x: Array) -> Array:
-        """Return F x − α, rectified where the operator is: (..., N) to (..., L, K)."""
+        """Return F x, or max(0, F x − α) if rectified: (..., N) to (..., L, K)."""
         K, L, N = self.vectors.shape
         rows = self.vectors.transpose(1, 0, 2).reshape(L * K, N)
         c = (x @ rows.T).reshape(*x.shape[:-1], L, K)
@@ -113,7 +113,8 @@ class Operator:
     def with_slopes(self, x: Array) -> tuple[Array, Array]:
         """Return R(x) and its slopes in the coefficients, (..., K) and (..., L, K).
 
-        Row k of the Jacobian is Σ_l slopes[l, k] · vectors[k, l]; at kinks one of those beside.
+        Row k of the Jacobian is Σ_l slopes[l, k] · vectors[k, l]. At a kink the slopes are those of
+        one of the pieces that meet there.
         """
         c = self.coefficients(x)
         if self.signed or self.p == math.inf:
@@ -141,16 +142,16 @@ class Operator:
         return values
 
     def distance(self, x: Array, y: Array) -> Array:
-        """Return d(x, y): ‖x − y‖, or min(‖x − y‖, ‖x + y‖) where the sign is lost; shape (...)."""
+        """Return d(x, y), shape (...): min(‖x − y‖, ‖x + y‖) if the sign is lost, else ‖x − y‖."""
         apart = np.linalg.norm(x - y, axis=-1)
         values: Array = np.minimum(apart, np.linalg.norm(x + y, axis=-1)) if self.even else apart
         return values
 
     def ratio(self, x: Array, y: Array) -> Array:
-        """Return ‖R(x) − R(y)‖ / d(x, y), shape (...); infinity where x and y are not told apart.
+        """Return ‖R(x) − R(y)‖ / d(x, y), shape (...), or infinity for pairs that are too close.
 
-        Pairs with d² < 1e-10 (‖x‖² + ‖y‖² + ρ²) count as not told apart: rounding would decide.
-        With thresholds α, of which coefficients may be but a small part, ρ = max |α| / max ‖f‖.
+        Pairs with d² < 1e-10 (‖x‖² + ‖y‖² + ρ²) are too close, as rounding would decide the ratio.
+        With thresholds α, ρ = max |α| / max ‖f‖, since coefficients may be a small part of α.
         """
         d = self.distance(x, y)
         gap = np.linalg.norm(self(x) - self(y), axis=-1)

@@ -1,4 +1,8 @@
-"""The upper Lipschitz constant B = sup ‖J(x)‖, the largest norm of a derivative."""
+"""The upper Lipschitz constant B: the largest norm of a derivative of the representation.
+
+B is the largest norm of a derivative because any two signals are joined by a line. Where the sign
+of a signal is lost, the line from x or from −x is taken, whichever is shorter.
+"""
 
 from __future__ import annotations
 
@@ -13,40 +17,46 @@ _EPS = 1e-13  # rounding of a largest singular value, relative
 _TURNS = 200
 
 
-def largest(operator: Operator, *, seed: int = 0, restarts: int = 16) -> tuple[float, float]:
-    """Return a value that B attains, and an upper bound of B.
+def upper_constant(operator: Operator, *, seed: int = 0) -> tuple[float, float]:
+    """Return a value that B attains, and an upper bound of B, for any pooling.
 
-    B is the largest norm of a derivative, as any two points are joined by a line (of x and −x, one
-    is taken). Without rectification B = max ‖R(w)‖ over unit w, since |⟨g, w⟩| ≤ R_k(w) for the
-    gradient g of a norm; for p = 2 that is λ₊(F). For others the lower value is the best of
-    `ascend`, and the upper one λ₊ of the vectors, of sums √L times it.
+    Without rectification B = max ‖R(w)‖ over unit w, since |⟨g, w⟩| ≤ R_k(w) for the gradient g of
+    a norm; for p = 2 this is λ₊(F). For other poolings the lower value is the best of `ascend`. The
+    upper one is λ₊(F), or √L times it for p = 1.
+
+    Parameters
+    ----------
+    operator : Operator
+        The representation.
+    seed : int, optional
+        Seed of the search.
+
+    Returns
+    -------
+    low, high : float
+        Both ends, equal to rounding if B is known.
+    """
+    flat = operator.vectors.reshape(-1, operator.n)
+    high = float(np.linalg.norm(flat, 2)) * (1 + _EPS)
+    if operator.p == 2 and not operator.rectified:
+        return high, high
+    if operator.p == 1:
+        high *= math.sqrt(operator.vectors.shape[1])
+    return ascend(operator, seed=seed), high
+
+
+def ascend(operator: Operator, *, seed: int = 0, restarts: int = 16) -> float:
+    """Return the largest norm of a derivative that ascents find: a lower bound of B.
+
+    x becomes the leading right singular vector of J(x), with the sign that has the longer
+    representation. Without rectification ‖R(x)‖ never falls.
 
     Parameters
     ----------
     operator : Operator
         The representation.
     seed, restarts : int, optional
-        Starts of the search.
-
-    Returns
-    -------
-    low, high : float
-        Equal to rounding where B is known.
-    """
-    flat = operator.vectors.reshape(-1, operator.n)
-    top = float(np.linalg.norm(flat, 2)) * (1 + _EPS)
-    if operator.p == 2 and not operator.rectified:
-        return top, top
-    size = operator.vectors.shape[1]
-    high = top * (math.sqrt(size) if operator.p == 1 else 1.0)
-    return ascend(operator, seed=seed, restarts=restarts), high
-
-
-def ascend(operator: Operator, *, seed: int = 0, restarts: int = 16) -> float:
-    """Return the largest norm of a derivative that ascents find, a lower bound of B.
-
-    x becomes the leading right singular vector of J(x), of its two signs the one with the longer
-    representation; without rectification ‖R(x)‖ never falls.
+        Seed and number of the starts.
     """
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((restarts, operator.n))
@@ -68,14 +78,24 @@ def ascend(operator: Operator, *, seed: int = 0, restarts: int = 16) -> float:
     return float(best.max())
 
 
-def steepest(attained: Array, bounds: Array) -> tuple[float, float]:
-    """Return the largest norms of Jacobians: of those attained, and of those that bound.
+def of_cones(jacobians: Array) -> float:
+    """Return B of a representation that is linear on cones, from its Jacobians, (C, M, N)."""
+    return float(np.linalg.norm(jacobians, 2, axis=(1, 2)).max(initial=0.0))
+
+
+def of_active_sets(operator: Operator, active: Array, *, seed: int = 0) -> tuple[float, float]:
+    """Return both ends of B for rectified ℓ2: at most the largest λ₊ of an active set.
 
     Parameters
     ----------
-    attained, bounds : ndarray, shape (C, M, N)
-        One a cone; the same where the representation is linear on cones.
+    operator : Operator
+        The representation.
+    active : ndarray of bool, shape (C, K, L)
+        The active sets.
+    seed : int, optional
+        Seed of the search for the lower end.
     """
-    low = float(np.linalg.norm(attained, 2, axis=(1, 2)).max()) if len(attained) else 0.0
-    high = low if bounds is attained else float(np.linalg.norm(bounds, 2, axis=(1, 2)).max())
-    return low, max(low, high * (1 + _EPS))
+    flat = operator.vectors.reshape(-1, operator.n)
+    tops = np.linalg.norm(flat * active.reshape(len(active), -1, 1), 2, axis=(1, 2))
+    high = float(tops.max()) * (1 + _EPS)
+    return min(ascend(operator, seed=seed), high), high

@@ -108,7 +108,7 @@ def test_the_figure_shows_the_counts(table: pd.DataFrame) -> None:
     ticks = [label.get_text() for label in panels["ℓ1"].get_xticklabels()]
     assert ticks == ["4\n2N − 2", "5\n2N − 1", "6\n2N"]
     assert "frames of 2 with a collision" in drawn._suptitle.get_text()  # type: ignore[attr-defined] # no public name
-    assert drawn._supylabel.get_text() == "vectors a pool L"  # type: ignore[attr-defined] # as above
+    assert drawn._supylabel.get_text() == "vectors per pool L"  # type: ignore[attr-defined] # as above
 
 
 def test_files_and_terminal(
@@ -131,7 +131,7 @@ def test_files_and_terminal(
 def test_what_is_not_searched_is_said(results: benchbase.Results, tmp_path: Path) -> None:
     Collisions(limit=1e-9).write(results, tmp_path)
     text = (tmp_path / "collisions.md").read_text(encoding="utf-8")
-    assert "36 of 36 frames: not computed: 1e-09 seconds were over." in text
+    assert "36 of 36 frames: not computed: the limit of 1e-09 seconds was reached." in text
     assert "2/2" not in text
     table = pd.read_csv(tmp_path / "collisions.csv")
     assert (table["searched"] == 0).all()

@@ -1,78 +1,63 @@
-"""The Lipschitz constants of the phaseless map |Fᵀx|: Proposition 2.1."""
+"""The bracket of real phase retrieval: pools of one without rectification (Proposition 2.1)."""
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
-from benchbase import Array, Frame, Pooling
+from benchbase import Array
 from benchbase_bounds.bracket import Bracket, conclude
 from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvectors
 from benchbase_bounds.lower_ends.polynomial import polynomial_lower_bound
-from benchbase_bounds.lower_ends.subsets import branch_and_bound, local_search
+from benchbase_bounds.lower_ends.subsets import branch_and_bound
 from benchbase_bounds.representation import Operator
-from benchbase_bounds.upper_ends.direct import empirical
+from benchbase_bounds.upper_ends.subsets import local_search
 
-_STARTS = 400  # of the local search where no branch and bound follows
+_STARTS = 400  # of the local search if no branch and bound follows
 _LARGEST = 16  # the largest N of branch and bound, which looks at 2^(2N) nodes or so
 
 
-def phaseless(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
-    """Return the bracket of the phaseless map: pools of one, without rectification.
+def phase_retrieval(operator: Operator, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+    """Return the bracket of the phaseless map |Fᵀx|: pools of one, without rectification.
 
     A² = min over Ω of λ₋²(F_Ω) + λ₋²(F_Ωᶜ) (Bruna, Szlam and LeCun, "Signal recovery from pooling
     representations", ICML 2014, Proposition 2.1, with singular values λ; tight). With
     u and v where the two parts are least, x = (u + v)/2 and x′ = (u − v)/2 attain it. Fewer than
-    2N − 1 vectors leave two parts that do not span, and A = 0. B = λ₊(F).
+    2N − 1 vectors leave two parts that do not span, so that A = 0. B = λ₊(F).
 
     Parameters
     ----------
-    frame : Frame
-        Real frame with pools of one.
-    pooling : Pooling
-        An lp pooling without rectification, of any p.
+    operator : Operator
+        Pools of one.
     seed : int, optional
         Seed of the local search.
     effort : float, optional
         Factor of the numbers of starts and nodes. At 1, N = 8, M = 32 and N = 6, M = 36 take
-        seconds, N = 10, M = 40 about half a minute, and branch and bound is given up after a
-        minute or so, or at once for N > 16; the bracket then has the polynomial lower bound.
+        seconds, and N = 10, M = 40 about half a minute. Branch and bound is given up after a
+        minute or so, and is not begun for N > 16. The lower end is then the polynomial bound.
     """
-    begin = time.perf_counter()
-    vectors = np.asarray(frame.dense()[:, 0, :], dtype=np.float64)
+    vectors = operator.vectors[:, 0, :]
     vectors = vectors[np.abs(vectors).max(axis=1) > 0]
-    m, n = len(vectors), frame.n
-    reason = ""
-    lower = 0.0
+    m, n = vectors.shape
+    reason, lower = "", 0.0
     if m < 2 * n - 1:
         subset = np.arange(m) < min(m, n - 1)
         method = f"{m} vectors other than zero, fewer than 2N − 1 = {2 * n - 1}: not injective"
     else:
-        rng = np.random.default_rng(seed)
         starts = max(4, int(effort * (_STARTS if n > _LARGEST else min(200, 1000 // n))))
-        _, subset = local_search(vectors, rng, starts=starts)
+        _, subset = local_search(vectors, np.random.default_rng(seed), starts=starts)
         lower = polynomial_lower_bound(vectors[:, None, :])
         method = f"local search from {starts} starts; polynomial lower bound"
         if n > _LARGEST:
             reason = f"branch and bound would not end in {n} dimensions"
         else:
-            most = int(effort * 2e7 / (5 + n))
-            search = branch_and_bound(vectors, subset, most=most)
+            search = branch_and_bound(vectors, subset, most=int(effort * 2e7 / (5 + n)))
             subset, lower = search.subset, max(lower, float(np.sqrt(search.lower)))
             method = f"branch and bound over subsets, {search.nodes} nodes"
             if not search.complete:
                 reason = f"branch and bound was given up after {search.nodes} nodes"
     pair = subset_pair(vectors, subset)
-    operator = Operator.of(frame, pooling)
-    upper = float(operator.ratio(*pair))
-    if reason:  # where no search of subsets has ended, another may find less
-        direct, found = empirical(operator, seed=seed, starts=np.array([pair]))
-        if direct < upper:
-            upper, pair = direct, found
-        method += "; direct minimisation"
     largest = float(np.linalg.norm(vectors, ord=2)) if m else 0.0
-    return conclude(begin, lower, upper, pair, method, reason, largest=largest)
+    return conclude(lower, float(operator.ratio(*pair)), pair, method, reason, largest=largest)
 
 
 def subset_pair(vectors: Array, subset: Array) -> tuple[Array, Array]:

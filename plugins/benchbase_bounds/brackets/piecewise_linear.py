@@ -1,108 +1,40 @@
-"""Brackets of piecewise linear representations: p = 1 and infinity, rectified or not, and maxout.
+"""The bracket of ℓ1, ℓ∞, both rectified, and maxout (Proposition 2.6 and Corollary 2.7).
 
-‖a‖₁ is the maximum of ⟨ε, a⟩ over signs, its rectified kin that over subsets, and so on: each of
-them is a maximum of linear functions, and the representation is linear on the cones of a fan.
+Each of them takes a maximum of linear functions of a pool. ‖a‖₁ is the maximum of ⟨ε, a⟩ over
+signs ε, the norm of rectified coefficients is the maximum over subsets, and so on. So the
+representation is linear on each cone of a fan.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import time
-from collections.abc import Callable
-from itertools import combinations
+from dataclasses import dataclass
 
 import numpy as np
 
-from benchbase import Array, Frame, Pooling
+from benchbase import Array
 from benchbase_bounds.bracket import Bracket, conclude
-from benchbase_bounds.geometry.fans import Fan, NearlyDegenerateError, fan, hyperplanes, n_cones
-from benchbase_bounds.geometry.rational import fractions, rank
-from benchbase_bounds.geometry.regions import sign_vectors
-from benchbase_bounds.lower_ends.cone_pairs import Exact, Search, even_bounds, full_bounds
+from benchbase_bounds.geometry.fans import Fan
+from benchbase_bounds.geometry.kinks import fan_of
+from benchbase_bounds.geometry.rational import Ranks
+from benchbase_bounds.lower_ends.cone_pairs import even_bounds, full_bounds
+from benchbase_bounds.lower_ends.face_pairs import Search
 from benchbase_bounds.representation import Operator
-from benchbase_bounds.upper_constant import largest, steepest
-from benchbase_bounds.upper_ends.direct import empirical, flattest
+from benchbase_bounds.upper_constant import of_cones, upper_constant
+from benchbase_bounds.upper_ends.direct import upper_end
 
-MOST_CONES = 400
-"""Cones of which all pairs are looked at, times the root of the effort."""
-_CHUNK = 4096
+_CHUNK = 4096  # pairs of cones in a batch
 _FACES = 4000  # pairs of faces that are looked at, times the effort
-_TIGHT = 1e-9  # a relative difference of lower and upper end that is rounding
-_RESTARTS = {2: 48, 20: 24, 10**9: 12}  # by N, at most
 
 
-def walls(operator: Operator) -> Array:
-    """Return vectors orthogonal to all hyperplanes at which a representation may have a kink.
-
-    Parameters
-    ----------
-    operator : Operator
-        Without thresholds.
-
-    Returns
-    -------
-    ndarray, shape (H, N)
-    """
-    f = operator.vectors
-    _, size, n = f.shape
-    pairs = [*combinations(range(size), 2)]
-    first, second = [i for i, _ in pairs], [j for _, j in pairs]
-    less = (f[:, first] - f[:, second]).reshape(-1, n)
-    more = (f[:, first] + f[:, second]).reshape(-1, n)
-    alone = f.reshape(-1, n)
-    if operator.signed:
-        return less
-    if operator.p != math.inf:
-        return alone
-    if operator.rectified:
-        return np.concatenate([alone, less])
-    return np.concatenate([less, more]) if size > 1 else alone
-
-
-def cut(operator: Operator, effort: float) -> tuple[Fan | None, str]:
-    """Return the fan of a representation, or None and why there is none.
-
-    Its cones are as many as those that exact arithmetic finds, so that none is narrower than
-    rounding.
-    """
-    if not operator.homogeneous:
-        return None, "nothing is certified with thresholds"
-    if operator.n > 6:
-        return None, f"cones are not enumerated in {operator.n} dimensions, but up to 6"
-    narrow = "the frame is so close to a degenerate one that rounding decides"
-    most = int(MOST_CONES * math.sqrt(effort))
-    try:
-        normals = hyperplanes(walls(operator))
-        if operator.n > 1 and n_cones(len(normals), operator.n) > 4 * most:
-            return None, f"more than {most} cones, too many to certify"
-        cones = fan(normals)
-    except NearlyDegenerateError:
-        return None, narrow
-    if len(cones.cones) > most:
-        return None, f"more than {most} cones, too many to certify"
-    exact = exact_walls(operator)
-    if len(sign_vectors(exact.astype(np.float64), exact=exact)) != len(cones.cones):
-        return None, narrow
-    return cones, ""
-
-
-def exact_walls(operator: Operator) -> Array:
-    """Return `walls` that are not 0 in fractions, with coordinate vectors if they do not span."""
-    exact = walls(dataclasses.replace(operator, vectors=fractions(operator.vectors)))
-    exact = exact[exact.any(axis=1)]
-    if rank(exact) < operator.n:
-        exact = np.concatenate([exact, fractions(np.eye(operator.n))])
-    return exact
-
-
-def piecewise(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
+def piecewise_linear(operator: Operator, *, seed: int = 0, effort: float = 1.0) -> Bracket:
     """Return the bracket of a piecewise linear representation: p = 1, p = ∞ and maxout.
 
-    The upper end is that of `empirical`. With few cones, the lower end is the least over pairs of
-    them, with more than Proposition 2.6 and Corollary 2.7 make of them (`corollaries`): where the
-    sign is lost, of the largest μ₁ + μ₂ with Q ⪰ diag(μ₁I, μ₂I) for the quadratic form Q of
-    ‖R(x) − R(x')‖² in x + x' and x − x'; elsewhere the search over faces makes it exact. B is
+    The upper end is by direct minimisation. If there are few cones, the lower end is the least
+    bound over pairs of them. It is larger than the bounds of Proposition 2.6 and Corollary 2.7,
+    which add up singular values and angles of the same pairs; Corollary 2.7 is false as printed,
+    since it counts vectors that are not active. If the sign of a signal is lost, the bound of a
+    pair is the largest μ₁ + μ₂ with Q ⪰ diag(μ₁I, μ₂I), for the quadratic form Q of
+    ‖R(x) − R(x')‖² in x + x' and x − x'. Otherwise the search over faces of the cones finds A. B is
     the largest norm of a Jacobian.
 
     For pools of two, p = 1 on (f₁, f₂) is p = ∞ on (f₁ + f₂, f₁ − f₂).
@@ -112,112 +44,101 @@ def piecewise(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 
 
     Parameters
     ----------
-    frame : Frame
-        Real frame.
-    pooling : Pooling
-        ``lp`` with p 1 or infinity, half rectified or not, or ``maxout``.
+    operator : Operator
+        The representation.
     seed : int, optional
-        Of the starts of the search for the upper end.
+        Seed of the search for the upper end.
     effort : float, optional
-        Scales restarts and what may be enumerated.
-
-    Raises
-    ------
-    benchbase.BenchbaseError
-        If the frame is complex or the pooling has no bounds.
+        Factor of the number of starts and of what may be enumerated.
     """
-    begin = time.perf_counter()
-    operator = Operator.of(frame, pooling)
-    upper, pair = estimate(operator, seed, effort)
-    method = "direct minimisation of the ratio from many starts"
+    upper, pair = upper_end(operator, seed=seed, effort=effort)
+    method, reason, fan = "direct minimisation of the ratio from many starts", "", None
     if upper == 0:
-        return finish(operator, begin, 0.0, 0.0, pair, f"{method}, which found a collision", "")
-    cones, reason = cut(operator, effort)
-    if cones is None:
-        return finish(operator, begin, 0.0, upper, pair, method, reason)
-    points = cones.interior()
-    slopes = operator.with_slopes(points)[1].transpose(0, 2, 1)
-    J, first, kind = np.unique(
-        operator.jacobian(points), axis=0, return_index=True, return_inverse=True
-    )
-    exact = Exact(operator.vectors, slopes[first], _of_planes(exact_walls(operator), cones))
-    steep = steepest(J, J)
-    i, k = np.triu_indices(len(J))
-    parts = [slice(at, at + _CHUNK) for at in range(0, len(i), _CHUNK)]
+        method += ", which found a collision"
+    else:
+        fan, reason = fan_of(operator, effort)
+    if fan is None:
+        low, high = upper_constant(operator)
+        return conclude(0.0, upper, pair, method, reason, largest=high, attained=low)
+    pieces = _Pieces.of(operator, fan)
     if operator.even:
-        found = [even_bounds(J[i[p]], J[k[p]], _ranks(exact, i[p], k[p])) for p in parts]
-        reason = "the pair bound leaves a gap where the sign is lost"
+        lower = pieces.even_bound()
         method += "; below, the pair bound over all linear cones"
-        lower = float(np.concatenate(found).min())
-        return finish(operator, begin, lower, upper, pair, method, reason, steep)
-    found = [full_bounds(J[i[p]], J[k[p]], _ranks(exact, i[p], k[p])[0]) for p in parts]
-    table = np.zeros((len(J), len(J)))
-    table[i, k] = table[k, i] = np.concatenate(found)
-    kind = kind.reshape(-1)
-    bounds = [
-        (float(table[kind[a], kind[b]]), a, b)
-        for a in range(len(kind))
-        for b in range(a, len(kind))
-        if table[kind[a], kind[b]] < upper
-    ]
-    search = Search(
-        fan=cones,
-        J=J[kind],
-        kind=kind,
-        exact=exact,
-        ratio=lambda x, y: float(operator.ratio(x, y)),
-        upper=upper,
-        pair=pair,
-    )
-    lower, done = search.run(bounds, int(_FACES * effort))
-    method += "; below, branch and bound over pairs of faces of the linear cones"
-    reason = "the search over faces was cut short"
-    if done:  # of an ill-conditioned frame the allowance is large
-        reason = "the ends differ by the allowance for rounding"
-    return finish(operator, begin, lower, search.upper, search.pair, method, reason, steep)
+        reason = "the pair bound leaves a gap where the sign is lost"
+    else:
+        search = pieces.search(operator, fan, upper, pair)
+        lower, done = search.run(pieces.table(), int(_FACES * effort))
+        upper, pair = search.upper, search.pair
+        method += "; below, branch and bound over pairs of faces of the linear cones"
+        reason = "the search over faces was cut short"
+        if done:  # of an ill-conditioned frame the allowance is large
+            reason = "the ends differ by the allowance for rounding"
+    return conclude(lower, upper, pair, method, reason, largest=of_cones(pieces.J))
 
 
-def _of_planes(exact: Array, fan: Fan) -> Array:
-    """Return of exact walls the one of each hyperplane of a fan."""
-    plain = exact.astype(np.float64)
-    units = plain / np.linalg.norm(plain, axis=1)[:, None]
-    found: Array = exact[np.abs(units @ fan.normals.T).argmax(axis=0)]
-    return found
+@dataclass(frozen=True)
+class _Pieces:
+    """The linear pieces of a representation, of which each may serve several cones.
 
-
-def _ranks(exact: Exact, i: Array, k: Array) -> tuple[Callable[[int], int], Callable[[int], int]]:
-    """Return the ranks of J − J' and of J + J' of pairs of kinds, as functions of the pair."""
-    slopes = exact.slopes
-    return (
-        lambda at: exact.rank(slopes[i[at]] - slopes[k[at]], None),
-        lambda at: exact.rank(slopes[i[at]] + slopes[k[at]], None),
-    )
-
-
-def estimate(operator: Operator, seed: int, effort: float) -> tuple[float, tuple[Array, Array]]:
-    """Return the upper estimate of A and its pair, with starts by the size of the frame.
-
-    With rectification, pairs where the derivative is shortest are among the starts, so that
-    the estimate is at most what these attain.
+    Attributes
+    ----------
+    J : ndarray, shape (C, K, N)
+        The different Jacobians.
+    slopes : ndarray of int, shape (C, K, L)
+        What row k of each is in the frame's vectors: Σ_l slopes[k, l] · vectors[k, l].
+    kind : ndarray of int
+        The piece of each cone.
+    ranks : Ranks
+        Exact ranks of differences of Jacobians.
     """
-    restarts = next(number for most, number in _RESTARTS.items() if operator.n <= most)
-    number = max(4, round(restarts * effort))
-    starts = flattest(operator, seed=seed) if operator.rectified else None
-    return empirical(operator, seed=seed, restarts=number, n_iter=400, starts=starts)
 
+    J: Array
+    slopes: Array
+    kind: Array
+    ranks: Ranks
 
-def finish(
-    operator: Operator,
-    begin: float,
-    lower: float,
-    upper: float,
-    pair: tuple[Array, Array],
-    method: str,
-    reason: str,
-    steep: tuple[float, float] | None = None,
-) -> Bracket:
-    """Put a bracket together; B is `steep`, its ends, where it is known, else worked out."""
-    upper = float(operator.ratio(*pair))
-    low, high = largest(operator) if steep is None else steep
-    known = bool(high - low <= _TIGHT * high)
-    return conclude(begin, lower, upper, pair, method, reason, largest=high, largest_exact=known)
+    @classmethod
+    def of(cls, operator: Operator, fan: Fan) -> _Pieces:
+        points = fan.interior()
+        slopes = operator.with_slopes(points)[1].transpose(0, 2, 1).astype(int)
+        J, first, kind = np.unique(
+            operator.jacobian(points), axis=0, return_index=True, return_inverse=True
+        )
+        return cls(J, slopes[first], kind.reshape(-1), Ranks(operator.vectors, fan.walls))
+
+    def even_bound(self) -> float:
+        """Return the least pair bound over all pairs of pieces, if the sign is lost."""
+        J, slopes = self.J, self.slopes
+        return min(
+            float(even_bounds(J[i], J[k], slopes[i], slopes[k], self.ranks).min())
+            for i, k in self._pairs()
+        )
+
+    def table(self) -> Array:
+        """Return the bounds over the spans of all pairs of cones."""
+        J, slopes = self.J, self.slopes
+        table = np.zeros((len(J), len(J)))
+        for i, k in self._pairs():
+            table[i, k] = full_bounds(J[i], J[k], slopes[i] - slopes[k], self.ranks)
+        table = np.maximum(table, table.T)  # half of it is zeros
+        spread: Array = table[np.ix_(self.kind, self.kind)]
+        return spread
+
+    def search(
+        self, operator: Operator, fan: Fan, upper: float, pair: tuple[Array, Array]
+    ) -> Search:
+        """Return the search over faces of the cones, from the best pair so far."""
+        return Search(
+            fan=fan,
+            J=self.J[self.kind],
+            slopes=self.slopes[self.kind],
+            ranks=self.ranks,
+            ratio=lambda x, y: float(operator.ratio(x, y)),
+            upper=upper,
+            pair=pair,
+        )
+
+    def _pairs(self) -> list[tuple[Array, Array]]:
+        """Return the numbers of all pairs of pieces, those of twice the same included."""
+        i, k = np.triu_indices(len(self.J))
+        return [(i[at : at + _CHUNK], k[at : at + _CHUNK]) for at in range(0, len(i), _CHUNK)]

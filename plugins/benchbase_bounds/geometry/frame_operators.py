@@ -1,7 +1,7 @@
 """Frame operators S = Σ w_i f_i f_iᵀ of subsets of a frame's vectors, and their least eigenvalues.
 
-λ₋(F_Ω), the N-th singular value of the vectors in Ω, is the root of the least eigenvalue of S: zero
-where they do not span R^N.
+λ₋(F_Ω), the N-th singular value of the vectors in Ω, is the root of the least eigenvalue of S_Ω. It
+is zero if they do not span R^N.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ def least_eigenvectors(operators: Array) -> tuple[Array, Array]:
     """Return the least eigenvalue and its vector: (..., N, N) to (...) and (..., N)."""
     values, vectors = np.linalg.eigh(operators)
     return values[..., 0], vectors[..., 0]
+
+
+def split_values(vectors: Array, subsets: Array) -> Array:
+    """Return λmin(S_Ω) + λmin(S_Ωᶜ): vectors (M, N) and subsets bool (..., M) to (...)."""
+    inside = frame_operators(vectors, subsets)
+    outside = frame_operators(vectors, ~subsets)
+    return least_eigenvalues(inside) + least_eigenvalues(outside)
 
 
 def rounding(vectors: Array) -> float:

@@ -1,4 +1,4 @@
-"""A lower bound of A for half rectification, from pairs of regions."""
+"""Pair bounds over regions: lower ends for half rectification (Proposition 2.2)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchbase import Array
-from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvalues, rounding
+from benchbase_bounds.geometry.frame_operators import (
+    frame_operators,
+    least_eigenvalues,
+    rounding,
+)
 from benchbase_bounds.geometry.rational import Ranks
+from benchbase_bounds.geometry.rounding import EPS, ZERO
 
-_EPS = float(np.finfo(np.float64).eps)
 _SAFE = 1e-6  # relative singular values above it are no rounding
-_ZERO = 1e-12  # and those below it may be that of zero
+_MOST_RANKS = 500
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,11 @@ class PairBound:
     Attributes
     ----------
     lower : float
-        The bound, 0 where there is none.
+        The bound, or 0 if there is none.
     pairs : list of tuples of two ndarrays, each of shape (N,)
-        Signals at which the weakest pairs are attained, if they lie in their regions.
+        Signals that attain the bounds of the weakest pairs, if they lie in their regions.
     reason : str
-        Why there is no bound.
+        Why there is no bound, or empty.
     """
 
     lower: float
@@ -37,20 +41,20 @@ class PairBound:
 def pair_bound(
     vectors: Array, thresholds: Array, sets: Array, squares: Array, *, most: int
 ) -> PairBound:
-    """Return a lower bound of A from the relaxation of pairs of regions to all of R^N.
+    """Return a lower bound of A: each pair of regions is relaxed to all of R^N.
 
     Let x have the active set Ω, x′ the set Ω′, and z = x − x′. Then
 
         ‖M(x) − M(x′)‖² = Σ_{Ω∩Ω′} ⟨z, f⟩² + Σ_{Ω∖Ω′} (⟨x, f⟩ − α)² + Σ_{Ω′∖Ω} (⟨x′, f⟩ − α)².
 
-    For given z the least over all x, in the regions or not, is a quadratic form: zᵀ(S_{Ω∩Ω′} + P)z
-    with P the parallel sum S_{Ω∖Ω′} : S_{Ω′∖Ω} (Anderson and Duffin, "Series and parallel addition
-    of matrices", 1969), of the vectors (f, −α) in R^{N+1} where there are thresholds, of which the
-    block of R^N counts. A² is at least the least eigenvalue over all pairs. Pairs whose
-    S_{Ω∩Ω′} alone reaches A₀² need no P.
+    For given z the least value over all x, in the regions or not, is the quadratic form
+    zᵀ(S_{Ω∩Ω′} + P)z. P is the parallel sum S_{Ω∖Ω′} : S_{Ω′∖Ω} (Anderson and Duffin, "Series and
+    parallel addition of matrices", 1969). With thresholds it is taken of the vectors (f, −α) in
+    R^{N+1}, and its block of R^N counts. A² is at least the least eigenvalue over all pairs. Pairs
+    whose S_{Ω∩Ω′} alone reaches A₀² need no P.
 
-    Where ranks are in doubt of rounding they are taken in rational numbers, and where that finds
-    them larger than rounding does, P counts as zero.
+    If rounding leaves a rank in doubt, it is taken in rational numbers. If that finds it larger
+    than floating point does, P counts as zero.
 
     Parameters
     ----------
@@ -72,12 +76,12 @@ def pair_bound(
     first, second = np.triu_indices(len(sets), 1)
     shared = least_eigenvalues(frame_operators(vectors, sets[first] & sets[second]))
     needed = shared < squares.min()
-    first, second, shared = first[needed], second[needed], shared[needed]
+    first, second = first[needed], second[needed]
     least = float(squares.min()) - rounding(vectors)
-    exact = Ranks(normals)
+    ranks = Ranks(normals[:, None, :], most=_MOST_RANKS)
     weakest: list[tuple[float, Array, Array]] = []
     for i, j in zip(first, second, strict=True):
-        form, allowance = _form(vectors, normals, sets[i], sets[j], exact)
+        form, allowance = _form(vectors, normals, sets[i], sets[j], ranks)
         values, directions = np.linalg.eigh(form)
         value = float(values[0]) - allowance - rounding(vectors)
         least = min(least, value)
@@ -88,7 +92,7 @@ def pair_bound(
 
 
 def _form(
-    vectors: Array, normals: Array, one: Array, other: Array, exact: Ranks
+    vectors: Array, normals: Array, one: Array, other: Array, ranks: Ranks
 ) -> tuple[Array, float]:
     """Return S_{Ω∩Ω′} + P, (N, N), and a bound of the error of P for rounding.
 
@@ -103,15 +107,15 @@ def _form(
         return form, 0.0
     left, sizes, _ = np.linalg.svd(matrix, full_matrices=False)
     relative = sizes / sizes[0]
-    found = int(np.sum(relative > _SAFE))
-    if found == len(matrix):  # the range is everything
+    count = int(np.sum(relative > _SAFE))
+    if count == len(matrix):  # the range is everything
         return form, 0.0
-    if found < len(sizes) and (relative[found] > _ZERO or not exact.at_most(rows, found)):
+    if count < len(sizes) and (relative[count] > ZERO or ranks.rank(rows[:, None]) > count):
         return form, 0.0
     moved = np.where(other[rows][:, None], vectors[rows], 0.0)
-    basis = left[:, :found]
+    basis = left[:, :count]
     rest = moved - basis @ (basis.T @ moved)
-    allowance = 100 * (len(matrix) + n) * _EPS / relative[found - 1] * np.sum(vectors[rows] ** 2)
+    allowance = 100 * (len(matrix) + n) * EPS / relative[count - 1] * np.sum(vectors[rows] ** 2)
     return form + rest.T @ rest, float(allowance)
 
 
@@ -120,7 +124,7 @@ def _attaining(
 ) -> tuple[Array, Array]:
     """Return x and x′ = x − z with the least Σ_{Ω∖Ω′} (⟨x, f⟩ − α)² + Σ_{Ω′∖Ω} (⟨x′, f⟩ − α)².
 
-    The sign of z is the one at which more vectors are as active as their regions want.
+    Of z and −z, the one is taken with which more vectors are as active as their regions want.
     """
     candidates = []
     for direction in (z, -z):

@@ -25,31 +25,31 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 READING = (
-    "A: certified lower to best upper end; B and B/A: what is attained to what cannot be exceeded. "
-    "All are means over frames, of B/A harmonic ones."
+    "A: from the certified lower to the best upper end. B and B/A: from what is attained to what "
+    "cannot be exceeded. All are means over frames; of B/A, harmonic means."
 )
 
 
 class Bounds(benchbase.Report):
     """The Lipschitz constants A and B of each frame, and B/A, beside the recovery of the solvers.
 
-    All frames of all trials are rebuilt. A row a problem and number of pools: the mean over frames
-    of the certified lower and the best upper end of A, the range of the latter, both ends of B and
-    of B/A, the large-K limits where they are known, and the mean squared cosine of
-    each solver over the same trials. A is a diagnostic of the worst pair of signals, no score of
+    The frames of all trials are rebuilt. The table has one row per problem and number of pools: the
+    mean over frames of the certified lower and the best upper end of A, the range of the latter,
+    both ends of B and of B/A, the large-K limits if they are known, and the mean squared cosine of
+    each solver over the same trials. A describes the worst pair of signals. It is no score of
     difficulty: it vanishes for rectified frames from which typical signals are recovered.
 
-    Written as ``bounds.csv`` (what is taken together), ``bounds-frames.csv`` (frame by frame),
-    ``bounds.md``, and a figure for each experiment, data set and recipe of frames, against
-    K or L, as SVG and PNG. Constants take seconds a frame: the report is made where a suite
-    names it, or by ``benchbase report bounds``.
+    The files are ``bounds.csv`` (means), ``bounds-frames.csv`` (one row per frame), ``bounds.md``,
+    and a figure for each experiment, data set and recipe of frames, against K or L, as SVG and PNG.
+    Each frame takes seconds. So the report is made only if a suite names it, or by
+    ``benchbase report bounds``.
 
     Parameters
     ----------
     effort : float, optional
         Factor of the numbers of starts, nodes and regions of the searches.
     limit : float, optional
-        Seconds after which no further frame is begun; what is left out is said.
+        Seconds after which no further frame is begun. The report says what is left out.
     experiments : tuple of str, optional
         Only these; by default all.
 
@@ -69,19 +69,19 @@ class Bounds(benchbase.Report):
         require_positive(self, "effort", "limit")
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write the tables and figures, or nothing where there is no frame.
+        """Write the tables and figures, or nothing if there is no frame.
 
         Parameters
         ----------
-        results : benchbase.Results
-            Those of one suite.
+        results : benchbase.ResultsView
+            The results of one suite.
         folder : pathlib.Path
             An existing folder.
 
         Returns
         -------
         list of pathlib.Path
-            The files. The same results give the same bytes, unless the time was over.
+            The files. The same results give the same bytes, unless `limit` was reached.
         """
         frames, table = _tables(results, self)
         if table.empty:
@@ -94,7 +94,7 @@ class Bounds(benchbase.Report):
         return files + save(table, title, folder)
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
-        """Print A by pooling and number of pools, and what was not computed."""
+        """Print A by pooling and number of pools, and say what was not computed."""
         from rich.table import Table
 
         _, table = _tables(results, self)
@@ -119,7 +119,7 @@ class Bounds(benchbase.Report):
         console.print()
 
 
-@lru_cache(maxsize=2)  # what is shown is written next
+@lru_cache(maxsize=2)  # a report is shown and then written
 def _tables(results: benchbase.ResultsView, report: Bounds) -> tuple[pd.DataFrame, pd.DataFrame]:
     frames = frames_table(
         results, effort=report.effort, limit=report.limit, experiments=report.experiments
@@ -132,19 +132,27 @@ def _tables(results: benchbase.ResultsView, report: Bounds) -> tuple[pd.DataFram
 
 
 def _missing(table: pd.DataFrame) -> list[str]:
-    """Say how many frames have no constants, and why; noise makes no other frames."""
-    table = table.drop_duplicates(problem_columns(table))
+    """Return a line that says how many frames have no constants, and why."""
+    table = table.drop_duplicates(problem_columns(table))  # noise makes no further frames
     lost = int((table["trials"] - table["frames"]).sum())
     if not lost:
         return []
     reasons = [reason for text in table["reason"] for reason in text.split("; ")]
-    told = sorted({reason for reason in reasons if reason.startswith("not computed")})
-    more = f"; and {len(told) - 3} other reasons" if len(told) > 3 else ""
-    return [f"{lost} of {int(table['trials'].sum())} frames: {'; '.join(told[:3])}{more}."]
+    causes = sorted({reason for reason in reasons if reason.startswith("not computed")})
+    more = f"; and {len(causes) - 3} other reasons" if len(causes) > 3 else ""
+    return [f"{lost} of {int(table['trials'].sum())} frames: {'; '.join(causes[:3])}{more}."]
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:
-    """Write a table of `bounds_table` as a Markdown document, a section a setting."""
+    """Return a table of `bounds_table` as a Markdown document, with one section per setting.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `benchbase_bounds.reports.constants.bounds_table`, with ``pooling_name``.
+    title : str
+        The title of the suite.
+    """
     import pandas as pd
 
     parts = [f"# {title}", READING, *_missing(table)]
@@ -152,9 +160,9 @@ def markdown(table: pd.DataFrame, title: str) -> str:
         rows = []
         varying = [c for c in noise_columns(part) if len(part[c].drop_duplicates()) > 1]
         for _, row in part.sort_values("pool_size", kind="stable").iterrows():
-            told = {"pooling": row["pooling_name"], "L": row["pool_size"], "K": row["n_pools"]}
-            told |= {name: row[name] for name in varying}
-            told |= {
+            cells = {"pooling": row["pooling_name"], "L": row["pool_size"], "K": row["n_pools"]}
+            cells |= {name: row[name] for name in varying}
+            cells |= {
                 "frames": row["frames"],
                 "A": bracket(row["lower"], row["upper"]),
                 "A's upper ends": bracket(row["upper_min"], row["upper_max"]),
@@ -163,7 +171,7 @@ def markdown(table: pd.DataFrame, title: str) -> str:
             }
             numbers = {"limit of A": row["limit_lower"], "limit of B": row["limit_upper"]}
             numbers |= {name: row[name] for name in solvers(part)}
-            rows.append(told | {name: _number(value) for name, value in numbers.items()})
+            rows.append(cells | {name: _number(value) for name, value in numbers.items()})
         text = pd.DataFrame(rows)
         text = text.loc[:, (text != "–").any()]
         align = ["left", *("right" for _ in list(text)[1:])]
@@ -177,7 +185,7 @@ def _number(value: float) -> str:
 
 
 def bracket(low: float, high: float) -> str:
-    """Spell an interval: "0.12 – 1.83", one number where the ends agree, "≥ 13" without an end."""
+    """Return an interval as text: "0.12 – 1.83", "0.5" if both ends agree, "≥ 13" if unbounded."""
     if math.isnan(low) or math.isnan(high):
         return "–"
     if math.isinf(high):

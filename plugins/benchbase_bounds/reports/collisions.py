@@ -1,4 +1,4 @@
-"""The report ``collisions``: for how many frames two signals have one representation."""
+"""The report ``collisions``: in how many frames two signals have the same representation."""
 
 from __future__ import annotations
 
@@ -28,34 +28,38 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LARGEST = 16
-"""The largest N of frames that are searched: beyond it a search takes minutes."""
+"""The largest N of frames that are searched. Beyond it a search takes minutes."""
 
 _EFFORT = 0.1
-_ZERO = 1e-9  # of B: the ratio of a pair that collides to rounding
+_ZERO = 1e-9  # the ratio of a pair that collides to rounding, relative to B
 
 READING = (
-    "Frames with two signals that have the same representation, of those searched. "
+    "Of the frames searched, how many have two signals with the same representation. "
     "That none is found proves nothing."
 )
 
 
 class Collisions(benchbase.Report):
-    """For how many frames two signals of one representation are found: Proposition 2.8.
+    """In how many frames two signals with the same representation are found: Proposition 2.8.
 
-    The proposition of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
-    2014, has generic injectivity from K = 4N on. All frames of a run with K ≤ 4N and N ≤ 16 are
-    searched, by Gauss-Newton steps from random pairs and, where coefficients are half rectified, by
-    the search for A (which knows the regions where few vectors are active). Written as
-    ``collisions.csv``, ``collisions.md``, and a figure for each setting as SVG and PNG: K against
-    L, a panel a pooling. The report is made where a suite names it, or by
-    ``benchbase report collisions``.
+    The proposition (Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
+    2014) states that generic frames are injective from K = 4N on. This is true, not sharp. Without
+    rectification, K equations in two signals, of which one unknown is the common scale, lead to
+    expect collisions for K ≤ 2N − 2; p = 2 and pools of one then need 2N − 1 pools, and p = 1 and
+    p = ∞ need 2N.
+
+    All frames of a run with K ≤ 4N and N ≤ 16 are searched, by Gauss-Newton steps from random
+    pairs. If coefficients are half rectified, the search for A, which knows the regions in which
+    few vectors are active, follows. The files are ``collisions.csv``, ``collisions.md``, and a
+    figure for each setting as SVG and PNG, with K against L and one panel per pooling. The report
+    is made only if a suite names it, or by ``benchbase report collisions``.
 
     Parameters
     ----------
     starts : int, optional
-        Random pairs a frame.
+        The number of random pairs per frame.
     limit : float, optional
-        Seconds after which no further frame is begun; what is left out is said.
+        Seconds after which no further frame is begun. The report says what is left out.
     experiments : tuple of str, optional
         Only these; by default all.
 
@@ -75,19 +79,19 @@ class Collisions(benchbase.Report):
         require_positive(self, "starts", "limit")
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write tables and figures, or nothing where no frame is small enough.
+        """Write the tables and figures, or nothing if no frame is small enough.
 
         Parameters
         ----------
-        results : benchbase.Results
-            Those of one suite.
+        results : benchbase.ResultsView
+            The results of one suite.
         folder : pathlib.Path
             An existing folder.
 
         Returns
         -------
         list of pathlib.Path
-            The files. The same results give the same bytes, unless the time was over.
+            The files. The same results give the same bytes, unless `limit` was reached.
         """
         table = _table(results, self)
         if table.empty:
@@ -125,7 +129,7 @@ class Collisions(benchbase.Report):
         console.print()
 
 
-@lru_cache(maxsize=2)  # what is shown is written next
+@lru_cache(maxsize=2)  # a report is shown and then written
 def _table(results: benchbase.ResultsView, report: Collisions) -> pd.DataFrame:
     return collisions_table(
         results, starts=report.starts, limit=report.limit, experiments=report.experiments
@@ -143,20 +147,21 @@ def collisions_table(
 
     Parameters
     ----------
-    results : benchbase.Results
+    results : benchbase.ResultsView
         They rebuild the frames.
     starts : int, optional
-        Random pairs a frame.
+        The number of random pairs per frame.
     limit : float, optional
         Seconds after which no further frame is begun.
     experiments : sequence of str, optional
-        Only these.
+        Only these; by default all.
 
     Returns
     -------
     pandas.DataFrame
-        A row a problem and number of pools: ``searched`` of ``frames``, and ``collisions``, for
-        how many of them one was found; ``reason`` why others were not searched.
+        One row per problem and number of pools: ``frames``; ``searched``, how many of them were
+        searched; ``collisions``, in how many of those one was found; and ``reason``, why others
+        were not searched.
     """
     import pandas as pd
 
@@ -174,7 +179,7 @@ def collisions_table(
     if frames.empty:
         return frames
     keys = problem_columns(frames)
-    frames = frames.drop_duplicates([*keys, "seed", "trial"])  # noise makes no other frame
+    frames = frames.drop_duplicates([*keys, "seed", "trial"])  # noise makes no further frames
     found = frames["collision"] if "collision" in frames else pd.Series(None, index=frames.index)
     frames = frames.assign(searched=found.notna(), collisions=found.eq(other=True))
     parts = frames.groupby(keys, dropna=False, sort=False)
@@ -188,18 +193,18 @@ def collisions_table(
 
 
 def has_collision(problem: Problem, starts: int) -> bool:
-    """Say whether two signals with the same representation are found.
+    """Return whether two signals with the same representation are found.
 
-    Gauss-Newton steps seldom enter the narrow regions in which fewer than N vectors are active, all
-    of whose signals collide with others; where coefficients are half rectified,
-    `benchbase_bounds.dispatch.bounds` looks there, too.
+    If fewer than N vectors are active in a region, all its signals collide with others.
+    Gauss-Newton steps seldom enter such regions, as they are narrow. So if coefficients are half
+    rectified, `benchbase_bounds.dispatch.bounds` looks there, too.
 
     Parameters
     ----------
     problem : Problem
         Frame and pooling.
     starts : int
-        Random pairs to start from.
+        The number of random pairs to start from.
     """
     from benchbase_bounds.collision_search import find_collision
     from benchbase_bounds.dispatch import bounds
@@ -220,7 +225,7 @@ def _settings(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return for each setting its name and a grid of counts: a row a pooling and L, a column a K.
+    """Return the name of each setting and its counts: one row per pooling and L, one column per K.
 
     Parameters
     ----------
@@ -242,7 +247,7 @@ def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def name_of_k(k: int, n: int) -> str:
-    """Name a number of pools beside N: "2N − 2", "2N", "K = 13" where it is none of those."""
+    """Name a number of pools in terms of N, as "2N − 2" or "2N", or else as "K = 13"."""
     if k % n == 0:
         return f"{k // n}N" if k > n else "N"
     short = 2 * n - k
@@ -254,20 +259,21 @@ def _count(row: pd.Series[Any]) -> str:
 
 
 def _missing(table: pd.DataFrame) -> list[str]:
+    """Return a line that says how many frames were not searched, and why."""
     lost = int((table["frames"] - table["searched"]).sum())
-    told = sorted({reason for reason in table["reason"] if reason})
-    return [f"{lost} of {int(table['frames'].sum())} frames: {'; '.join(told[:3])}."] * bool(lost)
+    causes = sorted({reason for reason in table["reason"] if reason})
+    return [f"{lost} of {int(table['frames'].sum())} frames: {'; '.join(causes[:3])}."] * bool(lost)
 
 
 def draw(part: pd.DataFrame, title: str) -> Figure:
-    """Draw a setting's counts: a panel a pooling, K against L.
+    """Draw a setting's counts, with K against L and one panel per pooling.
 
     Parameters
     ----------
     part : pandas.DataFrame
         Rows of `collisions_table`, of one setting.
     title : str
-        Of the suite.
+        The title of the suite.
     """
     from matplotlib.figure import Figure
 
@@ -294,7 +300,7 @@ def draw(part: pd.DataFrame, title: str) -> Figure:
     grid[0, 0].set_xticks(range(len(ks)), [f"{k}\n{name_of_k(int(k), n)}" for k in ks])
     grid[0, 0].set_yticks(range(len(sizes)), sizes)
     figure.supxlabel("number of pools K")
-    figure.supylabel("vectors a pool L")
+    figure.supylabel("vectors per pool L")
     if image is not None:
         figure.colorbar(image, ax=grid, label="share of frames", shrink=0.6)
     return figure

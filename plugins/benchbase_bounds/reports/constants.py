@@ -1,4 +1,4 @@
-"""Constants of a run's frames, as a table: a row a frame, and a row a number of pools."""
+"""Tables of the constants of a run's frames: one row per frame, and one per number of pools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBERS = ("lower", "upper", "largest_lower", "largest", "inverse_lower", "inver
 
 
 def attained_largest(frame: Frame, pooling: Pooling, found: Bracket) -> float:
-    """Return a lower bound of B that derivatives attain; B itself where it is known.
+    """Return a lower bound of B that a derivative attains, or B itself if it is known.
 
     Parameters
     ----------
@@ -56,18 +56,19 @@ def frames_table(
     results : benchbase.Results
         They rebuild the frames.
     effort : float, optional
-        As of `benchbase_bounds.dispatch.bounds`.
+        As in `benchbase_bounds.dispatch.bounds`.
     limit : float, optional
         Seconds after which no further frame is begun.
     experiments : sequence of str, optional
-        Only these.
+        Only these; by default all.
 
     Returns
     -------
     pandas.DataFrame
-        A row a frame, pooling, noise and hint, as from `benchbase_bounds.reports.frames.measured`:
-        ``lower`` and ``upper`` (A), ``exact``, ``largest_lower``, ``largest`` (B),
-        ``largest_exact``, ``inverse_lower`` and ``inverse_upper`` (A/B), and ``method``.
+        One row per frame, pooling, noise and hint, as from
+        `benchbase_bounds.reports.frames.measured`: ``lower`` and ``upper`` (A), ``exact``,
+        ``largest_lower``, ``largest`` (B), ``largest_exact``, ``inverse_lower`` and
+        ``inverse_upper`` (A/B), and ``method``.
     """
     known: dict[tuple[bytes, str], dict[str, Any]] = {}
 
@@ -107,7 +108,7 @@ def _constants(frame: Frame, pooling: Pooling, effort: float) -> dict[str, Any]:
 
 
 def bounds_table(frames: pd.DataFrame) -> pd.DataFrame:
-    """Take the frames of a problem and number of pools together.
+    """Average over the frames of each problem and number of pools.
 
     Parameters
     ----------
@@ -117,13 +118,13 @@ def bounds_table(frames: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a problem (noise and hints apart) and number of pools: ``frames`` of ``trials`` that
-        have constants, the means of both ends of A (``lower``, ``upper``), B (``largest_lower``,
-        ``largest``) and A/B (``inverse_lower``, ``inverse_upper``); ``upper_min`` and
-        ``upper_max``, the range of A's upper ends; ``exact``, of how many frames A is known;
-        ``condition_lower`` and ``condition_upper``, the ends of B/A as harmonic means, infinity
-        where A is or may be 0; ``limit_lower`` and ``limit_upper``, √K times the large-K limits;
-        ``reason``; and ``cos² LABEL``, the mean over trials of each solver.
+        One row per problem, noise, hint and number of pools: ``frames`` of ``trials`` that have
+        constants; the means of both ends of A (``lower``, ``upper``), of B (``largest_lower``,
+        ``largest``) and of A/B (``inverse_lower``, ``inverse_upper``); ``upper_min`` and
+        ``upper_max``, the range of A's upper ends; ``exact``, the number of frames of which A is
+        known; ``condition_lower`` and ``condition_upper``, the ends of B/A as harmonic means, which
+        are infinite if A is or may be 0; ``limit_lower`` and ``limit_upper``, √K times the large-K
+        limits; ``reason``; and ``cos² LABEL``, the mean over trials of each solver.
     """
     import pandas as pd
 

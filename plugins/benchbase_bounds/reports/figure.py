@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
-"""Those of Okabe and Ito, and wine of Tol: told apart by colour-blind people."""
+"""The colours of Okabe and Ito, and Tol's wine, which colour-blind people can tell apart."""
 
 _MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
 _LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
@@ -45,24 +45,24 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "benchbase",
     "text.parse_math": False,
 }
-_TICKS = 9  # sizes that have a tick each, at most
+_TICKS = 9  # the largest number of sizes that have a tick each
 _CONDITIONS = (1, 1.5, 2, 3, *(step * 10**power for power in range(9) for step in (5, 10, 20)))
 
 
 def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
-    """Draw the constants of a table, a figure a setting, and write them as SVG and PNG.
+    """Draw the constants of a table, one figure per setting, and write them as SVG and PNG.
 
-    A setting is an experiment, data set and recipe of frames. Where it has one number of pools
-    and several sizes, the axis is L; else it is K, and every L has its figure.
+    A setting is an experiment, a data set and a recipe of frames. If it has one number of pools and
+    several sizes, the axis is L. Otherwise the axis is K, and every L has its own figure.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `benchbase_bounds.reports.constants.bounds_table`.
     title : str
-        Stands above.
+        The title above each figure.
     folder : pathlib.Path
-        Where to.
+        An existing folder.
 
     Returns
     -------
@@ -81,7 +81,15 @@ def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
 
 
 def write(stem: Path, make: Callable[[], Figure]) -> list[Path]:
-    """Draw a figure in our style and write it as SVG and PNG."""
+    """Draw a figure in our style and write it as SVG and PNG.
+
+    Parameters
+    ----------
+    stem : pathlib.Path
+        The files' path without the ending.
+    make : callable
+        Draws the figure.
+    """
     import matplotlib as mpl
 
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".svg", ".png")]
@@ -95,7 +103,7 @@ def write(stem: Path, make: Callable[[], Figure]) -> list[Path]:
 
 
 def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
-    """Draw a setting: a column a norm; A/√K, B/√K, B/A and the squared cosine below each other.
+    """Draw a setting: one column per norm, with A/√K, B/√K, B/A and the squared cosine in rows.
 
     Parameters
     ----------
@@ -103,9 +111,9 @@ def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
         Rows of `benchbase_bounds.reports.constants.bounds_table`, of one setting, and of one size
         of pools unless `by_size`.
     title : str
-        Of the suite.
+        The title of the suite.
     by_size : bool
-        Whether the axis is L, and not K.
+        Whether the axis is L rather than K.
     """
     from matplotlib.figure import Figure
 
@@ -129,25 +137,28 @@ def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
         _constants(column, own, axis, looks)
         _recovery(column[3], own, axis, looks, solvers(part))
     _axes(grid, part, axis)
-    figure.supxlabel("vectors a pool L" if by_size else "number of pools K")
+    figure.supxlabel("vectors per pool L" if by_size else "number of pools K")
     _legend(figure, part, {name: looks[name] for name in looks if name in {*part["variant"]}})
     return figure
 
 
 def _one_noise(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Keep the first noise and hint, on which constants do not depend, and say so."""
+    """Keep only the first noise and hint, and return a note that says which it is.
+
+    Constants depend on neither, but recovery does.
+    """
     columns = noise_columns(part)
     which = part.groupby(columns, dropna=False, sort=False).ngroup()
     first = part.iloc[0]
-    said = [f"{c} {first[c]}" for c in columns if first[c] == first[c] and first[c] != ""]
+    names = [f"{c} {first[c]}" for c in columns if first[c] == first[c] and first[c] != ""]
     if which.max() == 0:
-        return part, f"\n{', '.join(said)}" if said else ""
-    told = f"\nrecovery with {', '.join(said) or 'no noise'}, the first of {which.max() + 1}"
-    return part[which == 0], f"{told} settings; bounds.md has all"
+        return part, f"\n{', '.join(names)}" if names else ""
+    note = f"\nrecovery with {', '.join(names) or 'no noise'}, the first of {which.max() + 1}"
+    return part[which == 0], f"{note} settings; bounds.md has all"
 
 
 def _constants(column: Any, part: pd.DataFrame, axis: str, looks: dict[str, str]) -> None:
-    """Draw A/√K, B/√K and A/B, the last on an axis that names B/A."""
+    """Draw A/√K, B/√K and A/B, the last on an axis whose ticks show B/A."""
     for variant, rows in part.groupby("variant", sort=False):
         rows, colour = rows.sort_values(axis), looks[str(variant)]
         x = rows[axis].to_numpy(float)
@@ -198,7 +209,7 @@ def _recovery(
 
 
 def _axes(grid: Any, part: pd.DataFrame, axis: str) -> None:
-    """Label the axes: 0 is where it belongs, B/A runs from infinity down to 1."""
+    """Label the axes. They begin at 0, and B/A runs from infinity down to 1."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     sizes = sorted({*part[axis].astype(int)})
@@ -228,8 +239,8 @@ def _axes(grid: Any, part: pd.DataFrame, axis: str) -> None:
 
 
 def _inverse_ticks(top: float) -> list[float]:
-    """Return places of A/B between 0 and `top` with plain values of B/A, apart enough to read."""
-    ticks = [1.1 * top]  # no tick, but so that one may stand at the top
+    """Return places of A/B from 0 to `top` at which B/A is a round number, far enough apart."""
+    ticks = [1.1 * top]  # not a tick itself: it lets one stand at the top
     for condition in _CONDITIONS:
         place = 1 / condition
         if place <= top and min(ticks[-1] - place, place) > 0.07 * top:
@@ -238,7 +249,7 @@ def _inverse_ticks(top: float) -> list[float]:
 
 
 def _legend(figure: Figure, part: pd.DataFrame, looks: dict[str, str]) -> None:
-    """Put the legend beside the panels, where it covers no curve."""
+    """Draw the legend beside the panels, so that it covers no curve."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -1,4 +1,4 @@
-"""The frames of a run, each rebuilt once and measured: what the reports of this package share."""
+"""What the reports of this package share: each frame of a run, rebuilt once and measured."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Measure = Callable[[Problem], dict[str, Any]]
-"""What is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
+"""Returns what is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
 
 _LONGEST = 24  # characters of a parameter's value
 
 SCORE = "cos² "
-"""What precedes a solver's label in the columns of its scores."""
+"""The prefix of the columns of solvers' scores, before the label."""
 
 
 def problem_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that tell frames and poolings apart: noise and hints do not."""
+    """Return the columns that tell frames and poolings apart, without noise and hints."""
     named = ["experiment", "dataset", "n", "frame", "pool_size"]
     named += _parameters(table, "dataset.", "frame.")
     return [*named, "pooling", "p", "rectified", *_parameters(table, "pooling."), "n_pools"]
@@ -50,38 +50,39 @@ def measured(
     experiments: Sequence[str] = (),
     rows: Callable[[pd.DataFrame], pd.Series[bool]] | None = None,
 ) -> pd.DataFrame:
-    """Rebuild each frame of a run and measure it; a row a frame, pooling, noise and hint.
+    """Rebuild and measure each frame of a run: one row per frame, pooling, noise and hint.
 
-    First come the frames of each problem's first trial, then those of the second, and so on, so
-    that where the time ends nothing is without any.
+    The frames of each problem's first trial come first, then those of the second, and so on. So if
+    the time runs out, every problem has some frames.
 
     Parameters
     ----------
     results : benchbase.Results
         Those of one suite.
     measure : callable
-        What to work out of a problem.
+        Works out what is wanted of a problem.
     label : str
-        Of the progress bar.
+        The label of the progress bar.
     limit : float
         Seconds after which no further frame is begun.
     experiments : sequence of str, optional
         Only these; by default all.
     rows : callable, optional
-        Says which rows of `benchbase.Results.frame` are looked at.
+        Takes `benchbase.Results.frame`, and returns which of its rows are looked at.
 
     Returns
     -------
     pandas.DataFrame
         `problem_columns`, `noise_columns`, ``seed``, ``trial``, what `measure` returns, ``reason``
-        (why there is nothing, else what `measure` says or empty), and ``cos² LABEL``, the mean
-        squared cosine of each solver over the signals of that trial: what failed counts as
-        0, what is unsupported or pending is left out.
+        and ``cos² LABEL``. The reason says why a frame was not measured; otherwise it is the one
+        that `measure` gives, or empty. ``cos² LABEL`` is the mean squared cosine of each solver
+        over the signals of that trial. What failed counts as 0, and what is unsupported or pending
+        is left out.
 
     Raises
     ------
     benchbase.BenchbaseError
-        If there is no such experiment.
+        If an experiment that is asked for does not exist.
     """
     import pandas as pd
 
@@ -118,7 +119,8 @@ def _measure_each(
     with benchbase.progress(label, len(cells)) as bar, threadpool_limits(1, "blas"):
         for which, cell in zip(cells["which"], cells["cell"], strict=True):
             if time.monotonic() > end:
-                found[which] = {"reason": f"not computed: {limit:g} seconds were over"}
+                reason = f"not computed: the limit of {limit:g} seconds was reached"
+                found[which] = {"reason": reason}
             else:
                 try:
                     found[which] = {"reason": ""} | measure(results.problem(str(cell)))
@@ -132,8 +134,8 @@ def _chosen(table: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
     there = list(dict.fromkeys(table["experiment"]))
     for name in experiments:
         if name not in there:
-            told = ", ".join(map(repr, there))
-            raise benchbase.BenchbaseError(f"there is no experiment {name!r}; there are: {told}")
+            names = ", ".join(map(repr, there))
+            raise benchbase.BenchbaseError(f"there is no experiment {name!r}; there are: {names}")
     return table[table["experiment"].isin(experiments)] if experiments else table
 
 
@@ -144,12 +146,12 @@ def _scored(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def solvers(table: pd.DataFrame) -> list[str]:
-    """Return the columns of scores that have a number."""
+    """Return the columns of scores that hold a number."""
     return [c for c in map(str, table) if c.startswith(SCORE) and table[c].notna().any()]
 
 
 def setting_columns(table: pd.DataFrame) -> list[str]:
-    """Return the columns that tell figures apart: all but poolings, sizes and noise."""
+    """Return the columns that tell figures apart: all but those of poolings, sizes and noise."""
     named = problem_columns(table)
     return [c for c in named if c.startswith(("experiment", "dataset", "n", "frame"))][:-1]
 

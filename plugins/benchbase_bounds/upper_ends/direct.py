@@ -1,4 +1,4 @@
-"""The lower Lipschitz constant by direct minimisation of the ratio, at any size."""
+"""Direct minimisation of the ratio of a pair: the upper end of A for every pooling, at any size."""
 
 from __future__ import annotations
 
@@ -6,26 +6,54 @@ import numpy as np
 
 from benchbase import Array
 from benchbase_bounds.representation import CLOSEST, Operator
-from benchbase_bounds.upper_ends.quasi_newton import minimise
+from benchbase_bounds.upper_ends.quasi_newton import quasi_newton
 
-_LEAST = 1e-9  # a ratio, relative to that of the first pairs, that is a collision
+_COLLISION = 1e-9  # a ratio, relative to that of the first pairs, that is a collision
 _NEAR = 1e-2  # the distance of pairs that start close together
+_RESTARTS = {2: 48, 20: 24, 10**9: 12}  # by the largest N
 
 
-def empirical(
+def upper_end(operator: Operator, *, seed: int, effort: float) -> tuple[float, tuple[Array, Array]]:
+    """Return the upper end of A and its pair, with a number of starts that fits the dimension.
+
+    With rectification, pairs at which the derivative is shortest are among the starts, so that the
+    result is at most what these attain.
+
+    Parameters
+    ----------
+    operator : Operator
+        The representation.
+    seed : int
+        Seed of the starts.
+    effort : float
+        Factor of the number of starts.
+
+    Returns
+    -------
+    value : float
+        The ratio of the pair.
+    pair : tuple of two ndarrays, shape (N,)
+    """
+    restarts = next(number for most, number in _RESTARTS.items() if operator.n <= most)
+    starts = flattest(operator, seed=seed) if operator.rectified else None
+    return minimise_ratio(
+        operator, seed=seed, restarts=max(4, round(restarts * effort)), n_iter=400, starts=starts
+    )
+
+
+def minimise_ratio(
     operator: Operator,
     *,
     seed: int = 0,
     restarts: int = 32,
     n_iter: int = 1000,
-    rounds: int = 1,
     starts: Array | None = None,
 ) -> tuple[float, tuple[Array, Array]]:
-    """Minimise ‖R(x) − R(y)‖ / d(x, y) over pairs: an upper estimate of A that a pair attains.
+    """Minimise ‖R(x) − R(y)‖ / d(x, y) over pairs: an upper bound of A, which a pair attains.
 
-    The logarithm of the ratio is minimised by BFGS with analytic gradients from starts of four
-    kinds: independent Gaussian pairs, antipodal, orthogonal and close ones, the last along
-    the direction in which the derivative at x is shortest. The value of the best pair is worked out
+    The logarithm of the ratio is minimised by BFGS with analytic gradients. The starts are of four
+    kinds: independent Gaussian pairs, antipodal pairs, orthogonal pairs, and close pairs along the
+    direction in which the derivative at x is shortest. The ratio of the best pair is worked out
     again with `Operator.ratio`.
 
     Parameters
@@ -33,18 +61,16 @@ def empirical(
     operator : Operator
         The representation.
     seed : int, optional
-        Of the starts.
+        Seed of the starts.
     restarts, n_iter : int, optional
-        Starts that are followed together, and iterations.
-    rounds : int, optional
-        How many times, each with starts of its own.
+        The number of starts, which are followed together, and of iterations.
     starts : ndarray, shape (S, 2, N), optional
-        Pairs to start from besides.
+        Further pairs to start from.
 
     Returns
     -------
     value : float
-        The ratio of the pair; 0 to rounding where two signals collide.
+        The ratio of the pair: 0 to rounding if its signals collide.
     pair : tuple of two ndarrays, shape (N,)
 
     Notes
@@ -52,31 +78,23 @@ def empirical(
     Pairs keep the distance that `Operator.ratio` asks for. Without it, or with an absolute floor on
     d², minimisation would let x shrink onto y until the difference is nothing but rounding.
     """
-    rng = np.random.default_rng(seed)
-    best, pair = np.inf, (np.zeros(operator.n), np.zeros(operator.n))
-    for _ in range(rounds):
-        pairs = _starts(operator, rng, restarts)
-        if starts is not None:
-            pairs, starts = np.concatenate([starts, pairs]), None
+    pairs = _starts(operator, np.random.default_rng(seed), restarts)
+    if starts is not None:
+        pairs = np.concatenate([starts, pairs])
+    ratios = operator.ratio(pairs[:, 0], pairs[:, 1])
+    if (ratios > 0).all():
+        kept = np.isfinite(ratios)
+        flat = quasi_newton(
+            lambda z: log_ratio(operator, z),
+            pairs[kept].reshape(kept.sum(), -1),
+            n_iter,
+            least=2 * np.log(_COLLISION * np.median(ratios[kept])),
+        )
+        pairs = flat.reshape(-1, 2, operator.n)
         ratios = operator.ratio(pairs[:, 0], pairs[:, 1])
-        found, silent = ratios.argmin(), ratios == 0
-        if not silent.any():
-            kept = pairs[np.isfinite(ratios)]
-            flat, _ = minimise(
-                lambda z, _: log_ratio(operator, z),
-                kept.reshape(len(kept), -1),
-                n_iter,
-                least=2 * np.log(_LEAST * np.median(ratios[np.isfinite(ratios)])),
-            )
-            pairs = flat.reshape(-1, 2, operator.n)
-            ratios = operator.ratio(pairs[:, 0], pairs[:, 1])
-            found = ratios.argmin()
-        if ratios[found] < best:
-            best, pair = float(ratios[found]), (pairs[found, 0], pairs[found, 1])
-        if best == 0:
-            break
+    x, y = pairs[ratios.argmin()]
     # Once more, alone: sums of a batch may round differently.
-    return float(operator.ratio(*pair)), pair
+    return float(operator.ratio(x, y)), (x, y)
 
 
 def log_ratio(operator: Operator, z: Array) -> tuple[Array, Array]:
@@ -121,7 +139,7 @@ def log_ratio(operator: Operator, z: Array) -> tuple[Array, Array]:
 def _starts(operator: Operator, rng: np.random.Generator, size: int) -> Array:
     """Draw pairs of the four kinds in turn: (size, 2, N)."""
     pairs = rng.standard_normal((size, 2, operator.n))
-    if not operator.homogeneous:  # thresholds have a scale, which signals may lie above or below
+    if not operator.homogeneous:  # signals may lie above or below the scale of the thresholds
         pairs *= operator.reach * np.exp(rng.normal(0.0, 1.5, (size, 1, 1)))
     x, y = pairs[:, 0], pairs[:, 1]
     y[1::4] = -x[1::4] + 0.1 * y[1::4]
@@ -135,17 +153,17 @@ def _starts(operator: Operator, rng: np.random.Generator, size: int) -> Array:
 
 
 def flattest(operator: Operator, *, seed: int = 0, walkers: int = 16, turns: int = 20) -> Array:
-    """Return close pairs where the derivative is shortest, as found: (S, 2, N).
+    """Return close pairs at which the derivative is short: (S, 2, N).
 
-    The least singular value of a derivative bounds A above, as A₀ of Proposition 2.2 does for half
-    rectification, where it is the least over all x. Random walks lower it, a step at a time.
+    The least singular value of any derivative bounds A above, as A₀ of Proposition 2.2 does for
+    half rectification, where it is the least over all x. Random walks lower it step by step.
 
     Parameters
     ----------
     operator : Operator
         The representation.
     seed, walkers, turns : int, optional
-        Of the walks, their number and length.
+        Seed of the walks, their number and their length.
     """
     rng = np.random.default_rng(seed)
     x = _starts(operator, rng, walkers)[:, 0]

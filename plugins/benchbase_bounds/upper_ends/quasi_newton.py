@@ -1,4 +1,4 @@
-"""Quasi-Newton minimisation of many functions at once, kinks allowed."""
+"""Quasi-Newton minimisation of a function from many starts at once; it may have kinks."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import numpy as np
 from benchbase import Array
 
 _DECREASE, _CURVATURE = 1e-4, 0.5  # of the weak Wolfe conditions
-_HALVINGS = 30  # steps that a line search tries
-_STALL = 1e-10  # a decrease over `_WINDOW` iterations below which a row is at its end
+_HALVINGS = 30  # steps that a line search tries at most
+_STALL = 1e-10  # a row ends if `_WINDOW` iterations decrease it by less than this
 _WINDOW = 20
 
 
-def minimise(
-    function: Callable[[Array, Array], tuple[Array, Array]],
+def quasi_newton(
+    function: Callable[[Array], tuple[Array, Array]],
     start: Array,
     n_iter: int,
-    least: float = -np.inf,
-) -> tuple[Array, Array]:
+    *,
+    least: float,
+) -> Array:
     """Minimise a function from many starts by BFGS with weak Wolfe line searches.
 
-    With these line searches BFGS needs no smoothness: it finds local minima at which pieces meet,
+    With these line searches BFGS needs no smoothness. It finds local minima at which pieces meet,
     as those of maxima do (Lewis and Overton, "Nonsmooth optimization via quasi-Newton methods",
     Mathematical Programming 141, 2013). All starts advance together.
 
     Parameters
     ----------
     function : callable
-        Takes points (S, D) and the numbers of their starts (S,); returns values (S,), which may be
-        infinite, and gradients (S, D).
+        Takes points (S, D), and returns values (S,), which may be infinite, and gradients (S, D).
     start : ndarray, shape (S, D)
-        Where the function is finite.
+        Points where the function is finite.
     n_iter : int
-        Iterations, at most.
-    least : float, optional
+        The largest number of iterations.
+    least : float
         A value at which a row stops.
 
     Returns
     -------
-    x : ndarray, shape (S, D)
-    values : ndarray, shape (S,)
+    ndarray, shape (S, D)
+        Where each start has led.
     """
     x = np.array(start, dtype=np.float64)
     size, dimension = x.shape
-    f, g = function(x, np.arange(size))
+    f, g = function(x)
     inverse = np.broadcast_to(np.eye(dimension), (size, dimension, dimension)).copy()
     scaled = np.zeros(size, dtype=bool)
     before = f.copy()
@@ -74,11 +74,11 @@ def minimise(
             going &= before[rows] - new_f > _STALL
             before[rows] = new_f
         rows = rows[going]
-    return x, f
+    return x
 
 
 def _search(
-    function: Callable[[Array, Array], tuple[Array, Array]],
+    function: Callable[[Array], tuple[Array, Array]],
     x: Array,
     f: Array,
     rows: Array,
@@ -86,14 +86,14 @@ def _search(
     slope: Array,
     length: Array,
 ) -> tuple[Array, Array, Array]:
-    """Bisect for steps with the weak Wolfe conditions; 0 where no decrease was found."""
+    """Bisect for steps that meet the weak Wolfe conditions; a step is 0 if nothing decreases."""
     low, high = np.zeros(len(rows)), np.full(len(rows), np.inf)
     best, best_f = np.zeros(len(rows)), f[rows].copy()
     best_g = np.zeros_like(step)
     open_ = np.arange(len(rows))
     for _ in range(_HALVINGS):
         at = rows[open_]
-        new_f, new_g = function(x[at] + length[open_, None] * step[open_], at)
+        new_f, new_g = function(x[at] + length[open_, None] * step[open_])
         falls = new_f <= f[at] + _DECREASE * length[open_] * slope[open_]
         steep = np.einsum("si,si->s", new_g, step[open_]) < _CURVATURE * slope[open_]
         good = open_[falls]
@@ -110,7 +110,7 @@ def _search(
 
 
 def _update(inverse: Array, scaled: Array, rows: Array, s: Array, y: Array) -> None:
-    """Update inverse Hessians in place, where the curvature is positive."""
+    """Update the inverse Hessians of rows with positive curvature, in place."""
     curvature = np.einsum("si,si->s", s, y)
     good = curvature > 1e-14 * np.linalg.norm(s, axis=1) * np.linalg.norm(y, axis=1)
     rows, s, y, curvature = rows[good], s[good], y[good], curvature[good]

@@ -1,4 +1,4 @@
-"""The phaseless map and l2 pooling: reference values, oracles, certificates."""
+"""Phase retrieval by pools of one: reference values, an oracle, certificates."""
 
 from typing import Any
 
@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase_bounds.brackets.l2 import alternate, descend, values
+from benchbase import Array
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.lower_ends.polynomial import polynomial_lower_bound
-from benchbase_bounds.lower_ends.subsets import branch_and_bound, enumerate_subsets, local_search
+from benchbase_bounds.geometry.frame_operators import split_values
+from benchbase_bounds.lower_ends.subsets import branch_and_bound
 from benchbase_bounds.representation import Operator
+from benchbase_bounds.upper_ends.subsets import local_search
 
 PLAIN = benchbase.build("pooling", {"name": "lp", "p": 2})
 GOLDEN = (1 + 5**0.5) / 2
@@ -39,6 +40,13 @@ def singles(vectors: Any) -> benchbase.DenseFrame:
     return benchbase.DenseFrame(np.asarray(vectors, dtype=np.float64)[:, None, :])
 
 
+def least_split(vectors: Array) -> float:
+    """Return the least λmin(S_Ω) + λmin(S_Ωᶜ) over all 2^(M−1) subsets, the oracle of searches."""
+    codes = np.arange(2 ** (len(vectors) - 1))
+    subsets = (codes[:, None] >> np.arange(len(vectors))) & 1 == 1  # the last is never inside
+    return float(split_values(vectors, subsets).min())
+
+
 @pytest.mark.parametrize(
     ("vectors", "value", "largest"),
     [
@@ -53,8 +61,8 @@ def singles(vectors: Any) -> benchbase.DenseFrame:
         (gauss(5, 15, 0), 0.2799965128, None),
         (gauss(6, 14, 0), 0.0785731504, None),
         (gauss(6, 24, 0), 0.64749864, None),
-        (gauss(8, 32, 0), 0.67422367, None),
-        (gauss(6, 36, 0), 1.53169052, None),
+        pytest.param(gauss(8, 32, 0), 0.67422367, None, marks=pytest.mark.slow),
+        pytest.param(gauss(6, 36, 0), 1.53169052, None, marks=pytest.mark.slow),
     ],
 )
 def test_reference_values_are_certified(vectors: Any, value: float, largest: float | None) -> None:
@@ -81,7 +89,7 @@ def test_harmonic_frames(m: int) -> None:
     assert found.largest**2 == pytest.approx(m / 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 4), st.integers(1, 12), st.integers(0, 10**6), st.integers(0, 3))
 def test_branch_and_bound_agrees_with_enumeration(n: int, m: int, seed: int, kind: int) -> None:
     rng = np.random.default_rng(seed)
@@ -91,19 +99,19 @@ def test_branch_and_bound_agrees_with_enumeration(n: int, m: int, seed: int, kin
     elif kind == 2:
         vectors *= 10.0 ** rng.integers(-6, 7)
     subset = rng.random(m) < 0.5
-    oracle, search = enumerate_subsets(vectors), branch_and_bound(vectors, subset, most=10**6)
+    oracle, search = least_split(vectors), branch_and_bound(vectors, subset, most=10**6)
     size = float(np.sum(vectors**2))
     assert search.complete
-    assert search.value == pytest.approx(oracle.value, abs=1e-11 * size)
-    assert search.lower <= oracle.value + 1e-15 * size
-    assert local_search(vectors, rng, starts=4)[0] >= oracle.value - 1e-11 * size
+    assert search.value == pytest.approx(oracle, abs=1e-11 * size)
+    assert search.lower <= oracle + 1e-15 * size
+    assert local_search(vectors, rng, starts=4)[0] >= oracle - 1e-11 * size
 
 
-@pytest.mark.parametrize("m", [14, 15, 16])
+@pytest.mark.parametrize("m", [14, 15])
 def test_larger_frames_agree_with_enumeration(m: int) -> None:
     vectors = gauss(4, m, 7)
     search = branch_and_bound(vectors, np.arange(m) < 5, most=10**6)
-    assert search.value == pytest.approx(enumerate_subsets(vectors).value, abs=1e-12)
+    assert search.value == pytest.approx(least_split(vectors), abs=1e-12)
 
 
 def test_a_search_that_is_given_up_certifies_less_and_says_so() -> None:
@@ -113,26 +121,11 @@ def test_a_search_that_is_given_up_certifies_less_and_says_so() -> None:
     assert found.lower <= 0.2195211826 <= found.upper + 1e-9
 
 
-def test_enumeration_refuses_too_many() -> None:
-    with pytest.raises(ValueError, match="too many"):
-        enumerate_subsets(np.ones((21, 2)))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 3), st.integers(1, 14), st.integers(1, 3), st.integers(0, 10**6))
-def test_sampled_ratios_lie_in_the_bracket(n: int, k: int, size: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    frame = benchbase.DenseFrame(rng.standard_normal((k, size, n)))
-    found = bounds(frame, PLAIN, effort=0.1)
-    x, y = rng.standard_normal((2, 500, n))
-    y[::2] = x[::2] + 0.01 * y[::2]
-    ratios = Operator.of(frame, PLAIN).ratio(x, y)
-    ratios = ratios[np.isfinite(ratios)]  # pairs too close to be told apart
-    assert (ratios >= found.lower - 1e-9 * found.largest).all()
-    assert (ratios <= found.largest * (1 + 1e-9)).all()
-    assert found.lower <= found.upper
-    if found.exact:
-        assert (ratios >= found.upper - 2e-6 * found.largest).all()
+def test_beyond_branch_and_bound_the_lower_end_is_the_polynomial_one() -> None:
+    found = bounds(singles(gauss(17, 170, 0)), PLAIN, effort=0.01)
+    assert "17 dimensions" in found.reason
+    assert "polynomial" in found.method
+    assert 0 < found.lower < found.upper
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-9, 1e12, 1e150])
@@ -152,48 +145,3 @@ def test_frames_that_do_not_span_have_zero(vectors: Any, rectified: bool) -> Non
     assert found.lower == 0
     assert found.upper == pytest.approx(0, abs=1e-12)
     assert found.exact
-
-
-@pytest.mark.parametrize(
-    ("n", "m", "value"), [(2, 8, 0.2225495), (3, 12, 0.2925173)], ids=["2,8", "3,12"]
-)
-def test_l2_reference_values_are_reached(n: int, m: int, value: float) -> None:
-    found = bounds(benchbase.DenseFrame(gauss(n, m, 0).reshape(m // 2, 2, n)), PLAIN, effort=0.3)
-    assert found.upper <= value + 1e-7
-    assert 0 < found.lower < found.upper
-
-
-def test_l2_of_known_pools() -> None:
-    padded = np.stack([MERCEDES, 0 * MERCEDES], axis=1)
-    doubled = np.stack([MERCEDES, MERCEDES], axis=1)
-    planes = np.stack([np.linalg.svd(axis[None])[2][1:] for axis in ICOSAHEDRON])
-    bases = np.stack([np.linalg.qr(pair)[0] for pair in gauss(2, 10, 3).reshape(5, 2, 2)])
-    assert bounds(benchbase.DenseFrame(padded), PLAIN).upper == pytest.approx(0.5**0.5)
-    assert bounds(benchbase.DenseFrame(doubled), PLAIN).upper == pytest.approx(1)
-    found = bounds(benchbase.DenseFrame(planes), PLAIN, effort=0.3)
-    assert found.upper <= 0.58690955 + 1e-8
-    assert found.largest == pytest.approx(2)
-    assert bounds(benchbase.DenseFrame(bases), PLAIN).upper == pytest.approx(0, abs=1e-7)
-
-
-def test_l2_turns_and_descents_never_raise_the_value() -> None:
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((24, 2, 8))
-    u, v = rng.standard_normal((2, 12, 8))
-    start = values(vectors, u, v)
-    before = start
-    for most in range(1, 8):
-        now = values(vectors, *alternate(vectors, u, v, most=most).transpose(1, 0, 2))
-        assert (now <= before + 1e-10).all()
-        before = now
-    assert (values(vectors, *descend(vectors, u, v).transpose(1, 0, 2)) <= start).all()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 10**6))
-def test_the_polynomial_bound_is_below_every_ratio(n: int, size: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((n * (n + 1) // 2 + int(rng.integers(0, 9)), size, n))
-    x, y = rng.standard_normal((2, 300, n))
-    ratios = Operator.of(benchbase.DenseFrame(vectors), PLAIN).ratio(x, y)
-    assert polynomial_lower_bound(vectors) <= ratios.min()

@@ -153,7 +153,7 @@ def test_nearly_degenerate_frames_get_a_reason() -> None:
     assert "nearly degenerate" in found.reason
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(0, 10**6), st.booleans(), st.booleans())
 def test_sampled_ratios_lie_in_the_bracket(
     n: int, m: int, seed: int, thresholds: bool, whole: bool

@@ -187,9 +187,9 @@ def test_pools_of_one_are_the_same_for_every_p(
 
 
 def test_what_is_not_computed_is_said(results: benchbase.Results, tmp_path: Path) -> None:
-    files = Bounds(limit=1e-9).write(results, tmp_path)
+    files = Bounds(limit=1e-9, experiments=("against L",)).write(results, tmp_path)
     text = (tmp_path / "bounds.md").read_text(encoding="utf-8")
-    assert "18 of 18 frames: not computed: the limit of 1e-09 seconds was reached." in text
+    assert "6 of 6 frames: not computed: the limit of 1e-09 seconds was reached." in text
     table = pd.read_csv(tmp_path / "bounds.csv")
     assert table["upper"].isna().all()
     assert (table["frames"] == 0).all()

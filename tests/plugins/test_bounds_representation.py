@@ -31,7 +31,7 @@ def problems(draw: st.DrawFn) -> tuple[benchbase.DenseFrame, benchbase.Pooling, 
     return benchbase.DenseFrame(vectors), benchbase.build("pooling", spec), seed
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(problems())
 def test_values_are_those_of_the_pooling(
     problem: tuple[benchbase.DenseFrame, benchbase.Pooling, int],
@@ -45,7 +45,7 @@ def test_values_are_those_of_the_pooling(
     assert operator.even == pooling.even
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(problems())
 def test_slopes_are_derivatives_of_the_pooling(
     problem: tuple[benchbase.DenseFrame, benchbase.Pooling, int],

@@ -45,7 +45,7 @@ def test_small_random_frames_have_certificates(
 
 
 @pytest.mark.parametrize("rectified", [False, True])
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), k=st.integers(1, 6), size=st.integers(1, 3), whole=st.booleans())
 def test_what_is_above_a_ratio_is_never_proved(
     rectified: bool, seed: int, k: int, size: int, whole: bool

@@ -22,7 +22,7 @@ from benchbase_bounds.geometry.rational import Ranks
 from benchbase_bounds.geometry.rounding import CLEAR, ZERO
 from benchbase_bounds.lower_ends.cone_pairs import rounding
 
-_INSIDE = 1e-10  # a sine by which a point may be outside of a cone
+_INSIDE = 1e-10  # the sine by which a point may lie outside of a cone
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class Search:
     def _bound(
         self, i: int, k: int, face: frozenset[int], face2: frozenset[int]
     ) -> tuple[float, Array, Array]:
-        """Bound the ratio over the spans of two faces, of the cones i and k."""
+        """Return a bound over the spans of two faces, of the cones i and k, and its pair."""
         one, other = self._span(face), self._span(face2)
 
         def agree(of_b: int, of_a: int) -> bool:
@@ -202,7 +202,10 @@ class Search:
         return Span(basis, 0.0 if basis.shape == (n, n) else rounding(n_rows, n) / size)
 
     def _inside(self, x: Array, y: Array, i: int, k: int, common: frozenset[int]) -> bool:
-        """Look for a minimiser inside the cones, moved along what they share; keep its ratio."""
+        """Return whether a minimiser lies inside the cones, and keep its ratio if it is the least.
+
+        The pair may be moved along the rays that both cones share, which does not change x − y.
+        """
         size = np.linalg.norm(x) + np.linalg.norm(y)
         middle = self.fan.rays[sorted(common)].sum(axis=0) if common else np.zeros_like(x)
         found = False

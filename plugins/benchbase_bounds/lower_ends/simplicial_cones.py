@@ -16,7 +16,7 @@ _WIDE = 0.1  # if the directions of a pool spread to a smaller cosine, it has no
 
 
 class Cones:
-    """Simplicial cones, growing as they are split.
+    """Simplicial cones and their halves, which are added as cones are split.
 
     Parameters
     ----------
@@ -49,7 +49,15 @@ class Cones:
 
     @classmethod
     def of(cls, operator: Operator, fan: Fan | None) -> Cones:
-        """Cut each cone of a fan into simplicial cones. Without a fan, the orthants are taken."""
+        """Cut each cone of a fan into simplicial cones. Without a fan, the orthants are taken.
+
+        Parameters
+        ----------
+        operator : Operator
+            As in `Cones`.
+        fan : Fan or None
+            The cones of its active sets, or None without rectification.
+        """
         n = operator.n
         if fan is None:
             signs = np.array(np.meshgrid(*[[1.0, -1.0]] * n)).reshape(n, -1).T
@@ -69,7 +77,13 @@ class Cones:
         return cls(operator, rays, held, images)
 
     def split(self, which: Array) -> None:
-        """Halve cones at their longest edges, unless they have been halved before."""
+        """Halve cones at their longest edges, unless they have been halved before.
+
+        Parameters
+        ----------
+        which : ndarray of int
+            The cones. ``children`` holds the numbers of the halves.
+        """
         new = np.array([i for i in np.unique(which) if int(i) not in self.children], dtype=int)
         if not len(new):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,8 +12,10 @@ import benchbase
 from benchbase_bounds.reports.constants import bounds_table, frames_table
 from benchbase_bounds.reports.figure import save
 from benchbase_bounds.reports.frames import (
+    missing,
     noise_columns,
     pooling_name,
+    print_grids,
     problem_columns,
     require_positive,
     setting_columns,
@@ -95,28 +98,9 @@ class Bounds(benchbase.Report):
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print A by pooling and number of pools, and say what was not computed."""
-        from rich.table import Table
-
         _, table = _tables(results, self)
-        if table.empty:
-            return
-        keys = [*setting_columns(table), "pool_size"]
-        plain = table.drop_duplicates([*keys, "pooling_name", "n_pools"])
-        for _, part in plain.groupby(keys, dropna=False, sort=False):
-            first = part.iloc[0]
-            console.print(f"{setting_name(first)} · pools of {first['pool_size']}")
-            grid = Table(box=None, pad_edge=False)
-            grid.add_column("A")
-            for k in sorted({*part["n_pools"]}):
-                grid.add_column(f"K={k}", justify="right")
-            for name, row in part.groupby("pooling_name", sort=False):
-                texts = {r["n_pools"]: bracket(r["lower"], r["upper"]) for _, r in row.iterrows()}
-                grid.add_row(str(name), *(texts.get(k, "") for k in sorted({*part["n_pools"]})))
-            console.print(grid)
-            console.print()
-        for line in (READING, *_missing(table)):
-            console.print(line)
-        console.print()
+        if not table.empty:
+            print_grids(console, _grids(table), [READING, *_missing(table)])
 
 
 @lru_cache(maxsize=2)  # a report is shown and then written
@@ -131,16 +115,27 @@ def _tables(results: benchbase.ResultsView, report: Bounds) -> tuple[pd.DataFram
     return frames, table
 
 
+def _grids(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the name and the grid of each setting and size: A by pooling and number of pools."""
+    keys = [*setting_columns(table), "pool_size"]
+    for _, part in table.groupby(keys, dropna=False, sort=False):
+        first = part.iloc[0]
+        texts = part.assign(
+            text=[bracket(row["lower"], row["upper"]) for _, row in part.iterrows()]
+        )
+        grid = texts.pivot_table(
+            index="pooling_name", columns="n_pools", values="text", aggfunc="first", sort=False,
+            fill_value="",
+        ).sort_index(axis=1)  # fmt: skip # one argument a line says no more
+        grid.columns = [f"K={k}" for k in grid.columns]
+        name = f"{setting_name(first)} · pools of {first['pool_size']}"
+        yield name, grid.reset_index().rename(columns={"pooling_name": "A"})
+
+
 def _missing(table: pd.DataFrame) -> list[str]:
-    """Return a line that says how many frames have no constants, and why."""
+    """Return a line that says how many frames have no constants, and why, if there are any."""
     table = table.drop_duplicates(problem_columns(table))  # noise makes no further frames
-    lost = int((table["trials"] - table["frames"]).sum())
-    if not lost:
-        return []
-    reasons = [reason for text in table["reason"] for reason in text.split("; ")]
-    causes = sorted({reason for reason in reasons if reason.startswith("not computed")})
-    more = f"; and {len(causes) - 3} other reasons" if len(causes) > 3 else ""
-    return [f"{lost} of {int(table['trials'].sum())} frames: {'; '.join(causes[:3])}{more}."]
+    return missing(table["trials"].sum(), table["frames"].sum(), table["reason"])
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:

@@ -14,7 +14,9 @@ from benchbase import Problem
 from benchbase_bounds.reports.figure import write
 from benchbase_bounds.reports.frames import (
     measured,
+    missing,
     pooling_name,
+    print_grids,
     problem_columns,
     require_positive,
     setting_columns,
@@ -110,23 +112,9 @@ class Collisions(benchbase.Report):
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the counts by K, L and pooling."""
-        from rich.table import Table
-
         table = _table(results, self)
-        if table.empty:
-            return
-        for name, grid in grids(table):
-            console.print(name)
-            shown = Table(box=None, pad_edge=False)
-            for column in grid:
-                shown.add_column(str(column), justify="left" if column == "pooling" else "right")
-            for row in grid.itertuples(index=False):
-                shown.add_row(*map(str, row))
-            console.print(shown)
-            console.print()
-        for line in (READING, *_missing(table)):
-            console.print(line)
-        console.print()
+        if not table.empty:
+            print_grids(console, grids(table), [READING, *_missing(table)])
 
 
 @lru_cache(maxsize=2)  # a report is shown and then written
@@ -259,10 +247,8 @@ def _count(row: pd.Series[Any]) -> str:
 
 
 def _missing(table: pd.DataFrame) -> list[str]:
-    """Return a line that says how many frames were not searched, and why."""
-    lost = int((table["frames"] - table["searched"]).sum())
-    causes = sorted({reason for reason in table["reason"] if reason})
-    return [f"{lost} of {int(table['frames'].sum())} frames: {'; '.join(causes[:3])}."] * bool(lost)
+    """Return a line that says how many frames were not searched, and why, if there are any."""
+    return missing(table["frames"].sum(), table["searched"].sum(), table["reason"])
 
 
 def draw(part: pd.DataFrame, title: str) -> Figure:

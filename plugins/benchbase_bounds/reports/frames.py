@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from benchbase import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
 Measure = Callable[[Problem], dict[str, Any]]
 """Returns what is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
@@ -195,6 +196,53 @@ def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
             yield f"{name} {value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}"
         else:
             yield f"{name} {f'{value:g}'.removeprefix('0')}"
+
+
+def missing(frames: int, measured: int, reasons: Iterable[str]) -> list[str]:
+    """Return a line that says how many frames were not measured, and why, if there are any.
+
+    Parameters
+    ----------
+    frames, measured : int
+        The number of frames, and of those that were measured.
+    reasons : iterable of str
+        Reasons of `measured`, several of them joined by semicolons.
+    """
+    parts = {reason for text in reasons for reason in text.split("; ")}
+    causes = sorted(reason for reason in parts if reason.startswith("not computed"))
+    more = f"; and {len(causes) - 3} other reasons" if len(causes) > 3 else ""
+    line = f"{frames - measured} of {frames} frames: {'; '.join(causes[:3])}{more}."
+    return [line] if measured < frames else []
+
+
+def print_grids(
+    console: Console, grids: Iterable[tuple[str, pd.DataFrame]], notes: Iterable[str]
+) -> None:
+    """Print tables below their names, with the first column to the left, and notes below all.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to print.
+    grids : iterable of tuples of str and pandas.DataFrame
+        Names and tables.
+    notes : iterable of str
+        Lines.
+    """
+    from rich.table import Table
+
+    for name, grid in grids:
+        shown = Table(box=None, pad_edge=False)
+        for i, column in enumerate(grid):
+            shown.add_column(str(column), justify="right" if i else "left")
+        for row in grid.itertuples(index=False):
+            shown.add_row(*map(str, row))
+        console.print(name)
+        console.print(shown)
+        console.print()
+    for line in notes:
+        console.print(line)
+    console.print()
 
 
 def require_positive(report: benchbase.Report, *names: str) -> None:

@@ -36,7 +36,7 @@ def upper_end(operator: Operator, *, seed: int, starts: int) -> tuple[float, tup
     candidates = np.concatenate([alternate(vectors, u, v), descend(vectors, u, v)])
     candidates = candidates[np.argsort(values(vectors, *candidates.transpose(1, 0, 2)))]
     best = candidates[: max(2, starts // 8)]
-    for _ in range(2):  # each goes on where the other had stopped
+    for _ in range(2):  # each method goes on where the other had stopped
         best = alternate(vectors, *descend(vectors, *best.transpose(1, 0, 2)).transpose(1, 0, 2))
     candidates = np.concatenate([candidates, best])
     x, y = candidates.sum(axis=1) / 2, (candidates[:, 0] - candidates[:, 1]) / 2

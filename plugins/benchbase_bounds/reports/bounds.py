@@ -135,7 +135,7 @@ def _grids(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _missing(table: pd.DataFrame) -> list[str]:
     """Return a line that says how many frames have no constants, and why, if there are any."""
     table = table.drop_duplicates(problem_columns(table))  # noise makes no further frames
-    return missing(table["trials"].sum(), table["frames"].sum(), table["reason"])
+    return missing(int(table["trials"].sum()), int(table["frames"].sum()), table["reason"])
 
 
 def markdown(table: pd.DataFrame, title: str) -> str:

@@ -248,7 +248,7 @@ def _count(row: pd.Series[Any]) -> str:
 
 def _missing(table: pd.DataFrame) -> list[str]:
     """Return a line that says how many frames were not searched, and why, if there are any."""
-    return missing(table["frames"].sum(), table["searched"].sum(), table["reason"])
+    return missing(int(table["frames"].sum()), int(table["searched"].sum()), table["reason"])
 
 
 def draw(part: pd.DataFrame, title: str) -> Figure:

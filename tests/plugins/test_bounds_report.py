@@ -22,12 +22,8 @@ from benchbase_bounds.reports.bounds import Bounds, bracket, markdown
 from benchbase_bounds.reports.constants import attained_largest, bounds_table, frames_table
 from benchbase_bounds.reports.frames import (
     measured,
-    norm_name,
-    pooling_name,
     setting_columns,
-    variant_name,
 )
-from benchbase_reports import names
 
 SUITE = """
 title = "small"
@@ -368,29 +364,3 @@ def test_markdown_has_both_ends(table: pd.DataFrame) -> None:
 )
 def test_intervals(low: float, high: float, text: str) -> None:
     assert bracket(low, high) == text
-
-
-@pytest.mark.parametrize("p", [1.0, 2.0, math.inf, math.nan])
-@pytest.mark.parametrize("rectified", [False, True])
-@pytest.mark.parametrize(
-    "given",
-    [
-        {},
-        {"pooling.threshold": 0.0, "pooling.p": 2.0, "pooling.rectified": True},
-        {"pooling.threshold": 0.5, "pooling.kind": "a kind whose name is rather long"},
-        {"pooling.threshold": math.nan, "pooling.soft": np.True_},
-    ],
-)
-def test_poolings_have_the_names_that_tables_give_them(
-    p: float, rectified: bool, given: dict[str, Any]
-) -> None:
-    pooling = "maxout" if math.isnan(p) else "lp"
-    row = pd.Series({"pooling": pooling, "p": p, "rectified": rectified} | given, dtype=object)
-    assert norm_name(row) == names.norm_name(row)
-    assert variant_name(row) == names.variant_name(row)
-    assert pooling_name(row) == names.pooling_name(row)
-
-
-def test_a_rectified_pooling_is_named_before_its_norm() -> None:
-    row = pd.Series({"pooling": "lp", "p": 2.0, "rectified": True, "pooling.threshold": 0.5})
-    assert pooling_name(row) == "rectified ℓ2, threshold .5"

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import benchbase
+from benchbase.showing import pooling_name, split, write_texts
 from benchbase_bounds.reports.constants import bounds_table, frames_table
 from benchbase_bounds.reports.figure import save
 from benchbase_bounds.reports.frames import (
     missing,
+    name_of_setting,
     noise_columns,
-    pooling_name,
     print_grids,
     problem_columns,
     require_positive,
     setting_columns,
-    setting_name,
     solvers,
 )
 
@@ -90,11 +90,12 @@ class Bounds(benchbase.Report):
         if table.empty:
             return []
         title = results.suites[-1]["title"]
-        files = [folder / name for name in ("bounds.csv", "bounds-frames.csv", "bounds.md")]
-        for file, data in zip(files, (table, frames), strict=False):
-            file.write_text(data.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-        files[2].write_text(markdown(table, title), encoding="utf-8", newline="\n")
-        return files + save(table, title, folder)
+        texts = {
+            "bounds.csv": table.to_csv(index=False, lineterminator="\n"),
+            "bounds-frames.csv": frames.to_csv(index=False, lineterminator="\n"),
+            "bounds.md": markdown(table, title),
+        }
+        return write_texts(folder, texts) + save(table, title, folder)
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print A by pooling and number of pools, and say what was not computed."""
@@ -117,8 +118,7 @@ def _tables(results: benchbase.ResultsView, report: Bounds) -> tuple[pd.DataFram
 
 def _grids(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield the name and the grid of each setting and size: A by pooling and number of pools."""
-    keys = [*setting_columns(table), "pool_size"]
-    for _, part in table.groupby(keys, dropna=False, sort=False):
+    for part in split(table, [*setting_columns(table), "pool_size"]):
         first = part.iloc[0]
         texts = part.assign(
             text=[bracket(row["lower"], row["upper"]) for _, row in part.iterrows()]
@@ -128,7 +128,7 @@ def _grids(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             fill_value="",
         ).sort_index(axis=1)  # fmt: skip # one argument a line says no more
         grid.columns = [f"K={k}" for k in grid.columns]
-        name = f"{setting_name(first)} · pools of {first['pool_size']}"
+        name = f"{name_of_setting(first)} · pools of {first['pool_size']}"
         yield name, grid.reset_index().rename(columns={"pooling_name": "A"})
 
 
@@ -151,7 +151,7 @@ def markdown(table: pd.DataFrame, title: str) -> str:
     import pandas as pd
 
     parts = [f"# {title}", READING, *_missing(table)]
-    for _, part in table.groupby(setting_columns(table), dropna=False, sort=False):
+    for part in split(table, setting_columns(table)):
         rows = []
         varying = [c for c in noise_columns(part) if len(part[c].drop_duplicates()) > 1]
         for _, row in part.sort_values("pool_size", kind="stable").iterrows():
@@ -170,7 +170,7 @@ def markdown(table: pd.DataFrame, title: str) -> str:
         text = pd.DataFrame(rows)
         text = text.loc[:, (text != "–").any()]
         align = ["left", *("right" for _ in list(text)[1:])]
-        parts += [f"## {setting_name(part.iloc[0])}"]
+        parts += [f"## {name_of_setting(part.iloc[0])}"]
         parts += [text.to_markdown(index=False, colalign=align, disable_numparse=True)]
     return "\n\n".join(parts) + "\n"
 

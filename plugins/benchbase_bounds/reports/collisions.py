@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,16 +11,15 @@ import numpy as np
 
 import benchbase
 from benchbase import Problem
-from benchbase_bounds.reports.figure import write
+from benchbase.showing import pooling_name, save_figure, set_title, split, write_texts
 from benchbase_bounds.reports.frames import (
     measured,
     missing,
-    pooling_name,
+    name_of_setting,
     print_grids,
     problem_columns,
     require_positive,
     setting_columns,
-    setting_name,
 )
 
 if TYPE_CHECKING:
@@ -99,15 +98,16 @@ class Collisions(benchbase.Report):
         if table.empty:
             return []
         title = results.suites[-1]["title"]
-        files = [folder / "collisions.csv", folder / "collisions.md"]
-        files[0].write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
         parts = [f"# {title}: collisions", READING, *_missing(table)]
         for name, grid in grids(table):
             parts += [f"## {name}", grid.to_markdown(index=False)]
-        files[1].write_text("\n\n".join(parts) + "\n", encoding="utf-8", newline="\n")
-        for i, (_, part) in enumerate(_settings(table), start=1):
-            stem = folder / f"collisions-{i}"
-            files += write(stem, lambda part=part: draw(part, title))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
+        texts = {
+            "collisions.csv": table.to_csv(index=False, lineterminator="\n"),
+            "collisions.md": "\n\n".join(parts) + "\n",
+        }
+        files = write_texts(folder, texts)
+        for i, part in enumerate(split(table, setting_columns(table)), start=1):
+            files += save_figure(folder, f"collisions-{i}", partial(draw, part, title))
         return files
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
@@ -207,11 +207,6 @@ def has_collision(problem: Problem, starts: int) -> bool:
     return found.upper <= _ZERO * found.largest
 
 
-def _settings(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    parts = table.groupby(setting_columns(table), dropna=False, sort=False)
-    return [(setting_name(part.iloc[0]), part) for _, part in parts]
-
-
 def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the name of each setting and its counts: one row per pooling and L, one column per K.
 
@@ -221,7 +216,7 @@ def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         From `collisions_table`.
     """
     found = []
-    for name, part in _settings(table):
+    for part in split(table, setting_columns(table)):
         counts = part.assign(count=[_count(row) for _, row in part.iterrows()])
         grid = counts.pivot_table(
             index=["pooling_name", "pool_size"], columns="n_pools", values="count",
@@ -230,7 +225,7 @@ def grids(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         n = int(part["n"].iloc[0])
         grid.columns = [name_of_k(int(k), n) for k in grid.columns]
         grid = grid.reset_index().rename(columns={"pooling_name": "pooling", "pool_size": "L"})
-        found.append((name, grid))
+        found.append((name_of_setting(part.iloc[0]), grid))
     return found
 
 
@@ -271,10 +266,8 @@ def draw(part: pd.DataFrame, title: str) -> Figure:
     figure = Figure((across * (0.52 * len(ks) + 0.6) + 1.1, down * height + 1.3),
                     layout="constrained")  # fmt: skip # a size
     searched = int(part["searched"].max())
-    figure.suptitle(
-        f"{title}\n{setting_name(part.iloc[0])}: frames of {searched} with a collision",
-        x=0.01, ha="left",
-    )  # fmt: skip # one argument a line says no more
+    setting = name_of_setting(part.iloc[0])
+    set_title(figure, title, f"{setting}: frames of {searched} with a collision")
     grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     image = None
     for ax, name in zip(grid.flat, poolings, strict=False):

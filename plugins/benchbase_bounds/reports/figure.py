@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbase.showing import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    norm_name,
+    save_figure,
+    set_title,
+    split,
+    variant_name,
+)
 from benchbase_bounds.reports.frames import (
     SCORE,
+    name_of_setting,
     noise_columns,
-    norm_name,
     setting_columns,
-    setting_name,
     solvers,
-    variant_name,
 )
 
 if TYPE_CHECKING:
@@ -23,28 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255")
-"""The colours of Okabe and Ito, and Tol's wine, which colour-blind people can tell apart."""
-
-_MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
-_LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
-_STYLE: dict[Any, Any] = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 9,
-    "figure.labelsize": 9,
-    "figure.titlesize": 10,
-    "font.size": 9,
-    "grid.alpha": 0.3,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.3,
-    "lines.markersize": 4.5,
-    "savefig.dpi": 110,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "benchbase",
-    "text.parse_math": False,
-}
+_MARKERS = MARKERS[1:]  # solvers' markers: a circle stands for A
 _TICKS = 9  # the largest number of sizes that have a tick each
 _CONDITIONS = (1, 1.5, 2, 3, *(step * 10**power for power in range(9) for step in (5, 10, 20)))
 
@@ -69,36 +56,13 @@ def save(table: pd.DataFrame, title: str, folder: Path) -> list[Path]:
     list of pathlib.Path
     """
     files: list[Path] = []
-    for _, setting in table.groupby(setting_columns(table), dropna=False, sort=False):
+    for setting in split(table, setting_columns(table)):
         by_size = len({*setting["n_pools"]}) == 1 < len({*setting["pool_size"]})
-        parts = [setting] if by_size else [p for _, p in setting.groupby("pool_size", sort=False)]
-        for part in parts:
+        for part in [setting] if by_size else split(setting, ["pool_size"]):
             name = f"bounds-{len(files) // 2 + 1}"
             slug = re.sub(r"[^a-z0-9]+", "-", str(part["experiment"].iloc[0]).lower()).strip("-")
-            stem = folder / (f"{name}-{slug}" if slug else name)
-            files += write(stem, lambda part=part, by_size=by_size: draw(part, title, by_size))  # type: ignore[misc] # mypy cannot infer lambdas with defaults
-    return files
-
-
-def write(stem: Path, make: Callable[[], Figure]) -> list[Path]:
-    """Draw a figure in our style and write it as SVG and PNG.
-
-    Parameters
-    ----------
-    stem : pathlib.Path
-        The files' path without the ending.
-    make : callable
-        Draws the figure.
-    """
-    import matplotlib as mpl
-
-    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".svg", ".png")]
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the figure looks alike whatever the reader's own settings
-        mpl.rcParams.update(_STYLE)
-        figure = make()
-        for file in files:
-            figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {})
+            name = f"{name}-{slug}" if slug else name
+            files += save_figure(folder, name, partial(draw, part, title, by_size))
     return files
 
 
@@ -129,7 +93,7 @@ def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
     first = part.iloc[0]
     fixed = f"K = {first['n_pools']}" if by_size else f"pools of {first['pool_size']}"
     figure = Figure((2.5 * len(norms) + 2.9, 8.6), layout="constrained")
-    figure.suptitle(f"{title}\n{setting_name(first)}, {fixed}{note}", x=0.01, ha="left")
+    set_title(figure, title, f"{name_of_setting(first)}, {fixed}", *note)
     grid = figure.subplots(4, len(norms), squeeze=False, sharex=True, sharey="row")
     for column, norm in zip(grid.T, norms, strict=True):
         own = part[part["norm"] == norm]
@@ -142,8 +106,8 @@ def draw(part: pd.DataFrame, title: str, by_size: bool) -> Figure:
     return figure
 
 
-def _one_noise(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Keep only the first noise and hint, and return a note that says which it is.
+def _one_noise(part: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Keep only the first noise and hint, and return a line that says which it is, if needed.
 
     Constants depend on neither, but recovery does.
     """
@@ -152,9 +116,11 @@ def _one_noise(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     first = part.iloc[0]
     names = [f"{c} {first[c]}" for c in columns if first[c] == first[c] and first[c] != ""]
     if which.max() == 0:
-        return part, f"\n{', '.join(names)}" if names else ""
-    note = f"\nrecovery with {', '.join(names) or 'no noise'}, the first of {which.max() + 1}"
-    return part[which == 0], f"{note} settings; bounds.md has all"
+        return part, [", ".join(names)] if names else []
+    note = (
+        f"recovery with {', '.join(names) or 'no noise'}, the first of {which.max() + 1} settings"
+    )
+    return part[which == 0], [f"{note}; bounds.md has all"]
 
 
 def _constants(column: Any, part: pd.DataFrame, axis: str, looks: dict[str, str]) -> None:
@@ -200,7 +166,7 @@ def _recovery(
 ) -> None:
     for variant, rows in part.groupby("variant", sort=False):
         rows = rows.sort_values(axis)
-        for name, marker, line in zip(names, cycle(_MARKERS), cycle(_LINES), strict=False):
+        for name, marker, line in zip(names, cycle(_MARKERS), cycle(LINES), strict=False):
             if rows[name].notna().any():
                 ax.plot(
                     rows[axis].to_numpy(float), rows[name].to_numpy(float), line, marker=marker,
@@ -275,7 +241,7 @@ def _legend(figure: Figure, part: pd.DataFrame, looks: dict[str, str]) -> None:
         names.append("limit for K → ∞")
     keys.append(Line2D([], [], ls="none"))
     names.append("")
-    for name, marker, line in zip(solvers(part), cycle(_MARKERS), cycle(_LINES), strict=False):
+    for name, marker, line in zip(solvers(part), cycle(_MARKERS), cycle(LINES), strict=False):
         keys.append(Line2D([], [], marker=marker, ls=line, **black))
         names.append(name.removeprefix(SCORE))
     figure.legend(keys, names, loc="outside right center", frameon=False)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 import benchbase
 from benchbase import Problem
+from benchbase.showing import setting_name, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Problem], dict[str, Any]]
 """Returns what is worked out of a problem, by column; may raise `benchbase.BenchbaseError`."""
-
-_LONGEST = 24  # characters of a parameter's value
 
 SCORE = "cos² "
 """The prefix of the columns of solvers' scores, before the label."""
@@ -87,7 +84,7 @@ def measured(
     """
     import pandas as pd
 
-    table = _scored(_chosen(results.frame(), experiments))
+    table = with_scores(_chosen(results.frame(), experiments))
     if rows is not None:
         table = table[rows(table)]
     if table.empty:
@@ -140,12 +137,6 @@ def _chosen(table: pd.DataFrame, experiments: Sequence[str]) -> pd.DataFrame:
     return table[table["experiment"].isin(experiments)] if experiments else table
 
 
-def _scored(table: pd.DataFrame) -> pd.DataFrame:
-    done = (table["status"] == "done") & np.isfinite(table["squared_cosine"])
-    ran = ~table["status"].isin(["unsupported", "pending"])
-    return table.assign(score=table["squared_cosine"].where(done, 0.0).where(ran))
-
-
 def solvers(table: pd.DataFrame) -> list[str]:
     """Return the columns of scores that hold a number."""
     return [c for c in map(str, table) if c.startswith(SCORE) and table[c].notna().any()]
@@ -157,45 +148,12 @@ def setting_columns(table: pd.DataFrame) -> list[str]:
     return [c for c in named if c.startswith(("experiment", "dataset", "n", "frame"))][:-1]
 
 
-def setting_name(row: pd.Series[Any]) -> str:
-    """Name experiment, signals and frames: "against K · gaussian, n = 10 · gaussian frame"."""
-    parts = [row["experiment"], f"{row['dataset']}, n = {row['n']}", f"{row['frame']} frame"]
-    return " · ".join(part for part in parts if part)
-
-
-def norm_name(row: pd.Series[Any]) -> str:
-    """Name the norm of a pooling: "ℓ2", "ℓ∞", or the pooling itself if it has no p: "maxout"."""
-    if math.isnan(row["p"]):
-        return str(row["pooling"])
-    norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
-    return norm if row["pooling"] == "lp" else f"{norm} ({row['pooling']})"
-
-
-def variant_name(row: pd.Series[Any]) -> str:
-    """Name the rest of a pooling: "linear", "rectified", "rectified, threshold .5"."""
-    return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
-
-
-def pooling_name(row: pd.Series[Any]) -> str:
-    """Name a pooling as tables do: "ℓ2", "rectified ℓ2, threshold .5", "maxout"."""
-    norm = f"rectified {norm_name(row)}" if row["rectified"] else norm_name(row)
-    return ", ".join([norm, *_pooling_parameters(row)])
-
-
-def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
-    """Yield "threshold .5" and the like for parameters that are not empty, 0 or false."""
+def name_of_setting(row: pd.Series[Any]) -> str:
+    """Name experiment, signals and frames, without the size of pools, noise and hint."""
     import pandas as pd
 
-    for column in [c for c in map(str, row.index) if c.startswith("pooling.")]:
-        name, value = column.partition(".")[2], row[column]
-        if name in ("p", "rectified") or pd.isna(value) or not value:
-            continue
-        if isinstance(value, bool | np.bool_):
-            yield name
-        elif isinstance(value, str):
-            yield f"{name} {value if len(value) <= _LONGEST else value[:_LONGEST] + '…'}"
-        else:
-            yield f"{name} {f'{value:g}'.removeprefix('0')}"
+    plain: pd.Series[Any] = pd.Series({**row, "pool_size": math.nan, "noise": "", "hint": ""})
+    return setting_name(plain, [])
 
 
 def missing(frames: int, measured: int, reasons: Iterable[str]) -> list[str]:

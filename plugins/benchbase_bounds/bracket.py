@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from benchbase import Array
+
+_KNOWN = 1e-9  # a relative difference of both ends of B that is rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,14 +14,14 @@ class Bracket:
     """The two Lipschitz constants of a pooling representation R, as far as they are known.
 
     A·d(x, x') ≤ ‖R(x) − R(x')‖ ≤ B·d(x, x') for all x, x' in R^N, with the largest A and the
-    least B. The distance d is min(‖x − x'‖, ‖x + x'‖) where x and −x have the same
-    representation, and ‖x − x'‖ elsewhere (Bruna, Szlam and LeCun, "Signal recovery from pooling
-    representations", ICML 2014, section 2).
+    least B. The distance d is min(‖x − x'‖, ‖x + x'‖) if x and −x have the same representation,
+    and ‖x − x'‖ otherwise (Bruna, Szlam and LeCun, "Signal recovery from pooling representations",
+    ICML 2014, section 2).
 
     Attributes
     ----------
     lower : float
-        A certified lower bound of A, allowance for rounding made; 0 where none is known.
+        A certified lower bound of A, with an allowance for rounding. 0 if no better one is known.
     upper : float
         The best upper estimate of A: the ratio ‖R(x) − R(x')‖ / d(x, x') of `pair`.
     exact : bool
@@ -30,13 +31,13 @@ class Bracket:
     largest_exact : bool
         Whether `largest` is B to rounding, rather than a bound.
     pair : tuple of two ndarrays, each of shape (N,), or None
-        x and x', which attain `upper`; None where it is not known.
+        x and x', which attain `upper`, or None if they are not known.
     method : str
-        How the bracket was obtained, a sentence.
+        How the bracket was obtained.
+    reason : str
+        Why A is not known, or empty if it is.
     seconds : float
         The wall-clock time that it took.
-    reason : str
-        Why something is not certified or not available; empty where all is.
     """
 
     lower: float
@@ -46,21 +47,20 @@ class Bracket:
     largest_exact: bool
     pair: tuple[Array, Array] | None
     method: str
-    seconds: float
     reason: str = ""
+    seconds: float = 0.0
 
 
 def agree(lower: float, upper: float, largest: float) -> bool:
-    """Say whether a lower and an upper bound of A are the same number to rounding.
+    """Say whether a lower and an upper bound of A agree to rounding, which is 1e-6 of B.
 
-    To 1e-6 of B. Certified bounds of A² are short of it by about 1e-13 B² for rounding, of which a
-    root makes 3e-7 B where A is zero.
+    Certified bounds of A² allow about 1e-13 B² for rounding. If A is zero, the root makes 3e-7 B
+    of that.
     """
     return upper - lower <= 1e-6 * largest
 
 
 def conclude(
-    begin: float,
     lower: float,
     upper: float,
     pair: tuple[Array, Array] | None,
@@ -68,16 +68,16 @@ def conclude(
     reason: str,
     *,
     largest: float,
-    largest_exact: bool = True,
+    attained: float | None = None,
 ) -> Bracket:
-    """Put a bracket together: whether it is exact, the time since `begin`, a reason if it is not.
+    """Put a bracket together: whether A and B are known, and a reason if A is not.
 
     Parameters
     ----------
-    begin : float
-        What `time.perf_counter` said at the start.
-    lower, upper, pair, method, reason, largest, largest_exact
-        As in `Bracket`; a lower end above the upper one, by rounding, is cut to it.
+    lower, upper, pair, method, reason, largest
+        As in `Bracket`. A lower end above the upper one, by rounding, is cut to it.
+    attained : float, optional
+        A value that B attains; by default `largest` itself.
     """
     exact = agree(lower, upper, largest)
     return Bracket(
@@ -85,9 +85,8 @@ def conclude(
         upper=upper,
         exact=exact,
         largest=largest,
-        largest_exact=largest_exact,
+        largest_exact=attained is None or largest - attained <= _KNOWN * largest,
         pair=pair,
         method=method,
-        seconds=time.perf_counter() - begin,
         reason="" if exact else reason,
     )

@@ -1,4 +1,4 @@
-"""`benchbase bounds`: the Lipschitz constants of frames, before any solver runs."""
+"""The command ``benchbase bounds``: the Lipschitz constants of frames, before any solver runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
       benchbase bounds frame.npy --pooling '{"name": "lp", "p": "inf", "rectified": true}'
       benchbase bounds frame.npy --pooling '{"name": "maxout"}' --json
       benchbase bounds --suite quick
-    lp has thresholds, too: "threshold": 0.5, or a list of K·L numbers.
+    A rectified lp may have a threshold: "threshold": 0.5, or a list of K·L numbers.
     """,
 )
 @click.argument("file", required=False, metavar="[FILE.npy]")
@@ -34,20 +34,28 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     "--pooling",
     "spec",
     metavar="SPEC",
-    help="lp (p = 1, 2 or inf, rectified, threshold) or maxout, in JSON or TOML.",
+    help="The pooling: lp (p = 1, 2 or inf, rectified, threshold) or maxout, in JSON or TOML.",
 )
 @click.option(
-    "--suite", metavar="NAME", help="The frames of a suite's first trial, not a file; or a TOML."
+    "--suite",
+    metavar="NAME",
+    help="Take the frames of a suite's first trial, by its name or TOML file, instead of FILE.npy.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the searches.",
+)
 @click.option(
     "--effort",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Factor of the numbers of starts, nodes and regions of the searches, and of their time.",
+    help="Multiply the numbers of starts, nodes and regions of the searches, and so their time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line a frame; nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON, one line per frame.")
 def bounds_command(
     file: str | None,
     spec: str | None,
@@ -58,16 +66,17 @@ def bounds_command(
 ) -> None:
     """Bracket the Lipschitz constants A and B of a frame under a pooling.
 
-    A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for all signals. FILE.npy, written by numpy.save, holds
-    real vectors of shape (K, L, N): K pools of L vectors in R^N.
+    They say how stably signals are represented: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for all
+    signals x and x′, with the representation R. FILE.npy, written by numpy.save, holds real vectors
+    of shape (K, L, N): K pools of L vectors in R^N.
     """
     from threadpoolctl import threadpool_limits
 
     from benchbase_bounds.dispatch import bounds
-    from benchbase_bounds.table import attained_largest
+    from benchbase_bounds.reports.constants import attained_largest
 
     for title, frame, pooling in _problems(file, spec, suite):
-        # Many small products: a second BLAS thread would cost more than it does.
+        # The products are small: a second BLAS thread would cost more than it gains.
         with benchbase.progress(f"bounds: {title}", 1), threadpool_limits(1, "blas"):
             try:
                 bracket = bounds(frame, pooling, seed=seed, effort=effort)
@@ -89,20 +98,20 @@ def as_data(
     Parameters
     ----------
     title : str
-        Names the frame.
+        The name of the frame.
     frame, pooling : Frame, Pooling
-        What the bracket is of.
+        What the bracket belongs to.
     bracket : Bracket
         From `benchbase_bounds.dispatch.bounds`.
     least : float
-        From `benchbase_bounds.table.attained_largest`.
+        From `benchbase_bounds.reports.constants.attained_largest`.
 
     Returns
     -------
     dict
         ``lower``, ``upper`` and ``exact`` of A; ``B`` (an upper bound, unless ``B_exact``) and
         ``B_lower``, which is attained; ``pair``, whose ratio is ``upper``; ``method``,
-        ``seconds``, ``reason``; and what the frame is.
+        ``seconds``, ``reason``; and the frame's name, sizes and pooling.
     """
     pair = None if bracket.pair is None else [x.tolist() for x in bracket.pair]
     return {
@@ -131,7 +140,7 @@ def _problems(
         raise benchbase.BenchbaseError("give either FILE.npy or --suite NAME")
     if suite is not None:
         if spec is not None:
-            raise benchbase.BenchbaseError("--pooling is for FILE.npy; a suite has its own")
+            raise benchbase.BenchbaseError("--pooling goes with FILE.npy; a suite has its own")
         for experiment, problem in benchbase.suite_problems(suite):
             yield experiment or suite, problem.frame, problem.pooling
         return
@@ -158,15 +167,15 @@ def _read(file: str) -> Frame:
         problem = "the array is too large for this machine's memory"
         raise benchbase.DataError(f"{file}: {problem}") from error
     except ValueError as error:
-        problem = "no array of numbers in NumPy's format, as numpy.save writes it"
+        problem = "not an array of numbers in NumPy's format; write it with numpy.save"
         raise benchbase.DataError(f"{file}: {problem}") from error
     if vectors.dtype.kind not in "iuf":
-        raise benchbase.DataError(f"{file}: holds {vectors.dtype}, but bounds are for real vectors")
+        raise benchbase.DataError(f"{file}: bounds need real vectors, and it holds {vectors.dtype}")
     if vectors.ndim != 3:
         hint = "; for pools of one, save vectors[:, None, :]" if vectors.ndim == 2 else ""
         raise benchbase.DataError(f"{file}: {_SHAPE}, not {vectors.shape}{hint}")
     if not vectors.size:
-        raise benchbase.DataError(f"{file}: {_SHAPE}; there are none in {vectors.shape}")
+        raise benchbase.DataError(f"{file}: {_SHAPE}; the shape {vectors.shape} holds none")
     try:
         return benchbase.DenseFrame(vectors)
     except benchbase.ParameterError as error:
@@ -181,7 +190,8 @@ def _parsed(text: str) -> dict[str, Any]:
         try:
             spec = benchbase.from_toml(text, "--pooling")
         except benchbase.SuiteError as error:
-            raise benchbase.BenchbaseError(f"neither JSON nor TOML; write it {_EXAMPLE}") from error
+            problem = f"neither JSON nor TOML; write it {_EXAMPLE}"
+            raise benchbase.BenchbaseError(problem) from error
     if not isinstance(spec, dict):
         raise benchbase.BenchbaseError(f"must be a table, {_EXAMPLE}")
     return spec
@@ -194,7 +204,7 @@ def _table(title: str, frame: Frame, pooling: Pooling, bracket: Bracket, least: 
     sizes = f"K = {frame.n_pools}, L = {frame.pool_size}, N = {frame.n}"
     a = _interval(bracket.lower, bracket.upper, exact=bracket.exact)
     lines = [
-        f"{title} · {sizes} · {_told(pooling)}",
+        f"{title} · {sizes} · {_parameters(pooling)}",
         f"  A       {'0 (to rounding)' if known else a}",
         f"  B       {_interval(least, bracket.largest, exact=bracket.largest_exact)}",
         f"  B/A     {_interval(condition, most, exact=bracket.exact and bracket.largest_exact)}",
@@ -215,14 +225,14 @@ def _interval(low: float, high: float, *, exact: bool) -> str:
     return f"{high:.9g} (exact)" if exact else f"{low:.9g} to {high:.9g}"
 
 
-def _told(pooling: Pooling) -> str:
-    """Spell a pooling's parameters, a long list of thresholds cut short."""
+def _parameters(pooling: Pooling) -> str:
+    """Return a pooling's parameters as text. A long list of thresholds is cut short."""
     text = ", ".join(f"{key} = {_finite(value)}" for key, value in pooling.spec().items())
     return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def _finite(value: Any) -> Any:
-    """Put "inf", as specs have it, for what JSON cannot hold."""
+    """Replace infinity, which JSON cannot hold, by "inf", as specs write it."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return "inf" if value == math.inf else value

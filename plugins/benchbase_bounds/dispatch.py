@@ -1,4 +1,4 @@
-"""The bracket of any frame under any pooling of section 2."""
+"""The bracket of any frame under any pooling of section 2: which module brackets which pooling."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import benchbase
 from benchbase import Frame, Pooling
 from benchbase_bounds.bracket import Bracket
-from benchbase_bounds.degenerate import not_spanning
-from benchbase_bounds.half_rectified import half_rectified
-from benchbase_bounds.l2 import l2
-from benchbase_bounds.operators import Operator
-from benchbase_bounds.phaseless import phaseless
-from benchbase_bounds.piecewise import piecewise
-from benchbase_bounds.rectified_l2 import rectified_l2
+from benchbase_bounds.brackets.half_rectification import half_rectification
+from benchbase_bounds.brackets.l2 import l2
+from benchbase_bounds.brackets.not_spanning import not_spanning
+from benchbase_bounds.brackets.phase_retrieval import phase_retrieval
+from benchbase_bounds.brackets.piecewise_linear import piecewise_linear
+from benchbase_bounds.brackets.rectified_l2 import rectified_l2
+from benchbase_bounds.representation import Operator
 
 
 def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0) -> Bracket:
@@ -37,12 +37,13 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     Returns
     -------
     Bracket
-        The same for the same arguments, seconds apart.
+        The same for the same arguments, apart from its seconds.
 
     Raises
     ------
     benchbase.BenchbaseError
-        If the frame is complex or does not give its vectors, or the pooling has no bounds.
+        If the frame is complex or does not give its vectors, or no bounds are known for the
+        pooling.
     benchbase.ParameterError
         If the thresholds do not fit the frame, or `effort` is not above 0.
     """
@@ -52,20 +53,18 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     try:
         operator = Operator.of(frame, pooling)
     except NotImplementedError as error:
-        problem = "the frame does not give its vectors, which bounds need"
+        problem = "bounds need the frame's vectors, and this frame does not give them"
         raise benchbase.BenchbaseError(problem) from error
     # All is homogeneous in vectors and thresholds: at a scale of about 1 nothing over- or
     # underflows, and a power of two rounds nothing.
     peak = float(np.abs(operator.vectors).max())
     scale = float(2.0 ** np.clip(np.round(np.log2(peak)), -1000, 1000)) if peak > 0 else 1.0
-    scaled = benchbase.DenseFrame(operator.vectors / scale)
-    thresholds = operator.alpha.T.ravel() / scale
-    if thresholds.any():
-        spec = pooling.spec() | {"threshold": thresholds.tolist()}
-        pooling = benchbase.build("pooling", spec)
-    found = not_spanning(Operator.of(scaled, pooling))
+    operator = dataclasses.replace(
+        operator, vectors=operator.vectors / scale, alpha=operator.alpha / scale
+    )
+    found = not_spanning(operator)
     if found is None:
-        found = method(operator)(scaled, pooling, seed=seed, effort=effort)
+        found = bracket_of(operator)(operator, seed=seed, effort=effort)
     return dataclasses.replace(
         found,
         lower=found.lower * scale,
@@ -75,12 +74,16 @@ def bounds(frame: Frame, pooling: Pooling, *, seed: int = 0, effort: float = 1.0
     )
 
 
-def method(operator: Operator) -> Callable[..., Bracket]:
-    """Return the function that brackets the constants of an operator."""
-    if operator.signed:
-        return piecewise
-    if operator.vectors.shape[1] == 1:  # then every p is the same
-        return half_rectified if operator.rectified else phaseless
+def bracket_of(operator: Operator) -> Callable[..., Bracket]:
+    """Return the function that brackets the constants of a representation.
+
+    It takes the operator and the options ``seed`` and ``effort``. The table in the docstring of
+    `benchbase_bounds` says which bounds each of these functions uses.
+    """
+    if operator.signed:  # maxout
+        return piecewise_linear
+    if operator.vectors.shape[1] == 1:  # every p is the same
+        return half_rectification if operator.rectified else phase_retrieval
     if operator.p == 2:
         return rectified_l2 if operator.rectified else l2
-    return piecewise
+    return piecewise_linear

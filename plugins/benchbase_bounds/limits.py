@@ -18,8 +18,8 @@ class Limit(NamedTuple):
     lower, upper : float
         A²/K and B²/K.
     opposite : bool
-        The pair that attains `lower`: y = −x with rectification, else x and y orthogonal of the
-        same length.
+        Whether y = −x attains `lower`, as with rectification. Otherwise orthogonal x and y of the
+        same length attain it.
     """
 
     lower: float
@@ -40,20 +40,20 @@ _LIMITS = {
 
 
 def limit(pool_size: int, p: float, *, rectified: bool) -> Limit | None:
-    """Return the limits of A²/K and B²/K, or None where no closed form is known.
+    """Return the limits of A²/K and B²/K, or None if no closed form is known.
 
     By the law of large numbers ‖R(x) − R(y)‖²/K tends, uniformly over pairs of given size, to the
-    expected square of the difference of a pool, a function of the angle between x and y. Its least
-    value over d² is at orthogonal pairs without and at opposite ones with rectification, where
-    the integrals are elementary; B²/K is the expected square of a pool. They are approached slowly:
-    the closed forms say what redundancy buys, not what a small frame has.
+    expected square of the difference of a pool, which depends on the angle between x and y.
+    Relative to d² it is least at orthogonal pairs without rectification, and at opposite pairs with
+    it. There the integrals are elementary. B²/K is the expected square of a pool. The limits are
+    approached slowly: they say what redundancy buys, not what a small frame has.
 
     Parameters
     ----------
     pool_size : int
-        L; closed forms are known for 1 and 2.
+        L. Closed forms are known for 1 and 2.
     p : float
-        1, 2 or infinity; pools of one have the same limit for all.
+        1, 2 or infinity. For pools of one, all of them have the same limit.
     rectified : bool
         Whether coefficients are half rectified, without threshold.
 

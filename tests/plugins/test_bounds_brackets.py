@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 SPECS: list[dict[str, Any]] = [
     {"name": "lp", "p": p, "rectified": rectified}

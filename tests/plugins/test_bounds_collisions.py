@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 import benchbase
 from benchbase.cli import main
-from benchbase_bounds.collisions import (
+from benchbase_bounds.collision_search import find_collision
+from benchbase_bounds.reports.collisions import (
     Collisions,
     collisions_table,
     draw,
@@ -17,8 +18,7 @@ from benchbase_bounds.collisions import (
     has_collision,
     name_of_k,
 )
-from benchbase_bounds.injectivity import find_collision
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 SUITE = """
 title = "counts"
@@ -65,7 +65,7 @@ def test_counts_follow_the_dimension_count(table: pd.DataFrame) -> None:
     assert (quadratic.query("n_pools == 5")["collisions"] == 0).all()  # 2N − 1
     # Of six half rectified vectors in R³ fewer than three are active somewhere.
     assert (table.query("rectified and n_pools == 4")["collisions"] == 2).all()
-    assert {*table["pooling_name"]} == {"ℓ1", "ℓ2", "ℓ2, rectified"}
+    assert {*table["pooling_name"]} == {"ℓ1", "ℓ2", "rectified ℓ2"}
 
 
 def test_regions_with_few_active_vectors_are_found() -> None:
@@ -96,7 +96,7 @@ def test_names_of_numbers_of_pools(k: int, n: int, name: str) -> None:
 def test_the_figure_shows_the_counts(table: pd.DataFrame) -> None:
     drawn = draw(table, "counts")
     panels = {ax.get_title(): ax for ax in drawn.axes if ax.get_title()}
-    assert list(panels) == ["ℓ1", "ℓ2", "ℓ2, rectified"]
+    assert list(panels) == ["ℓ1", "ℓ2", "rectified ℓ2"]
     ks, sizes = [4, 5, 6], [1, 2]
     for name, ax in panels.items():
         shown = {text.get_position(): text.get_text() for text in ax.texts}
@@ -108,14 +108,14 @@ def test_the_figure_shows_the_counts(table: pd.DataFrame) -> None:
     ticks = [label.get_text() for label in panels["ℓ1"].get_xticklabels()]
     assert ticks == ["4\n2N − 2", "5\n2N − 1", "6\n2N"]
     assert "frames of 2 with a collision" in drawn._suptitle.get_text()  # type: ignore[attr-defined] # no public name
-    assert drawn._supylabel.get_text() == "vectors a pool L"  # type: ignore[attr-defined] # as above
+    assert drawn._supylabel.get_text() == "vectors per pool L"  # type: ignore[attr-defined] # as above
 
 
 def test_files_and_terminal(
     results: benchbase.Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(  # the counts are tested above
-        "benchbase_bounds.collisions.has_collision", lambda problem, starts: False
+        "benchbase_bounds.reports.collisions.has_collision", lambda problem, starts: False
     )
     arguments = ["report", "collisions", "--results", str(results.folder), "-o", str(tmp_path)]
     found = CliRunner().invoke(main, arguments, env={"COLUMNS": "120"})
@@ -131,7 +131,7 @@ def test_files_and_terminal(
 def test_what_is_not_searched_is_said(results: benchbase.Results, tmp_path: Path) -> None:
     Collisions(limit=1e-9).write(results, tmp_path)
     text = (tmp_path / "collisions.md").read_text(encoding="utf-8")
-    assert "36 of 36 frames: not computed: 1e-09 seconds were over." in text
+    assert "36 of 36 frames: not computed: the limit of 1e-09 seconds was reached." in text
     assert "2/2" not in text
     table = pd.read_csv(tmp_path / "collisions.csv")
     assert (table["searched"] == 0).all()

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import benchbase
 from benchbase.cli import main
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.operators import Operator
+from benchbase_bounds.representation import Operator
 
 SPECS: list[dict[str, Any]] = [
     {"name": "lp", "p": p, "rectified": rectified}
@@ -52,9 +52,9 @@ def test_table_and_json_agree(file: Path) -> None:
 def test_the_condition_has_both_ends(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.random.default_rng(0).standard_normal((14, 2, 4)))
     arguments = (tmp_path / "f.npy", "--pooling", '{"name": "lp", "p": 2, "rectified": true}')
-    data = json.loads(call(*arguments, "--json", "--effort", 0.1).stdout)
+    data = json.loads(call(*arguments, "--json", "--effort", 0.03).stdout)
     assert data["lower"] == 0 < data["upper"] < data["B_lower"] < data["B"]
-    told = call(*arguments, "--effort", 0.1).stdout
+    told = call(*arguments, "--effort", 0.03).stdout
     assert f"at least {data['B_lower'] / data['upper']:.6g}, perhaps infinite" in told
     assert data["reason"] in told
 
@@ -77,7 +77,11 @@ def test_json_holds_json_whatever_the_frame(tmp_path: Path) -> None:
 def test_thresholds_come_one_for_all_or_one_each(file: Path) -> None:
     spec = {"name": "lp", "p": 2, "rectified": True}
     lines = [
-        json.loads(call(file, "--pooling", json.dumps(spec | {"threshold": t}), "--json").stdout)
+        json.loads(
+            call(
+                file, "--pooling", json.dumps(spec | {"threshold": t}), "--json", "--effort", 0.1
+            ).stdout
+        )
         for t in (-0.5, [-0.5] * 6)
     ]
     assert lines[0]["upper"] == lines[1]["upper"] > 0
@@ -118,10 +122,10 @@ def test_frames_of_a_suite(tmp_path: Path) -> None:
         (("{text}", "--pooling", LP2), "NumPy's format"),
         (("{flat}", "--pooling", LP2), "save vectors[:, None, :]"),
         (("{one}", "--pooling", LP2), "(K, L, N), of K pools of L vectors in R^N, not (3,)"),
-        (("{empty}", "--pooling", LP2), "there are none in (3, 0, 2)"),
+        (("{empty}", "--pooling", LP2), "the shape (3, 0, 2) holds none"),
         (("{nan}", "--pooling", LP2), "must be finite"),
-        (("{object}", "--pooling", LP2), "no array of numbers"),
-        (("{cut}", "--pooling", LP2), "no array of numbers"),
+        (("{object}", "--pooling", LP2), "not an array of numbers"),
+        (("{cut}", "--pooling", LP2), "not an array of numbers"),
         (("{f}", "--pooling", '{"name": "lp", "p": 3}'), "must be 1, 2 or inf"),
         (("{f}", "--pooling", '{"name": "lp", "q": 3}'), "has no parameter 'q'"),
         (("{f}", "--pooling", '{"name": "lp"'), "neither JSON nor TOML; write it"),
@@ -171,7 +175,7 @@ def test_complex_frames_and_bad_efforts_are_refused() -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_a_seed_gives_the_same_bracket(spec: dict[str, Any]) -> None:
-    frame = benchbase.DenseFrame(np.random.default_rng(0).standard_normal((6, 2, 2)))
+    frame = benchbase.DenseFrame(np.random.default_rng(0).standard_normal((4, 2, 2)))
     pooling = benchbase.build("pooling", spec)
     one, other = (bounds(frame, pooling, seed=3, effort=0.05) for _ in range(2))
     assert (one.lower, one.upper, one.largest) == (other.lower, other.upper, other.largest)

@@ -15,12 +15,15 @@ from matplotlib.figure import Figure
 import benchbase
 from benchbase.api import installed_reports
 from benchbase.cli import main
-from benchbase_bounds import figure
 from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.dispatch import bounds
-from benchbase_bounds.frames import measured, setting_columns
-from benchbase_bounds.report import Bounds, bracket, markdown
-from benchbase_bounds.table import attained_largest, bounds_table, frames_table
+from benchbase_bounds.reports import figure
+from benchbase_bounds.reports.bounds import Bounds, bracket, markdown
+from benchbase_bounds.reports.constants import attained_largest, bounds_table, frames_table
+from benchbase_bounds.reports.frames import (
+    measured,
+    setting_columns,
+)
 
 SUITE = """
 title = "small"
@@ -180,9 +183,9 @@ def test_pools_of_one_are_the_same_for_every_p(
 
 
 def test_what_is_not_computed_is_said(results: benchbase.Results, tmp_path: Path) -> None:
-    files = Bounds(limit=1e-9).write(results, tmp_path)
+    files = Bounds(limit=1e-9, experiments=("against L",)).write(results, tmp_path)
     text = (tmp_path / "bounds.md").read_text(encoding="utf-8")
-    assert "18 of 18 frames: not computed: 1e-09 seconds were over." in text
+    assert "6 of 6 frames: not computed: the limit of 1e-09 seconds was reached." in text
     table = pd.read_csv(tmp_path / "bounds.csv")
     assert table["upper"].isna().all()
     assert (table["frames"] == 0).all()
@@ -228,9 +231,9 @@ def test_files_and_terminal(
     pictures = ["bounds-1-against-k", "bounds-2-against-l"]
     pictures = [name + end for name in pictures for end in (".png", ".svg")]
     assert names == sorted(["bounds.csv", "bounds-frames.csv", "bounds.md", *pictures])
-    assert "ℓ∞, rectified" in found.stdout
+    assert "rectified ℓ∞" in found.stdout
     assert "0.5 – 1" in found.stdout
-    assert "certified lower to best upper end" in found.stdout
+    assert "certified lower to the best upper end" in found.stdout
     text = (tmp_path / "small" / "run-1" / "bounds.md").read_text(encoding="utf-8")
     assert "## against K · gaussian, n = 2 · gaussian frame" in text
 
@@ -315,7 +318,7 @@ def test_the_figure_against_l(table: pd.DataFrame) -> None:
     title = drawn._suptitle.get_text()  # type: ignore[attr-defined] # no public name
     assert "K = 6" in title
     assert "pools of" not in title
-    assert drawn._supxlabel.get_text() == "vectors a pool L"  # type: ignore[attr-defined] # as above
+    assert drawn._supxlabel.get_text() == "vectors per pool L"  # type: ignore[attr-defined] # as above
     x = line(drawn, 0, 3, "cos² altmin linear", 1).get_xdata()
     assert [*x] == [1, 2, 3]
 

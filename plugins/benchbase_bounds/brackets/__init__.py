@@ -1,0 +1,1 @@
+"""How A and B are bracketed: one module for each kind of pooling."""

@@ -1,0 +1,1 @@
+"""Regions, cones and ranks: the exact geometry that certificates stand on."""

@@ -1,0 +1,1 @@
+"""Certified lower bounds of A, the lower ends of brackets."""

@@ -1,0 +1,1 @@
+"""The reports ``bounds`` and ``collisions``, with their tables and figures."""

@@ -141,8 +141,9 @@ def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> Non
     """Check a pooling operator on pools of a given number and size.
 
     `P`, `rescale` and `project` with any batch axes, their precision and inputs, finite also at
-    zero; `even` and `nonnegative`; coefficients that fit already stay where they are; `project`
-    fits, a second time too, and no farther away than anything else; `rescale` and `known`.
+    zero; `even`, `nonnegative` and `homogeneous`; the formula that `p`, `slopes` and `threshold`
+    give, if they do; coefficients that fit already stay where they are; `project` fits, a second
+    time too, and no farther away than anything else; `rescale` and `known`.
     """
     _check_component(pooling, Pooling)
     pooling.check(n_pools, pool_size)
@@ -171,6 +172,25 @@ def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> Non
     _require(even == pooling.even, f"even is {pooling.even}, but P(-c) = P(c) is {even}")
     sign = not pooling.nonnegative or (pooling(c) >= 0).all()
     _require(sign, "nonnegative is true, but P(c) is not")
+    _check_formula(pooling, c)
+
+
+def _check_formula(pooling: Pooling, c: Array) -> None:
+    """Check that the operator is what `homogeneous`, `p`, `slopes` and `threshold` say."""
+    if pooling.homogeneous:
+        for size in (1e-3, 1e3):
+            same = _near(pooling(size * c) / size, pooling(c))
+            _require(same, f"homogeneous is true, but P({size:g} c) is not {size:g} P(c)")
+    if pooling.slopes is None:
+        return
+    left, right = pooling.slopes
+    alpha = pooling.thresholds(c.shape[-1], c.shape[-2])
+    for u in (c, (1 + np.abs(alpha)) * c):  # a threshold shows at one of them, whatever its size
+        bent = np.where(u < 0, left * u, right * u)
+        largest = pooling.p is None or pooling.p == np.inf
+        value = bent.max(axis=-2) if largest else np.linalg.norm(bent, pooling.p, axis=-2)
+        told = f"P is not what p = {pooling.p}, slopes = {pooling.slopes} and threshold say"
+        _require(_near(pooling(u + alpha), value), told)
 
 
 def _check_values(pooling: Pooling, c: Array, other: Array) -> None:

@@ -118,7 +118,12 @@ class FrameDesign(Component):
 
 
 class Pooling(Component):
-    """What keeps one number a pool."""
+    """What turns the coefficients of each pool into one number.
+
+    Most operators are P(c) = ‖m(c − α)‖_p: thresholds α are taken off, a function m that is linear
+    on both sides of zero is applied, and the p-norm of each pool is taken. Such an operator says so
+    by `p`, `rectified` and `threshold`; solvers that need a formula refuse the others.
+    """
 
     kind = "pooling"
 
@@ -134,7 +139,7 @@ class Pooling(Component):
 
     @property
     def p(self) -> float | None:
-        """The exponent, or None where the operator is no lp norm."""
+        """The exponent, or None if the operator is no p-norm."""
         return None
 
     @property
@@ -142,8 +147,35 @@ class Pooling(Component):
         """Whether coefficients pass a half rectification before they are pooled."""
         return False
 
+    @property
+    def threshold(self) -> float | tuple[float, ...]:
+        """The threshold α: one number, or K·L numbers, those of the first pool first."""
+        return 0.0
+
+    @property
+    def slopes(self) -> tuple[float, float] | None:
+        """The slopes of m to the left and to the right of zero, or None without a formula.
+
+        (−1, 1) is the absolute value, (0, 1) half rectification. (1, 1) keeps signs: P is then the
+        largest coefficient of each pool.
+        """
+        if self.p is None:
+            return None
+        return (0.0, 1.0) if self.rectified else (-1.0, 1.0)
+
+    @property
+    def homogeneous(self) -> bool:
+        """Whether P(t c) = t P(c) for t > 0; by default if there is a formula and α = 0."""
+        return self.slopes is not None and not np.any(self.threshold)
+
+    def thresholds(self, n_pools: int, pool_size: int) -> Array:
+        """Return α as an array of shape (L, K)."""
+        given = np.asarray(self.threshold, dtype=np.float64)
+        shaped = given.reshape(n_pools, pool_size).T if given.ndim else given
+        return np.broadcast_to(shaped, (pool_size, n_pools))
+
     def check(self, n_pools: int, pool_size: int) -> None:
-        """Raise `ParameterError` where the parameters do not fit K pools of L."""
+        """Raise `ParameterError` if the parameters do not fit K pools of L."""
         del n_pools, pool_size
 
     @abstractmethod
@@ -165,7 +197,7 @@ class Pooling(Component):
     def known(self, c: Array, b: Array) -> Array | None:
         """Mark the coefficients whose value `rescale` takes from b: bool (..., L, K).
 
-        None where that is all of them, as it is without rectification.
+        None stands for all of them, as it is without rectification.
         """
         del c, b
         return None

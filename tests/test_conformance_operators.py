@@ -138,6 +138,32 @@ class Forgets(Norm):
         return mask
 
 
+class Scaled(Norm):
+    """Homogeneous by its own word, and of degree two."""
+
+    homogeneous = True
+
+    def __call__(self, c: Array) -> Array:
+        return super().__call__(c) ** 2
+
+    def rescale(self, c: Array, b: Array) -> Array:
+        return super().rescale(c, np.sqrt(b))
+
+
+class WrongExponent(Norm):
+    p = 1.0
+
+
+class WrongSlopes(Norm):
+    p = 2.0
+    slopes = (0.0, 1.0)
+
+
+class WrongThreshold(Norm):
+    p = 2.0
+    threshold = 0.1
+
+
 class OddMask(Norm):
     def known(self, c: Array, b: Array) -> Array | None:
         return np.ones(c.shape)
@@ -166,6 +192,10 @@ class TooSmall(Norm):
         (Crosses, "nearest"),
         (Forgets, "not known"),
         (OddMask, "bool"),
+        (Scaled, "homogeneous is true, but"),
+        (WrongExponent, "P is not what p = 1.0"),
+        (WrongSlopes, r"slopes = \(0.0, 1.0\)"),
+        (WrongThreshold, "threshold say"),
     ],
 )
 def test_broken_poolings_are_caught(broken: type[Norm], sentence: str) -> None:

@@ -160,8 +160,26 @@ def test_defaults_of_the_interfaces() -> None:
     assert source.fingerprint() == ""
     assert source.picture(np.zeros(2)) is None
     assert source.signal_norm is None
-    assert (Sum().p, Sum().rectified) == (None, False)
+    assert (Sum().p, Sum().rectified, Sum().threshold) == (None, False, 0.0)
+    assert (Sum().slopes, Sum().homogeneous) == (None, False)
     assert Sum().known(np.zeros((2, 3)), np.zeros(3)) is None
+
+
+def test_what_a_pooling_says_about_its_formula() -> None:
+    class Shifted(Sum):
+        p = 2.0
+        rectified = True
+        threshold = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+
+    class Plain(Sum):
+        p = np.inf
+
+    assert Plain().slopes == (-1, 1)
+    assert Plain().homogeneous
+    np.testing.assert_array_equal(Plain().thresholds(3, 2), np.zeros((2, 3)))
+    assert Shifted().slopes == (0, 1)
+    assert not Shifted().homogeneous
+    np.testing.assert_array_equal(Shifted().thresholds(3, 2), [[1, 3, 5], [2, 4, 6]])
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ def gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
     """Draw starts (S, N) with ‖P(F x)‖ = ‖b‖; where no scale gives that they stay as drawn."""
     x = run.normal(problem.frame.n)
     c = problem.frame.analyse(x)
-    measured, wanted = problem.pooling(c), norms(b)
-    size = norms(measured)
-    if np.array_equal(problem.pooling(2 * c), 2 * measured):  # exact for a homogeneous pooling
+    wanted = norms(b)
+    if problem.pooling.homogeneous:
+        size = norms(problem.pooling(c))
         scale = wanted / np.where(size > 0, size, 1)
         x *= np.where(size > 0, scale, 1)[:, None]
         return x

@@ -52,15 +52,13 @@ class Operator:
             )
         vectors = np.asarray(frame.dense(), dtype=np.float64)
         K, L, _ = vectors.shape
-        alpha = np.zeros((L, K))
-        if pooling.name == "maxout":
+        alpha = np.ascontiguousarray(pooling.thresholds(K, L))
+        if pooling.slopes == (1, 1):
             return cls(vectors, math.inf, rectified=False, signed=True, alpha=alpha)
-        if pooling.name != "lp" or pooling.p is None:
+        if pooling.p not in (1, 2, math.inf) or pooling.slopes not in ((-1, 1), (0, 1)):
             raise benchbase.BenchbaseError(
                 f"no bounds are known for the pooling '{pooling.name}'; give lp or maxout"
             )
-        threshold = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
-        alpha += threshold.reshape(K, L).T if threshold.ndim else threshold
         return cls(vectors, pooling.p, rectified=pooling.rectified, signed=False, alpha=alpha)
 
     @property

@@ -1,17 +1,25 @@
 """Values of pools, and the directions in which they grow."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from benchbase import Array, Problem
 
 SEED = 5_141_592  # one that no frame is drawn with, whose vectors would be the signals
-PROBES = 8  # sets of coefficients on which a pooling is compared with a formula
 SMALL = 512  # dimension up to which the length of the vectors is taken from all unit vectors
 DRAWS = 64  # signals from which it is taken above that: to 1 %, or better
 STEP = 6e-6  # of a difference quotient, relative: the cube root of the rounding error
 LEAST = 1e-150  # norms whose squares are numbers are above it
+
+
+Member: TypeAlias = Literal["size", "positive", "signed"]
+MEMBERS: dict[tuple[float, float], Member] = {
+    (-1, 1): "size",
+    (0, 1): "positive",
+    (1, 1): "signed",
+}
+"""What each coefficient becomes before it is pooled, by the slopes of `Pooling.slopes`."""
 
 
 class Formula(NamedTuple):
@@ -21,7 +29,7 @@ class Formula(NamedTuple):
     """
 
     p: float
-    member: Literal["size", "positive", "signed"]
+    member: Member
     alpha: Array  # (L, K)
 
 
@@ -55,10 +63,7 @@ class Pools:
         self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
         self.length = _length(problem)
         self.formula = formula_of(problem)
-        if self.formula is None:
-            self.homogeneous = _is_homogeneous(problem)
-        else:
-            self.homogeneous = not self.formula.alpha.any()
+        self.homogeneous = problem.pooling.homogeneous
 
     def units(self, b: Array) -> Array:
         """Return what the measurements b (S, K) are divided by: their root mean square, (S,).
@@ -217,25 +222,11 @@ def _smooth(c: Array, p: float, member: str, eps: Array) -> tuple[Array, Array]:
 
 
 def formula_of(problem: Problem) -> Formula | None:
-    """Return the formula that agrees with the pooling, if there is one: it may be anything."""
-    pooling, K, L = problem.pooling, problem.frame.n_pools, problem.frame.pool_size
-    given = np.asarray(getattr(pooling, "threshold", 0.0), dtype=np.float64)
-    alpha = np.zeros((L, K))
-    if given.size in (1, K * L):
-        alpha += given.reshape(-1, L).T if given.size == K * L and given.ndim else given
-    if pooling.p in (1, 2, np.inf):
-        formula = Formula(pooling.p, "positive" if pooling.rectified else "size", alpha)
-    else:
-        formula = Formula(np.inf, "signed", alpha)
-    c = _normal(PROBES, L, K)
-    part = {"size": np.abs(c), "positive": np.maximum(c, 0), "signed": c}[formula.member]
-    value = part.max(axis=1) if formula.p == np.inf else np.linalg.norm(part, formula.p, axis=1)
-    return formula if np.allclose(problem.pooling(c + alpha), value, rtol=1e-9) else None
-
-
-def _is_homogeneous(problem: Problem) -> bool:
-    c = _normal(PROBES, problem.frame.pool_size, problem.frame.n_pools)
-    return all(
-        np.allclose(problem.pooling(size * c), size * problem.pooling(c), rtol=1e-9, atol=0)
-        for size in (1e-6, 1e6)
-    )
+    """Return the formula of the problem's pooling, or None if it is no lp norm and no maximum."""
+    pooling, frame = problem.pooling, problem.frame
+    member = None if pooling.slopes is None else MEMBERS.get(pooling.slopes)
+    p = np.inf if member == "signed" else pooling.p
+    if member is None or p not in (1, 2, np.inf):
+        return None
+    alpha = pooling.thresholds(frame.n_pools, frame.pool_size)
+    return Formula(p, member, np.ascontiguousarray(alpha))

@@ -110,7 +110,7 @@ class Gamp(benchbase.Solver):
         frame = problem.frame
         if frame.is_complex:
             return "the frame is complex, and gamp is for real ones"
-        output = output_of(problem.pooling, frame.n_pools, frame.pool_size)
+        output = output_of(problem.pooling, frame.pool_size)
         if isinstance(output, str):
             return output
         try:
@@ -121,9 +121,7 @@ class Gamp(benchbase.Solver):
 
     def transition(self, pooling: Pooling, pool_size: int) -> float | None:
         """Return what state evolution predicts; None with thresholds, whose unit is the frame's."""
-        if np.any(getattr(pooling, "threshold", 0.0)) or isinstance(
-            output_of(pooling, 1, pool_size), str
-        ):
+        if not pooling.homogeneous or isinstance(output_of(pooling, pool_size), str):
             return None
         return _threshold(pooling, pool_size)
 

@@ -59,7 +59,7 @@ class Model:
 
     def __init__(self, problem: Problem) -> None:
         frame, pooling = problem.frame, problem.pooling
-        output = output_of(pooling, frame.n_pools, frame.pool_size)
+        output = output_of(pooling, frame.pool_size)
         assert not isinstance(output, str)  # noqa: S101 # for mypy; `unsupported` has said so
         self._output: Output = output
         self._noise_std = problem.noise or 0.0

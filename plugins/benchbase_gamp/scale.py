@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchbase import Array, Problem
-from benchbase_gamp.outputs import Output, thresholds
+from benchbase_gamp.outputs import Output
 
 DRAWS = 100  # standard normal signals: with K pools each, the scale is known to 1 % or better
 SEED = int.from_bytes(b"gamp")  # one that nobody draws frames with: they would be correlated
@@ -44,7 +44,7 @@ class Scale:
         self.pools = np.flatnonzero(lengths)
         self.lengths = lengths[self.pools]
         self.vectors = vectors[self.pools] / self.lengths[:, None, None]
-        alpha = thresholds(problem.pooling, frame.n_pools, frame.pool_size)
+        alpha = problem.pooling.thresholds(frame.n_pools, frame.pool_size)
         self.thresholds = alpha[:, self.pools] / self.lengths
         self._tabulate(output)
 

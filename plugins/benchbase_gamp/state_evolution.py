@@ -130,10 +130,10 @@ def _gains(pooling: Pooling, pool_size: int, variances: Array) -> Array:
 
 
 def _output(pooling: Pooling, pool_size: int) -> tuple[Output, float]:
-    alpha = getattr(pooling, "threshold", 0.0)
+    alpha = pooling.threshold
     if isinstance(alpha, tuple):
         raise benchbase.ParameterError("pooling", "must have one threshold for all coefficients")
-    output = output_of(pooling, 1, pool_size)
+    output = output_of(pooling, pool_size)
     if isinstance(output, str):
         raise benchbase.ParameterError("pooling", f"is not supported: {output}")
     return output, alpha

@@ -48,8 +48,8 @@ def _fit_one_sign(
         size: Array = np.linalg.norm(problem.pooling(c * scale[:, None, None]) - b, axis=-1)
         return size
 
-    measured = problem.pooling(c)
-    if np.array_equal(problem.pooling(2 * c), 2 * measured):  # exact for a homogeneous pooling
+    if problem.pooling.homogeneous:
+        measured = problem.pooling(c)
         power = np.sum(measured**2, axis=-1)
         inner = np.sum(measured * b, axis=-1)
         scale = np.maximum(inner / np.where(power > 0, power, 1), 0)

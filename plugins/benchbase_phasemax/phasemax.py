@@ -86,7 +86,7 @@ class PhaseMax(benchbase.Solver):
                 "phasemax is a linear program for p = 1 and p = inf; the inequalities of p = 2 "
                 "are cones, but for pools of one"
             )
-        if not _is_norm(problem):
+        if pooling.p not in (1, 2, np.inf) or pooling.slopes not in ((-1, 1), (0, 1)):
             return "phasemax is defined for lp poolings, with or without half rectification"
         try:
             frame.dense()
@@ -103,6 +103,7 @@ class PhaseMax(benchbase.Solver):
         vectors = vectors / (size if size > 0 else 1)
         p = 1.0 if problem.pooling.p == 1 else np.inf  # pools of one: all alike
         programs = Programs(vectors, p, problem.pooling.rectified, self.max_iters)
+        threshold = problem.pooling.thresholds(frame.n_pools, frame.pool_size)
         zero = problem.measure(np.zeros(frame.n))
 
         def inverse(b: Array, run: Run) -> Recovery:
@@ -115,7 +116,7 @@ class PhaseMax(benchbase.Solver):
                     continue
                 largest = np.abs(row).max()  # squares of huge or tiny values are no numbers
                 scale = largest * np.sqrt(np.mean((row / largest) ** 2)) if largest else 1.0
-                one = self._recover(programs, vectors, row / scale, c, _threshold(problem) / scale)
+                one = self._recover(programs, vectors, row / scale, c, threshold / scale)
                 found.append(one._replace(x=one.x * (scale / size)))
             statuses = dict.fromkeys(estimate.status for estimate in found)
             return Recovery(
@@ -151,23 +152,3 @@ class PhaseMax(benchbase.Solver):
             best = value.sum()
             c = np.einsum("kln,lk->n", vectors, d)
         return Estimate(x, self.n_iter, False, "still moving")
-
-
-def _threshold(problem: Problem) -> Array:
-    """Return the thresholds of half rectified coefficients, (L, K); zero where there are none."""
-    K, L = problem.frame.n_pools, problem.frame.pool_size
-    given = np.asarray(getattr(problem.pooling, "threshold", 0.0), dtype=np.float64)
-    alpha: Array = np.broadcast_to(given.reshape(-1, L) if given.ndim else given, (K, L)).T
-    return alpha
-
-
-def _is_norm(problem: Problem) -> bool:
-    """Whether the pooling is what its p and `rectified` say: it may have other parameters."""
-    pooling = problem.pooling
-    if pooling.p not in (1, 2, np.inf):
-        return False
-    c = np.random.default_rng(0).standard_normal((problem.frame.pool_size, problem.frame.n_pools))
-    excess = c - _threshold(problem)
-    if pooling.rectified:
-        excess = np.maximum(excess, 0)
-    return np.allclose(pooling(c), np.linalg.norm(excess, pooling.p, axis=0), rtol=1e-12, atol=0)

@@ -27,6 +27,11 @@ class Maxout(benchbase.Pooling):
         """The maximum of negative coefficients is negative."""
         return False
 
+    @property
+    def slopes(self) -> tuple[float, float]:
+        """Coefficients keep their sign."""
+        return (1.0, 1.0)
+
     def __call__(self, c: Array) -> Array:
         """Return the largest coefficient of each pool: (..., L, K) to (..., K)."""
         maximum: Array = require_real(c).max(axis=-2)

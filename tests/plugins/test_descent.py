@@ -343,7 +343,7 @@ class Power(Pooling):
 
     name = "power"
     exponent: float = 3.0
-    even, nonnegative = True, True
+    even, nonnegative, homogeneous = True, True, True
 
     def __call__(self, c: Array) -> Array:
         size: Array = np.linalg.norm(c, self.exponent, axis=-2)

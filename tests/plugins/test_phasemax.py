@@ -353,9 +353,10 @@ class _Implicit(DenseFrame):
 
 
 class _Half(type(lp(1))):  # type: ignore[misc] # a class that is only known at run time
-    """Half of what its p says."""
+    """Half of an lp norm, which says that it has no formula."""
 
     name = "half"
+    slopes = None
 
     def __call__(self, c: Array) -> Array:
         half: Array = super().__call__(c) / 2

@@ -62,7 +62,10 @@ def cannot_compare() -> str | None:
 def compute(folder: Path) -> None:
     """Write the results of all suites into a folder, in a child process that is pinned."""
     line = [sys.executable, __file__, str(folder), "--pinned"]
-    subprocess.run(line, env=os.environ | PINNED, check=True, cwd=HERE)
+    # The user's cache may hold frames that another process learned without the pinned arithmetic.
+    with tempfile.TemporaryDirectory() as cache:
+        environment = os.environ | PINNED | {"BENCHBASE_CACHE": cache}
+        subprocess.run(line, env=environment, check=True, cwd=HERE)
 
 
 def _compute_here(folder: Path) -> None:

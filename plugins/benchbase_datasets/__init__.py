@@ -1,4 +1,4 @@
-"""Data sets: Gaussian vectors, scikit-learn's 8×8 digits, MNIST, and patches of photographs."""
+"""Data sets: random vectors, scikit-learn's 8×8 digits, MNIST, and patches of photographs."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from benchbase_datasets.patches import Patches
 
 @benchbase.hookimpl
 def register_datasets(register: Callable[[type[benchbase.Dataset]], None]) -> None:
-    """Supply `gaussian`, `digits`, `mnist` and `patches`."""
+    """Register the data sets `gaussian`, `digits`, `mnist` and `patches`."""
     register(Gaussian)
     register(Digits)
     register(Mnist)

@@ -1,4 +1,4 @@
-"""Downloads that are checked: a file is what was published, or it is not there."""
+"""Downloads of published files; a file that differs from the published one is not kept."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ import benchbase
 from benchbase import DataError, DiskError
 
 TIMEOUT = 10.0
-"""Seconds without an answer after which a mirror is given up."""
+"""How many seconds a mirror may stay silent before the next one is tried."""
 
 
 def data_folder(name: str) -> Path | None:
-    """Return the folder `name` in the folder that ``BENCHBASE_DATA`` names, if there is one."""
+    """Return the folder `name` inside the folder ``BENCHBASE_DATA``, or None if there is none."""
     data = os.environ.get("BENCHBASE_DATA")
     folder = Path(data) / name if data else None
     return folder if folder is not None and folder.is_dir() else None
 
 
 def download(name: str, archive: str, digest: str, mirrors: Sequence[str], advice: str) -> Path:
-    """Download a file into the data set's folder in the cache, from the first mirror that has it.
+    """Download a file into the data set's cache folder, from the first mirror that has it.
 
     Parameters
     ----------
     name : str
-        The data set.
+        The name of the data set.
     archive : str
-        The name of the file, there and here.
+        The name of the file, on the mirrors and in the cache.
     digest : str
-        Its SHA-256 digest.
+        The SHA-256 digest of the file.
     mirrors : sequence of str
-        Addresses of the folders that it is in.
+        The addresses of the folders that hold the file.
     advice : str
-        What to do where it cannot be had, for the error.
+        What to do if the file cannot be had; it becomes a part of the error message.
 
     Raises
     ------
     DataError
-        If ``BENCHBASE_OFFLINE`` is set, or no mirror gives the file. Nothing that could be taken
-        for the file is left of a download that was interrupted or is of another file.
+        If ``BENCHBASE_OFFLINE`` is set, or no mirror gives the file. If a download was
+        interrupted or gave another file, nothing is left that could be taken for the file.
     DiskError
         If the disk is full.
     """
-    absent = f"{name}: {archive} is not here and"
+    absent = f"{name}: {archive} is not in the cache, and"
     if os.environ.get("BENCHBASE_OFFLINE"):
         raise DataError(f"{absent} BENCHBASE_OFFLINE is set; {advice}")
     import pooch
@@ -66,10 +66,10 @@ def download(name: str, archive: str, digest: str, mirrors: Sequence[str], advic
                 )
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DiskError(f"{folder}: {error.strerror}; make room, then try again") from error
+                raise DiskError(f"{folder}: {error.strerror}; make room and try again") from error
             problems.append(f"{mirror}: {type(error).__name__}")
-        except ValueError:  # what pooch raises for a wrong checksum
+        except ValueError:  # pooch raises it for a wrong checksum
             problems.append(f"{mirror}: not the published file")
         else:
             return Path(path)
-    raise DataError(f"{absent} cannot be downloaded ({', '.join(problems)}); {advice}")
+    raise DataError(f"{absent} it cannot be downloaded ({', '.join(problems)}); {advice}")

@@ -1,4 +1,4 @@
-"""Standard normal vectors."""
+"""Random signals with independent standard normal coordinates."""
 
 import numpy as np
 
@@ -7,14 +7,15 @@ from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 
 
 class Gaussian(NormalisedDataset):
-    """Standard normal vectors; there is nothing to train on.
+    """Random signals with independent standard normal coordinates; no training signals.
 
     Parameters
     ----------
     n : int
-        The dimension N, at least 1.
+        The dimension N of the signals, at least 1.
     normalise : bool
-        Whether every vector is scaled to unit norm, so that they are uniform on the sphere.
+        Whether every signal is scaled to unit norm. The signals are then uniformly distributed on
+        the unit sphere.
 
     References
     ----------
@@ -32,7 +33,7 @@ class Gaussian(NormalisedDataset):
             raise ParameterError("n", f"must be at least 1, not {self.n}")
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
-        """Draw vectors of shape (size, N), float64."""
+        """Draw signals, float64 of shape (size, N)."""
         signals = rng.standard_normal((size, self.n))
         if self.normalise:
             to_unit_norm(signals)

@@ -1,4 +1,4 @@
-"""IDX files of images, the format of MNIST."""
+"""Reading of IDX files, the format in which the images of MNIST are published."""
 
 from __future__ import annotations
 
@@ -12,60 +12,65 @@ import numpy as np
 from benchbase import Array, DataError
 
 MAGIC = 0x00000803
-"""Unsigned bytes in three dimensions."""
+"""The first four bytes of an IDX file that holds unsigned bytes in three dimensions."""
 
 _HEADER = struct.Struct(">4I")
 _GZIP = b"\x1f\x8b"
 
 
 def contents(file: Path) -> bytes:
-    """Return what a file holds, decompressed if it is gzip, whatever its name.
+    """Return the content of a file, decompressed if it is gzip, whatever the file is called.
 
     Raises
     ------
     DataError
-        If it cannot be read or decompressed.
+        If the file cannot be read or decompressed.
     """
     try:
         raw = file.read_bytes()
         return gzip.decompress(raw) if raw.startswith(_GZIP) else raw
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{file} cannot be read: {reason}") from error
+        raise DataError(f"{file} cannot be read: {reason}; replace the file") from error
 
 
 def read_images(file: Path, height: int, width: int) -> Array:
-    """Read the images of an IDX file, gzip or not.
+    """Return the images of an IDX file, which may be compressed with gzip.
 
     Parameters
     ----------
     file : pathlib.Path
         The file.
     height, width : int
-        What size the images must have, in pixels.
+        The size that the images must have, in pixels.
 
     Returns
     -------
     ndarray, shape (T, height * width), uint8
-        One image a row, read-only.
+        One row per image, read-only.
 
     Raises
     ------
     DataError
-        If the file cannot be read, or is no IDX file of at least one image of that size; the
-        message names the file and the problem.
+        If the file cannot be read, or is not an IDX file with at least one image of that size.
+        The message names the file and the problem.
     """
     data = contents(file)
     if len(data) < _HEADER.size:
-        raise DataError(f"{file} is no IDX file: it holds {len(data)} bytes")
+        raise DataError(f"{file} is not an IDX file: it holds only {len(data)} bytes")
     magic, count, rows, columns = _HEADER.unpack_from(data)
     if magic != MAGIC:
-        raise DataError(f"{file} is no IDX file of images: begins {magic:08x}, not {MAGIC:08x}")
+        raise DataError(
+            f"{file} is not an IDX file of images: it begins with {magic:08x}, not with {MAGIC:08x}"
+        )
     if (rows, columns) != (height, width):
-        raise DataError(f"{file}: images of {rows}×{columns} pixels, not {height}×{width}")
+        raise DataError(f"{file} holds images of {rows}×{columns} pixels, not of {height}×{width}")
     if count == 0:
         raise DataError(f"{file} holds no images")
-    found, announced = len(data) - _HEADER.size, count * rows * columns
-    if found != announced:
-        raise DataError(f"{file} holds {found} bytes of images where it announces {announced}")
+    held, announced = len(data) - _HEADER.size, count * rows * columns
+    if held != announced:
+        raise DataError(
+            f"{file} holds {held} bytes of images, but its header announces {announced}; "
+            "replace the file"
+        )
     return np.frombuffer(data, np.uint8, offset=_HEADER.size).reshape(count, -1)

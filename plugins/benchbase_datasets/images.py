@@ -1,4 +1,4 @@
-"""What the data sets of images share: pixels or principal components, kept in the cache."""
+"""The shared part of image data sets: pixels or principal components, kept in the cache."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class ImageDataset(NormalisedDataset):
         The number N of principal components of the training images, from 1 to the number of
         pixels; None for the pixels themselves.
     centred : bool
-        Whether the mean training image is taken away first. The mean of the training signals is
+        Whether the mean training image is subtracted first. The mean of the training signals is
         then zero.
     normalise : bool
-        Whether every signal is then scaled to unit norm. An image that is zero (or the mean
-        image, if that is taken away) stays zero.
+        Whether every signal is then scaled to unit norm. A zero image stays zero, and so does
+        an image that equals the mean image if that is subtracted.
 
     Attributes
     ----------
     height, width : int
-        Of a picture, in pixels. Class attributes.
+        The size of an image in pixels. Class attributes.
     white : float
         The grey level that becomes 1; black is 0. Class attribute.
     """
@@ -62,7 +62,7 @@ class ImageDataset(NormalisedDataset):
 
     @abstractmethod
     def images(self) -> tuple[Array, Array]:
-        """Return the grey levels of all training and all test images, (T, P) and (T', P)."""
+        """Return the grey levels of all training images (T, P) and all test images (T', P)."""
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -71,33 +71,33 @@ class ImageDataset(NormalisedDataset):
         Raises
         ------
         DataError
-            If their files are missing or damaged.
+            If the files are missing or damaged.
         """
 
     def train(self, rng: np.random.Generator) -> Array:
-        """Return the training signals (T, N), float32, read-only; there is nothing random."""
+        """Return the training signals (T, N), float32, read-only; `rng` is not used."""
         del rng
         return _signals(self)["train"]
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
-        """Draw test signals without replacement, (size, N), float32.
+        """Draw test signals without replacement, float32 of shape (size, N).
 
         Raises
         ------
         ParameterError
-            Where there are fewer than `size`.
+            If there are fewer than `size` test images.
         """
         available = _signals(self)["test"]
         if size > len(available):
-            problem = f"must be at most {len(available)}, the test images of {self.name}"
+            problem = f"must be at most {len(available)}, the number of test images of {self.name}"
             raise ParameterError("points", f"{problem}, not {size}")
         return np.array(available[rng.permutation(len(available))[:size]])
 
     def picture(self, x: Array) -> Array:
         """Turn signals (..., N) into grey pictures (..., H, W): black is 0, white is 1.
 
-        Signals of unit norm get the root mean square of the training images' norms, as each
-        image's own is lost.
+        Signals of unit norm are multiplied by the root mean square of the training images' norms,
+        because the norm of each single image is lost.
         """
         arrays = _signals(self)
         pixels = x @ arrays["basis"].T if "basis" in arrays else x
@@ -107,7 +107,7 @@ class ImageDataset(NormalisedDataset):
 
 
 def _signals(dataset: ImageDataset) -> Mapping[str, Array]:
-    """Return all signals of a data set, its basis (unless these are pixels), mean and scale."""
+    """Return a data set's arrays: `train`, `test`, `mean`, `scale` and, unless pixels, `basis`."""
     return _cached_signals(dataset, dataset.fingerprint())
 
 
@@ -139,6 +139,6 @@ def _build(dataset: ImageDataset) -> dict[str, Array]:
 
 @cache
 def code_digest() -> str:
-    """Return a digest of this package: arrays made by other code are of no use."""
+    """Return a digest of this package's code, so that arrays of other code are not reused."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

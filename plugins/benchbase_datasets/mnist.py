@@ -1,4 +1,4 @@
-"""MNIST: where its files are, and what they hold."""
+"""MNIST, the standard set of images of handwritten digits."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ MIRRORS = (
 
 
 class Mnist(ImageDataset):
-    """Handwritten digits of 28×28 pixels: 60,000 to train and 10,000 to test, as published.
+    """MNIST: handwritten digits of 28×28 pixels, 60,000 for training and 10,000 for testing.
 
     The files ``train-images-idx3-ubyte`` and ``t10k-images-idx3-ubyte``, with or without ``.gz``,
-    are read from the folder ``mnist`` of the folder that ``BENCHBASE_DATA`` names. Where there is
-    no such folder they are taken from ``mnist`` in the cache folder and downloaded into it the
-    first time, unless ``BENCHBASE_OFFLINE`` is set.
+    are read from the folder ``mnist`` inside the folder that ``BENCHBASE_DATA`` names. If there is
+    no such folder, they are read from the folder ``mnist`` inside the cache folder. The first
+    time, they are downloaded into it, unless ``BENCHBASE_OFFLINE`` is set.
 
     Parameters
     ----------
     components : int or None
         The number N of principal components of the training images, from 1 to 784; None for the
-        784 pixels, from 0 to 1.
+        784 pixels themselves, with values from 0 to 1.
     centred : bool
-        Whether the mean training image is taken away first.
+        Whether the mean training image is subtracted first.
     normalise : bool
         Whether every signal is scaled to unit norm.
 
@@ -64,17 +64,17 @@ class Mnist(ImageDataset):
     normalise: bool = False
 
     def images(self) -> tuple[Array, Array]:
-        """Return the grey levels of all training and all test images, (T, 784) each."""
+        """Return the grey levels of all training images and all test images, (T, 784) each."""
         train, test = (read_images(file, self.height, self.width) for file in _files())
         return train, test
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 digest of what the files hold, however they are compressed.
+        """Return the SHA-256 digest of the decompressed content of the files.
 
         Raises
         ------
         DataError
-            If they are missing and cannot be downloaded, or cannot be decompressed.
+            If the files are missing and cannot be downloaded, or cannot be decompressed.
         """
         stats = [(file, file.stat()) for file in _files()]
         digests = [_digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
@@ -83,25 +83,28 @@ class Mnist(ImageDataset):
 
 @cache
 def _digest(file: Path, size: int, modified: int) -> str:
-    """Return the digest of a file, read again only once its size or time has changed."""
+    """Return the digest of a file; the file is read again only if its size or time changed."""
     del size, modified
     return hashlib.sha256(contents(file)).hexdigest()
 
 
 def _files() -> list[Path]:
-    """Return the paths of the training and the test images, downloaded if need be."""
+    """Return the files of the training and the test images, downloaded if necessary."""
     folder = data_folder("mnist")
     if folder is not None:
         files = [_find(folder, archive) for archive in ARCHIVES]
         missing = [archive for archive, file in zip(ARCHIVES, files, strict=True) if file is None]
         if missing:
             names = " and ".join(missing)
-            raise DataError(f"mnist: {folder} lacks {names} (or the same without .gz)")
+            raise DataError(
+                f"mnist: {folder} does not contain {names} (or the same without .gz); "
+                "put what is missing there"
+            )
         return [file for file in files if file is not None]
     folder = benchbase.cache_folder() / "mnist"
     advice = (
         f"put {' and '.join(ARCHIVES)} (or the same without .gz) into {folder}, or into a folder "
-        "'mnist' and name the folder around it in BENCHBASE_DATA"
+        "'mnist' and set BENCHBASE_DATA to the folder that holds it"
     )
     return [
         _find(folder, archive) or download("mnist", archive, digest, MIRRORS, advice)
@@ -110,5 +113,6 @@ def _files() -> list[Path]:
 
 
 def _find(folder: Path, archive: str) -> Path | None:
+    """Return the file in the folder, compressed or not, or None if it is not there."""
     places = (folder / archive, folder / archive.removesuffix(".gz"))
     return next((place for place in places if place.is_file()), None)

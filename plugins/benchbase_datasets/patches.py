@@ -1,4 +1,4 @@
-"""Patches of photographs."""
+"""Square patches of photographs as signals."""
 
 from __future__ import annotations
 
@@ -23,49 +23,51 @@ SOURCES: Mapping[str, Callable[[], Source]] = {
     "bsds500": photographs.bsds500,
     "voc2012": voc2012,
 }
-"""The sources that have a name."""
+"""The sources of photographs that have a name; any other source is the path of a folder."""
 
 LARGEST = 256
-"""Side of the largest patches, in pixels: their variances are exact in float64."""
+"""The side of the largest patches in pixels, for which variances are still exact in float64."""
 
 
 class Patches(NormalisedDataset):
-    """Square grey patches of photographs, of high variance, each less its mean.
+    """Square grey patches of high variance from photographs, each with its mean subtracted.
 
-    Patches are drawn uniformly, without replacement, from all positions in all photographs; of
-    those drawn, the ones with the highest variance are kept, as many as there are to be training
-    and test patches together. The paper draws 5 million, and keeps 900,000 to train and 100,000 to
-    test: ``sampled = 5_000_000, n_train = 900_000, n_test = 100_000``. The defaults keep the same
-    fifth of far fewer, which is what two photographs can give.
+    Patches are drawn uniformly, without replacement, from all positions in all photographs. Of the
+    drawn patches, the ``n_train + n_test`` with the highest variance are kept. The paper draws 5
+    million patches and keeps 900,000 for training and 100,000 for testing: ``sampled = 5_000_000,
+    n_train = 900_000, n_test = 100_000``. The defaults keep the same fifth of far fewer patches,
+    which is what two photographs can give.
 
-    Preparing them is not part of any trial: its random numbers are always the same, and the patches
-    stay in the cache. Files that are no images, photographs smaller than a patch, and patches
-    of one grey level are passed over and counted (`skipped`).
+    Preparing the patches is not part of any trial: its random numbers are always the same, and the
+    patches stay in the cache. Files that are not images, photographs smaller than a patch, and
+    patches of one grey level are left out and counted (`skipped`).
 
     Parameters
     ----------
     source : str
-        "photographs", the two that scikit-learn brings with it (no download): a temple to train
-        on and a flower to test; "bsds500", the images in the folder ``bsds500`` of the folder
-        that ``BENCHBASE_DATA`` names; "voc2012", the photographs of PASCAL VOC 2012, read from
-        the archive ``VOCtrainval_11-May-2012.tar`` in its folder ``voc2012`` or, where that does
-        not exist, in the cache folder's, where it is downloaded to (2 GB) unless
-        ``BENCHBASE_OFFLINE`` is set; or the path of a folder, whose images are taken, and those
-        of the folders in it.
+        Where the photographs come from. "photographs" takes the two that come with scikit-learn
+        (no download): a temple for training and a flower for testing. "bsds500" takes the images
+        in the folder ``bsds500`` inside the folder that ``BENCHBASE_DATA`` names. "voc2012" takes
+        the photographs of PASCAL VOC 2012 from the archive ``VOCtrainval_11-May-2012.tar``. The
+        archive is read from the folder ``voc2012`` inside ``BENCHBASE_DATA``. If that folder does
+        not exist, it is read from ``voc2012`` inside the cache folder and downloaded into it
+        (2 GB), unless ``BENCHBASE_OFFLINE`` is set. Any other value is the path of a folder, whose
+        images are taken, together with those of the folders in it.
     size : int
-        Side of a patch in pixels, from 2 to 256; the dimension N is its square.
+        The side of a patch in pixels, from 2 to 256. The dimension N is its square.
     sampled : int
-        Patches to draw.
+        The number of patches to draw.
     n_train, n_test : int
-        Patches to keep, to train on and to test: exactly so many.
+        The exact numbers of patches to keep for training and for testing.
     split : {"image", "random"}
-        "image": each photograph is for training or testing as a whole, so that no test patch
-        overlaps a training patch. The share of test photographs is that of test patches, at
-        least one; drawing and keeping is done in the two parts separately, in the same
-        proportion. "random": as in the paper, all patches are drawn and kept together and then
-        dealt at random; many a test patch is then a training patch a few pixels further.
+        With "image", each photograph as a whole is for training or for testing, so that no test
+        patch overlaps a training patch. The share of test photographs is that of test patches,
+        but at least one photograph. Patches are drawn and kept in the two parts separately, in
+        the same proportion. With "random", as in the paper, all patches are drawn and kept
+        together and then split at random. Many a test patch is then a training patch that is
+        shifted by a few pixels.
     normalise : bool
-        Whether every patch is then scaled to unit norm.
+        Whether every patch is scaled to unit norm in the end.
 
     References
     ----------
@@ -81,7 +83,7 @@ class Patches(NormalisedDataset):
     size: int = 16
     sampled: int = 100_000
     n_train: int = 18_000
-    n_test: int = 2_000  # type: ignore[misc] # a class attribute of data sets without a choice
+    n_test: int = 2_000  # type: ignore[misc] # a class attribute in other data sets
     split: Literal["image", "random"] = "image"
     normalise: bool = False
 
@@ -104,30 +106,31 @@ class Patches(NormalisedDataset):
         return self.size**2
 
     def train(self, rng: np.random.Generator) -> Array:
-        """Return the training patches (T, N), float32, read-only, memory-mapped.
+        """Return the training patches, float32 of shape (T, N), read-only and memory-mapped.
 
-        Grey levels less their mean, white less black being 1; nothing here depends on `rng`.
+        The values are grey levels minus the mean of the patch, in units in which white minus black
+        is 1. `rng` is not used.
 
         Raises
         ------
         DataError
-            If the photographs are missing, or one cannot be decoded whole.
+            If the photographs are missing, or one of them cannot be decoded completely.
         ParameterError
-            If they have fewer patches than asked for.
+            If the photographs have fewer patches than asked for.
         """
         del rng
         return _prepared(self)["train"]
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
-        """Draw test patches without replacement, (size, N), float32.
+        """Draw test patches without replacement, float32 of shape (size, N).
 
         Raises
         ------
         DataError, ParameterError
-            As `train` does; and where there are fewer than `size`.
+            As `train` does, and if there are fewer than `size` test patches.
         """
         if size > self.n_test:
-            problem = f"must be at most {self.n_test}, the test patches"
+            problem = f"must be at most {self.n_test}, the number of test patches"
             raise ParameterError("points", f"{problem}, not {size}")
         return np.array(_prepared(self)["test"][rng.permutation(self.n_test)[:size]])
 
@@ -137,27 +140,28 @@ class Patches(NormalisedDataset):
         Raises
         ------
         DataError
-            If they are missing or damaged.
+            If the photographs are missing or damaged.
         """
         return self._source().fingerprint()
 
     def picture(self, x: Array) -> Array:
         """Turn signals (..., N) into pictures (..., size, size): 0 becomes 0.5, mid grey.
 
-        Black is 0 and white is 1; patches may go beyond, as their mean is lost. Signals of unit
-        norm get the root mean square of the training patches' norms.
+        Black is 0 and white is 1. Values may lie outside of this range, because the mean of each
+        patch is lost. Signals of unit norm are multiplied by the root mean square of the training
+        patches' norms.
         """
         scale = _prepared(self)["scale"] if self.normalise else 1.0
         return np.asarray(x * scale + 0.5).reshape(*x.shape[:-1], self.size, self.size)
 
     def skipped(self) -> dict[str, int]:
-        """Return how many files and patches were passed over when the patches were prepared.
+        """Return how many files and patches were left out when the patches were prepared.
 
         Returns
         -------
         dict of str to int
-            ``small``: photographs smaller than a patch; ``others``: files that are no images;
-            ``flat``: drawn patches of one grey level.
+            ``small`` counts the photographs smaller than a patch, ``others`` the files that are not
+            images, and ``flat`` the drawn patches of one grey level.
         """
         small, others, flat = (int(count) for count in _prepared(self)["skipped"])
         return {"small": small, "others": others, "flat": flat}
@@ -169,19 +173,22 @@ class Patches(NormalisedDataset):
 
 
 def _prepared(dataset: Patches) -> Mapping[str, Array]:
-    """Return the patches for training and testing, the scale and what was passed over."""
+    """Return the arrays `train`, `test`, `skipped` and, for patches of unit norm, `scale`."""
     return _cached_patches(dataset, dataset.fingerprint())
 
 
 @cache
 def _cached_patches(dataset: Patches, fingerprint: str) -> Mapping[str, Array]:
-    # Where the photographs are does not matter, only what they are.
+    # The key names the photographs by their content, because their place does not matter.
     parameters = dataset.spec() | {"source": fingerprint}
 
     def build() -> dict[str, Array]:
         arrays = _prepare(dataset)
         if dataset.fingerprint() != fingerprint:
-            raise DataError(f"patches: photographs of {dataset.source} changed as they were read")
+            raise DataError(
+                f"patches: the photographs of {dataset.source} changed while they were read; "
+                "try again"
+            )
         return arrays
 
     return benchbase.cached(f"patches {parameters} {code_digest()}", build)
@@ -189,12 +196,15 @@ def _cached_patches(dataset: Patches, fingerprint: str) -> Mapping[str, Array]:
 
 def _prepare(dataset: Patches) -> dict[str, Array]:
     source = dataset._source()
-    found, others = source.photographs(), source.others()
-    large = [photograph for photograph in found if min(photograph.shape()) >= dataset.size]
-    small = len(found) - len(large)
+    available, others = source.photographs(), source.others()
+    large = [photograph for photograph in available if min(photograph.shape()) >= dataset.size]
+    small = len(available) - len(large)
     side = f"{dataset.size}×{dataset.size}"
     if not large:
-        raise DataError(f"patches: none of {len(found)} photographs has {side} pixels or more")
+        raise DataError(
+            f"patches: none of the {len(available)} photographs has {side} pixels or more; "
+            "choose a smaller size or larger photographs"
+        )
     sampling = Sampling(
         size=dataset.size,
         sampled=dataset.sampled,
@@ -206,8 +216,8 @@ def _prepare(dataset: Patches) -> dict[str, Array]:
         train, test, flat = sample(large, sampling, bar.update)
     if small or others or flat:
         benchbase.note(
-            f"patches: {len(large)} photographs; passed over: {small} smaller than {side} pixels, "
-            f"{others} files that are no images, {flat} patches of one grey level"
+            f"patches: {len(large)} photographs are used; {small} smaller than {side} pixels, "
+            f"{others} files that are not images, and {flat} patches of one grey level are left out"
         )
     arrays = {"train": train, "test": test, "skipped": np.array([small, others, flat])}
     if dataset.normalise:

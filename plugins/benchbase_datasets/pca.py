@@ -1,4 +1,4 @@
-"""Principal components of images, with signs that do not depend on the linear algebra library."""
+"""Principal components of images, whose signs do not depend on the linear algebra library."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 from benchbase import Array
 
 BLOCK = 4096
-"""Images that are converted to float64 at a time; the images themselves may be many."""
+"""The number of images that are converted to float64 at a time, to bound the memory."""
 
 _TIE = 1e-6
+"""Entries whose magnitudes differ relatively by less than this count as equally large."""
 
 
 def principal_components(images: Array, components: int, *, centred: bool) -> Array:
     """Return the leading principal components of images.
 
-    They are the eigenvectors of the second-moment matrix, or of the covariance. Sums of whole
-    numbers are exact in float64, so that for grey levels neither the size of the blocks nor the
-    number of threads changes the matrix.
+    The components are the eigenvectors of the second-moment matrix or, if `centred`, of the
+    covariance matrix. Grey levels are whole numbers, whose sums are exact in float64: neither the
+    size of the blocks nor the number of threads changes the matrix.
 
     Parameters
     ----------
@@ -28,14 +29,15 @@ def principal_components(images: Array, components: int, *, centred: bool) -> Ar
     components : int
         The number N of components, at most P.
     centred : bool
-        Whether the mean image is taken away first.
+        Whether the mean image is subtracted first.
 
     Returns
     -------
     ndarray, shape (P, N)
-        Orthonormal columns by decreasing eigenvalue, float64. The entry of largest magnitude of
-        each is positive (the first of them where several are equally large). Where eigenvalues
-        are equal, as for pixels that never change, the basis of their space is arbitrary.
+        Orthonormal columns by decreasing eigenvalue, float64. In each column the entry of largest
+        magnitude is positive; if several are equally large, the first of them is. If eigenvalues
+        are equal, as they are for pixels that never change, the basis of their eigenspace is
+        arbitrary.
     """
     count, pixels = images.shape
     total = np.zeros(pixels)
@@ -48,7 +50,7 @@ def principal_components(images: Array, components: int, *, centred: bool) -> Ar
         moment = count * moment - np.outer(total, total)
     leading = np.linalg.eigh(moment)[1][:, ::-1][:, :components]
     size = np.abs(leading)
-    # Symmetric components have entries that are equal but for rounding: take the first of them.
+    # In symmetric components several entries are equal up to rounding: the first of them decides.
     first = np.argmax(size >= (1 - _TIE) * size.max(axis=0), axis=0)
     signs = np.sign(leading[first, np.arange(leading.shape[1])])
     return np.ascontiguousarray(leading * signs)
@@ -64,13 +66,14 @@ def coefficients(images: Array, white: float, mean: Array, basis: Array | None) 
     white : float
         The grey level that becomes 1.
     mean : ndarray, shape (P,)
-        What to take away from the pixels, in units of white.
+        What is subtracted from the pixels, in units of `white`.
     basis : ndarray, shape (P, N), or None
-        Orthonormal columns; None leaves the pixels.
+        Orthonormal columns onto which the pixels are projected. None leaves the pixels as they are.
 
     Returns
     -------
     ndarray, shape (T, N), float32
+        One row per image.
     """
     width = images.shape[1] if basis is None else basis.shape[1]
     signals = np.empty((len(images), width), dtype=np.float32)

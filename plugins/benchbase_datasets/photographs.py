@@ -1,4 +1,4 @@
-"""Photographs: where they are, and their grey levels."""
+"""Photographs: the folders where they are found, and their grey levels."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-"""Of files that are images; other files are passed over."""
+"""The suffixes of image files; files with other suffixes are left out."""
 
 BUNDLED = ("china.jpg", "flower.jpg")
-"""The photographs that scikit-learn brings, 427×640 pixels each."""
+"""The photographs that come with scikit-learn, 427×640 pixels each."""
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph: a file, or a part of one.
+    """One photograph: a file, or a part of a file such as an archive.
 
     Parameters
     ----------
     name : str
-        By which photographs are put into order; the same wherever their folder is.
+        The name by which photographs are sorted. It does not depend on where their folder is.
     path : pathlib.Path
         The file.
     start, length : int
-        The part of the file; a length of -1 is all that follows.
+        The part of the file, in bytes. A length of -1 means everything from `start` on.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Photograph:
     length: int = -1
 
     def shape(self) -> tuple[int, int]:
-        """Return height and width in pixels, from the head of the file."""
+        """Return height and width in pixels, which are read from the head of the file."""
         width, height = self._open().size
         return height, width
 
@@ -58,14 +58,16 @@ class Photograph:
         Raises
         ------
         DataError
-            If the photograph cannot be decoded whole, or has more than 8 bits a channel.
+            If the photograph cannot be decoded completely, or has more than 8 bits per channel.
         """
         image = self._open()
         if image.mode.startswith(("I", "F")):
-            raise self._wrong(f"has more than 8 bits a pixel (mode {image.mode}); convert it")
+            raise self._error(
+                f"has more than 8 bits per pixel (mode {image.mode}); convert it to 8 bits"
+            )
         try:
             return np.asarray(image.convert("L"))
-        except Exception as error:  # decoders of a dozen formats raise what they like
+        except Exception as error:  # decoders raise errors of many types
             raise self._unreadable(error) from error
 
     def _open(self) -> Image:
@@ -80,24 +82,24 @@ class Photograph:
 
     def _unreadable(self, error: Exception) -> DataError:
         reason = str(getattr(error, "strerror", None) or error).partition(" <_io")[0]
-        return self._wrong(f"cannot be read: {reason}; replace the file or take it away")
+        return self._error(f"cannot be read: {reason}; replace the file or remove it")
 
-    def _wrong(self, problem: str) -> DataError:
+    def _error(self, problem: str) -> DataError:
         place = self.path if not self.start else f"{self.path}: {self.name}"
         return DataError(f"{place} {problem}")
 
 
 class Source(Protocol):
-    """Where photographs come from."""
+    """A collection of photographs, such as a folder."""
 
     def fingerprint(self) -> str:
         """Return the SHA-256 digest of the photographs; raise `DataError` if there are none."""
 
     def photographs(self) -> list[Photograph]:
-        """Return the photographs by name."""
+        """Return the photographs, sorted by name."""
 
     def others(self) -> int:
-        """Return the number of files among them that are no images."""
+        """Return the number of files in the collection that are not images."""
 
 
 @dataclass(frozen=True)
@@ -109,36 +111,36 @@ class Folder:
     place : pathlib.Path
         The folder.
     only : sequence of str
-        The names of those that count; all images if empty.
+        The names of the images to take. If empty, all images are taken.
     """
 
     place: Path
     only: Sequence[str] = ()
 
     def photographs(self) -> list[Photograph]:
-        """Return the images by their path in the folder."""
+        """Return the images, sorted by their path in the folder."""
         files = filter(_is_image, self._files())
-        found = (Photograph(file.relative_to(self.place).as_posix(), file) for file in files)
-        return sorted(found, key=lambda photograph: photograph.name)
+        images = (Photograph(file.relative_to(self.place).as_posix(), file) for file in files)
+        return sorted(images, key=lambda photograph: photograph.name)
 
     def others(self) -> int:
-        """Return the number of files that are no images, by the end of their name."""
+        """Return the number of files that are not images, judged by their suffix."""
         return sum(not _is_image(file) for file in self._files())
 
     def fingerprint(self) -> str:
-        """Return the digest of the images, in the order of their names.
+        """Return the SHA-256 digest of the images, taken in the order of their names.
 
         Raises
         ------
         DataError
-            If there is no such folder, no image in it, or one cannot be read.
+            If there is no such folder or no image in it, or if an image cannot be read.
         """
-        found = self.photographs()
-        if not found:
-            problem = "has no images" if self.place.is_dir() else "is no folder"
+        photographs = self.photographs()
+        if not photographs:
+            problem = "has no images" if self.place.is_dir() else "is not a folder"
             raise DataError(f"patches: {self.place} {problem}; name a folder of photographs")
         digest = hashlib.sha256()
-        for photograph in found:
+        for photograph in photographs:
             try:
                 stat = photograph.path.stat()
                 content = _digest(photograph.path, stat.st_size, stat.st_mtime_ns)
@@ -154,37 +156,37 @@ class Folder:
 
 
 def _is_image(file: Path) -> bool:
-    """Whether a file is an image by its name; those that macOS leaves beside one are hidden."""
+    """Return whether a file is an image, by its name; hidden files, as macOS adds them, are not."""
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
 
 
 @cache
 def _digest(file: Path, size: int, modified: int) -> str:
-    """Return the digest of a file, read again only once its size or time has changed."""
+    """Return the digest of a file; the file is read again only if its size or time changed."""
     del size, modified
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def bundled() -> Folder:
-    """Return scikit-learn's two photographs."""
-    # Importing sklearn.datasets takes over a second.
+    """Return the folder of the two photographs that come with scikit-learn."""
+    # The folder is looked up directly, because importing sklearn.datasets takes over a second.
     spec = importlib.util.find_spec("sklearn")
     package = Path(spec.origin).parent if spec is not None and spec.origin else Path("sklearn")
     return Folder(package / "datasets" / "images", BUNDLED)
 
 
 def bsds500() -> Folder:
-    """Return the photographs of the Berkeley segmentation data set.
+    """Return the folder of the photographs of the Berkeley segmentation data set, BSDS500.
 
     Raises
     ------
     DataError
-        If ``BENCHBASE_DATA`` names no folder that has them.
+        If there is no folder ``bsds500`` inside the folder that ``BENCHBASE_DATA`` names.
     """
     folder = data_folder("bsds500")
     if folder is None:
         raise DataError(
-            "patches: the photographs of BSDS500 are not here; put them (BSDS500/data/images of "
-            "the archive) into a folder 'bsds500' and name the folder around it in BENCHBASE_DATA"
+            "patches: the photographs of BSDS500 are missing; put them (BSDS500/data/images of the "
+            "archive) into a folder 'bsds500' and set BENCHBASE_DATA to the folder that holds it"
         )
     return Folder(folder)

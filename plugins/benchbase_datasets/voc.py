@@ -1,4 +1,4 @@
-"""The photographs of PASCAL VOC 2012, read from the archive as it is published."""
+"""The photographs of PASCAL VOC 2012, read directly from the published archive."""
 
 from __future__ import annotations
 
@@ -44,20 +44,21 @@ class Archive:
         Raises
         ------
         DataError
-            If the archive is not the published one: cut short, damaged, or another file.
+            If the archive is not the published one, because it is cut short, damaged or another
+            file.
         """
         stat = self.path.stat()
-        # Kept across processes too: reading 2 GB takes seconds.
+        # The verdict is kept in the cache for other processes too: reading 2 GB takes seconds.
         key = f"voc2012-verified {DIGEST} {self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
         benchbase.cached(key, self._verify)
         return DIGEST
 
     def photographs(self) -> list[Photograph]:
-        """Return the photographs by name."""
+        """Return the photographs, sorted by name."""
         return list(_index(self.path, self.fingerprint()))
 
     def others(self) -> int:
-        """Return 0: all that is in the folder is photographs."""
+        """Return 0: the folder holds nothing but photographs."""
         return 0
 
     def _verify(self) -> dict[str, benchbase.Array]:
@@ -66,14 +67,14 @@ class Archive:
         if digest != DIGEST:
             raise DataError(
                 f"{self.path} is cut short or damaged: its SHA-256 digest is {digest}, not "
-                f"{DIGEST}; take it away and get it again from {MIRRORS[0]}{ARCHIVE}"
+                f"{DIGEST}; delete it and get it again from {MIRRORS[0]}{ARCHIVE}"
             )
         return {"verified": np.ones(())}
 
 
 @cache
 def _index(path: Path, digest: str) -> tuple[Photograph, ...]:
-    """Find where in the archive the photographs are."""
+    """Return the photographs of the archive, with their positions in it, sorted by name."""
     del digest
     with tarfile.open(path, "r:") as archive:
         members = [
@@ -85,23 +86,23 @@ def _index(path: Path, digest: str) -> tuple[Photograph, ...]:
 
 
 def voc2012() -> Archive:
-    """Return the archive: of ``BENCHBASE_DATA``, else of the cache, downloaded if need be.
+    """Return the archive in ``BENCHBASE_DATA``, else the one in the cache, downloaded if necessary.
 
     Raises
     ------
     DataError
-        If it is not there and cannot be downloaded.
+        If the archive is not there and cannot be downloaded.
     """
     folder = data_folder("voc2012")
     if folder is not None:
         if not (folder / ARCHIVE).is_file():
-            raise DataError(f"patches: {folder} lacks {ARCHIVE}")
+            raise DataError(f"patches: {folder} does not contain {ARCHIVE}; put it there")
         return Archive(folder / ARCHIVE)
     place = benchbase.cache_folder() / "voc2012" / ARCHIVE
     if place.is_file():
         return Archive(place)
     advice = (
-        f"put it into {place.parent}, or into a folder 'voc2012' and name the folder around it in "
-        "BENCHBASE_DATA"
+        f"put it into {place.parent}, or into a folder 'voc2012' and set BENCHBASE_DATA to the "
+        "folder that holds it"
     )
     return Archive(download("voc2012", ARCHIVE, DIGEST, MIRRORS, advice))

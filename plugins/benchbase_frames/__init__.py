@@ -1,4 +1,4 @@
-"""Recipes for frames: ``gaussian``."""
+"""Recipes for random frames: ``gaussian``."""
 
 from collections.abc import Callable
 
@@ -8,5 +8,5 @@ from benchbase_frames.gaussian import Gaussian
 
 @benchbase.hookimpl
 def register_frames(register: Callable[[type[benchbase.FrameDesign]], None]) -> None:
-    """Supply the frames of this package."""
+    """Register the frame `gaussian`."""
     register(Gaussian)

@@ -1,4 +1,4 @@
-"""Pools of Gaussian vectors."""
+"""Random frames of Gaussian vectors."""
 
 from typing import Literal
 
@@ -9,11 +9,11 @@ from benchbase import Array
 
 
 class Gaussian(benchbase.FrameDesign):
-    """Pools of standard normal vectors, made orthogonal within each pool.
+    """Random frames: pools of standard normal vectors, made orthogonal within each pool.
 
-    The random frames of Bruna, Szlam and LeCun, "Signal recovery from pooling representations",
-    ICML 2014, section 3.2. The vectors are drawn as (K, L, N) in one call, so that the three
-    kinds of pools come from the same draw.
+    These are the random frames of Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014, section 3.2. The vectors are drawn as an array (K, L, N) in one
+    call, so that the three kinds of pools come from the same draw.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ class Gaussian(benchbase.FrameDesign):
     pool_size : int, optional
         The number of vectors L in a pool.
     pools : {"orthogonal", "orthonormal", "drawn"}, optional
-        "orthogonal": the vectors of each pool go through Gram-Schmidt, in their order, and keep
-        the length that it leaves them. "orthonormal": the same at unit length, so that the pools
-        are Haar distributed. "drawn": as they are drawn.
+        "orthogonal" makes the vectors of each pool orthogonal by Gram-Schmidt, in their order;
+        each keeps the length that it has then. "orthonormal" also scales them to unit length, so
+        that the pools are Haar distributed. "drawn" leaves the vectors as they are drawn.
 
     Raises
     ------
@@ -44,7 +44,13 @@ class Gaussian(benchbase.FrameDesign):
                 raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
 
     def check(self, n: int) -> None:
-        """Check that pools of orthogonal vectors fit into `n` dimensions."""
+        """Check that pools of orthogonal vectors fit into `n` dimensions.
+
+        Raises
+        ------
+        ParameterError
+            If pools that are not "drawn" hold more than `n` vectors.
+        """
         if self.pools != "drawn" and self.pool_size > n:
             problem = f"must be at most the dimension {n} for {self.pools} pools"
             raise benchbase.ParameterError("pool_size", f"{problem}, not {self.pool_size}")
@@ -55,7 +61,7 @@ class Gaussian(benchbase.FrameDesign):
         Raises
         ------
         ParameterError
-            If orthogonal pools are wanted that hold more than `n` vectors.
+            If pools that are not "drawn" hold more than `n` vectors.
         """
         del train
         vectors = rng.standard_normal((self.n_pools, self.pool_size, n))
@@ -66,7 +72,7 @@ class Gaussian(benchbase.FrameDesign):
             raise benchbase.ParameterError("pool_size", f"{problem}, not {self.pool_size}")
         q, r = np.linalg.qr(vectors.transpose(0, 2, 1))
         lengths = np.diagonal(r, axis1=1, axis2=2)
-        # QR leaves the sign of R's diagonal open, Gram-Schmidt does not: without it the first
-        # coordinates would all be negative, and the pools not Haar.
+        # QR leaves the sign of R's diagonal open, whereas Gram-Schmidt makes it positive. Without
+        # that sign, all first coordinates would be negative and the pools not Haar distributed.
         factors = np.sign(lengths) if self.pools == "orthonormal" else lengths
         return benchbase.DenseFrame((q * factors[:, None, :]).transpose(0, 2, 1))

@@ -1,4 +1,4 @@
-"""Recovery from training signals: ``knn``, priors, a regressor, and the baseline ``mean``."""
+"""Solvers that use training signals: ``knn``, priors, a regressor, and the baseline ``mean``."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from benchbase_knn.regressor import Regressor
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
-    """Supply the solvers of this package."""
+    """Register the solvers of this package."""
     register(NearestNeighbours)
     register(Mean)
     register(GaussianPrior)

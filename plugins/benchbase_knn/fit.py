@@ -1,4 +1,4 @@
-"""Scales a direction so that its measurements fit."""
+"""Scaling of given directions so that their measurements fit."""
 
 from collections.abc import Callable
 
@@ -7,28 +7,29 @@ import numpy as np
 from benchbase import Array, Problem
 
 GOLDEN = (np.sqrt(5) - 1) / 2
-STEPS = 45  # golden section: the interval shrinks by 4e-10
+STEPS = 45  # of golden-section search: the interval shrinks to 4e-10 of its length
 
 
 def fit(problem: Problem, direction: Array, b: Array, largest: Array) -> Array:
     """Return the signals s·v, s ≥ 0, whose measurements are nearest to b.
 
-    Where measurements tell v from −v, the better of the two is taken.
+    If measurements tell v from −v, the better of the two is taken.
 
     Parameters
     ----------
     problem : Problem
-        The measurements.
+        The problem, which measures signals.
     direction : ndarray, shape (S, N)
-        Unit vectors v.
+        The unit vectors v.
     b : ndarray, shape (S, K)
-        Measurements.
+        The measurements to fit.
     largest : ndarray, shape (S,)
-        The largest s that is tried; only where P(s c) is not s P(c), as with a threshold.
+        The largest s that is tried. It matters only if P(s c) is not s P(c), as with a threshold.
 
     Returns
     -------
     ndarray, shape (S, N)
+        One row per signal.
     """
     x, gap = _fit_one_sign(problem, direction, b, largest)
     if problem.pooling.even:
@@ -41,7 +42,7 @@ def fit(problem: Problem, direction: Array, b: Array, largest: Array) -> Array:
 def _fit_one_sign(
     problem: Problem, direction: Array, b: Array, largest: Array
 ) -> tuple[Array, Array]:
-    """Return s·v and ‖P(F s v) − b‖."""
+    """Return the signals s·v for v as it is, and their residuals ‖P(F s v) − b‖."""
     c = problem.frame.analyse(direction)
 
     def gap(scale: Array) -> Array:
@@ -59,7 +60,7 @@ def _fit_one_sign(
 
 
 def _golden_section(gap: Callable[[Array], Array], largest: Array) -> Array:
-    """Return a minimum of each row's gap between 0 and `largest`."""
+    """Return, for each row, a scale from 0 to `largest` where the gap has a local minimum."""
     low, high = np.zeros_like(largest), largest
     for _ in range(STEPS):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)

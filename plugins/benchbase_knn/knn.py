@@ -1,4 +1,4 @@
-"""Nearest neighbours in measurement space."""
+"""Recovery from the training signals with the most similar measurements."""
 
 import numpy as np
 
@@ -9,20 +9,21 @@ from benchbase_knn.index import Index, blocks
 
 
 class NearestNeighbours(benchbase.Solver):
-    """Nearest neighbours: the principal component of the training signals that measure alike.
+    """Nearest neighbours: the principal component of training signals with similar measurements.
 
-    Section 3.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
-    2014. The q training signals whose measurements are nearest to b in Euclidean distance are
-    found exactly. The estimate is the leading eigenvector of Σ x xᵀ over them, which does not
-    depend on their signs, scaled so that its measurements fit b best. Where measurements tell x
-    from −x, the sign with the smaller residual is taken.
+    This is the regression of section 3.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014. The q training signals whose measurements are nearest to b in
+    Euclidean distance are found exactly. The estimate is the leading eigenvector of Σ x xᵀ over
+    these neighbours, which does not depend on their signs. It is scaled so that its measurements
+    fit b best. If measurements tell x from −x, the sign with the smaller residual is taken.
 
-    Each call measures all T training signals anew, in one pass for all of its queries and in
-    memory that does not grow with T (the pages of a mapped file apart, which the system takes back
-    when it needs them). The pass counts as solving: its time, and T frame applications. A solver
-    that works in several chunks, or calls this one more than once, makes as many passes;
-    `store_measurements` makes a single one, while preparing, at T·K·4 bytes (900,000 signals and
-    830 pools: 3 GB). For one call that is no faster. The neighbours are the same.
+    Each call measures all T training signals anew, in one pass for all of its queries. The memory
+    does not grow with T, apart from the pages of a memory-mapped file, which the system takes back
+    when it needs them. The pass counts as solving: its time and its T frame applications. A run in
+    several chunks, or a solver that calls this one more than once, makes as many passes. With
+    `store_measurements`, there is a single pass, while preparing, and the measurements take T·K·4
+    bytes (3 GB for 900,000 signals and 830 pools). For one call that is no faster. The neighbours
+    are the same.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class NearestNeighbours(benchbase.Solver):
             raise benchbase.ParameterError("q", f"must be at least 1, not {self.q}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say so where there are no training signals, or fewer than q."""
+        """Return a reason if there are fewer than q training signals, or none."""
         if problem.training is None:
             return "needs training signals"
         if len(problem.training) < self.q:
@@ -55,7 +56,7 @@ class NearestNeighbours(benchbase.Solver):
 
     def prepare(self, problem: Problem) -> Inverse:
         """Measure the training signals, if their measurements are to be stored."""
-        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has refused such problems
         training, frame = problem.training, problem.frame
         index = Index(problem, store=self.store_measurements)
         width = self.q * max(frame.n, frame.pool_size * frame.n_pools)

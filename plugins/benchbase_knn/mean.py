@@ -1,4 +1,4 @@
-"""The mean of the training signals, a baseline."""
+"""The mean of the training signals, as a baseline."""
 
 import numpy as np
 
@@ -9,24 +9,23 @@ from benchbase_knn.index import blocks
 
 
 class Mean(benchbase.Solver):
-    """The mean training signal, scaled to the measurements: what a method must beat.
+    """The mean training signal, scaled to fit the measurements: a baseline for other solvers.
 
-    Zero where the training signals are centred.
-
-    Scale and sign are chosen as for nearest neighbours: the measurements fit b best.
+    Scale and sign are chosen as by `knn`, so that the measurements of the estimate fit b best. If
+    the training signals are centred, the estimate is zero.
     """
 
     name = "mean"
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say so where there are no training signals."""
+        """Return a reason if there are no training signals."""
         if problem.training is None or len(problem.training) == 0:
             return "needs training signals"
         return super().unsupported(problem)
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Average the training signals."""
-        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        """Compute the mean of the training signals."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has refused such problems
         training = problem.training
         total, power = np.zeros(problem.frame.n), 0.0
         for block in blocks(len(training), problem.frame.n):
@@ -35,7 +34,7 @@ class Mean(benchbase.Solver):
             power += float(np.sum(signals**2))
         typical = np.sqrt(power / len(training))
         size = np.linalg.norm(total)
-        # Centred signals have a mean of rounding errors, whose direction says nothing.
+        # The mean of centred signals is rounding error, whose direction is arbitrary.
         negligible = size <= 1e-6 * typical * len(training)
         direction = np.zeros_like(total) if negligible else total / size
 

@@ -1,4 +1,4 @@
-"""Gaussian priors learned from training signals, for solvers that fit signals by least squares."""
+"""Gaussian priors learned from training signals, for solvers that use least squares."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from benchbase_knn.index import blocks
 
 
 class PriorFrame(Frame):
-    """A frame whose least squares hold signals near a Gaussian prior.
+    """A frame whose least squares prefer signals that are likely under a Gaussian prior.
 
-    `least_squares` gives the x of the least ‖F x − c‖² + s (x − m)ᵀ C⁻¹ (x − m), ::
+    `least_squares` returns the x with the least ‖F x − c‖² + s (x − m)ᵀ C⁻¹ (x − m), which is ::
 
         x = m + R (R FᵀF R + s I)⁻¹ R Fᵀ(c − F m),  R = C^½
 
-    and the signals of a singular C are those of its range. All else is the frame's own, so that a
-    solver that alternates between coefficients and signals needs to know nothing of the prior.
+    If C is singular, x − m lies in its range. Everything else is that of the given frame, so that a
+    solver that alternates between coefficients and signals does not have to know of the prior.
 
     Parameters
     ----------
     frame : Frame
         A real frame with vectors.
     mean : ndarray, shape (N,)
-        m.
+        The mean m of the prior.
     inverse : ndarray, shape (N, N)
-        R (R FᵀF R + s I)⁻¹ R.
+        The matrix R (R FᵀF R + s I)⁻¹ R.
     """
 
     def __init__(self, frame: Frame, mean: Array, inverse: Array) -> None:
@@ -37,27 +37,27 @@ class PriorFrame(Frame):
         self._measured = frame.analyse(mean)
 
     def analyse(self, x: Array) -> Array:
-        """Return the frame's coefficients."""
+        """Return the coefficients F x, as the given frame does."""
         return self._frame.analyse(x)
 
     def adjoint(self, c: Array) -> Array:
-        """Return the frame's adjoint."""
+        """Return Fᵀ c, as the given frame does."""
         return self._frame.adjoint(c)
 
     def least_squares(self, c: Array) -> Array:
-        """Return the regularised least squares."""
+        """Return the solution x of the least-squares problem with the prior."""
         x: Array = self._mean + self._frame.adjoint(c - self._measured) @ self._inverse
         return x
 
     def dense(self) -> Array:
-        """Return the frame's vectors."""
+        """Return the vectors of the given frame."""
         return self._frame.dense()
 
 
 class Prior:
-    """A Gaussian prior of signals on a frame, at any weight.
+    """A Gaussian prior for signals, which gives a frame with the prior for any weight.
 
-    The weight w is relative: s = w · tr(FᵀF)/N · tr(C)/N, so that neither the units of the frame
+    The weight w is relative, s = w · tr(FᵀF)/N · tr(C)/N, so that neither the units of the frame
     nor those of the signals matter.
 
     Parameters
@@ -65,9 +65,9 @@ class Prior:
     frame : Frame
         A real frame with vectors.
     mean : ndarray, shape (N,)
-        m.
+        The mean m of the prior.
     covariance : ndarray, shape (N, N)
-        C, positive semidefinite.
+        The covariance C of the prior, positive semidefinite.
     """
 
     def __init__(self, frame: Frame, mean: Array, covariance: Array) -> None:
@@ -80,31 +80,32 @@ class Prior:
         self._unit = float(np.trace(gram)) * float(np.trace(covariance)) / frame.n**2
 
     def frame(self, weight: float) -> PriorFrame:
-        """Return the frame that holds signals near the prior with a relative weight."""
-        least = np.finfo(np.float64).tiny  # a prior of one signal has a covariance of zero
+        """Return the frame whose least squares include the prior with a relative weight."""
+        least = np.finfo(np.float64).tiny  # the covariance of a single signal is zero
         values = np.maximum(self._values, 0) + max(weight * self._unit, least)
         turned = self._root @ self._basis
         return PriorFrame(self._frame, self._mean, (turned / values) @ turned.T)
 
 
 class PriorSolver(benchbase.Solver):
-    """What solvers with a prior share: an inner solver, weights that fall, and where they apply.
+    """The shared part of solvers with a prior: an inner solver and weights that fall.
 
     Parameters
     ----------
     solver : Solver
-        The inner solver. It must take a start as `init`, and fit signals to coefficients with
-        `Frame.least_squares`: ``{ name = "rrr", n_iter = 300 }``.
+        The inner solver, such as ``{ name = "rrr", n_iter = 300 }``. It must take a start as `init`
+        and fit signals to coefficients with `Frame.least_squares`.
     weights : tuple of float, optional
-        The relative weights of the prior, one stage each, begun where the last has ended.
+        The relative weights of the prior, one per stage. Each stage starts where the last one
+        ended.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
 
     Raises
     ------
     ParameterError
-        If `solver` has no `init`, `weights` is empty or has one that is negative or not finite,
-        or `tol` is negative or not finite.
+        If `solver` has no `init`, if `weights` is empty or a weight is negative or not finite, or
+        if `tol` is negative or not finite.
     """
 
     solver: benchbase.Solver
@@ -122,34 +123,41 @@ class PriorSolver(benchbase.Solver):
             raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name missing training signals, complex frames, and frames without vectors."""
+        """Return a reason if training signals or vectors are missing or the frame is complex."""
         if problem.training is None or len(problem.training) == 0:
             return "needs training signals"
         if problem.frame.is_complex:
-            return "the frame is complex, and the prior is for real signals"
+            return "the frame is complex, but the prior is for real signals"
         try:
             problem.frame.dense()
         except NotImplementedError:
-            return f"{self.name} needs the vectors of a frame that never forms them"
+            return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
 
     def descend(
         self, problem: Problem, frames: Sequence[Frame], b: Array, run: Run, x: Array | None
     ) -> tuple[Array, Array]:
-        """Run the inner solver on one frame after the other; return x (S, N) and iterations.
+        """Run the inner solver on one frame after the other, each time from the last estimates.
 
         Parameters
         ----------
         problem : Problem
-            With the true frame.
+            The problem with the true frame.
         frames : sequence of Frame
-            One a stage.
+            One frame per stage.
         b : ndarray, shape (S, K)
             The measurements.
         run : Run
-            Of these signals.
+            The run of these signals.
         x : ndarray, shape (S, N), or None
-            The starts; None for those of the inner solver.
+            The starts. None leaves the start to the inner solver.
+
+        Returns
+        -------
+        x : ndarray, shape (S, N)
+            The estimates of the last stage.
+        n_iter : ndarray of int, shape (S,)
+            The iterations of all stages together.
         """
         from dataclasses import replace
 
@@ -166,19 +174,20 @@ class PriorSolver(benchbase.Solver):
 
 
 class GaussianPrior(PriorSolver):
-    """An inner solver whose least squares know the covariance of the training signals.
+    """An inner solver with a Gaussian prior, learned from all training signals.
 
-    The prior is N(0, Σ) with Σ the mean of x xᵀ where the sign is lost, and N(m, Σ) with mean and
-    covariance where it is kept. An iteration that projects onto coefficients with the measurements
-    b and onto those of a signal, as `rrr` does, then prefers signals that are likely; the weight
-    falls from stage to stage.
+    If the sign is lost, the prior is N(0, Σ), where Σ is the mean of x xᵀ over the training
+    signals. If the sign is kept, it is N(m, Σ) with their mean and covariance. An iteration that
+    projects onto the coefficients with measurements b and onto the coefficients of signals, as
+    `rrr` does, then prefers signals that are likely. The weight of the prior falls from stage to
+    stage.
     """
 
     name = "gaussian_prior"
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Work out the moments of the training signals."""
-        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has said so
+        """Compute the moments of the training signals, and from them the frames with the prior."""
+        assert problem.training is not None  # noqa: S101 # for mypy; `unsupported` has refused such problems
         mean, second = moments(problem.training)
         if problem.pooling.even:
             mean = np.zeros_like(mean)

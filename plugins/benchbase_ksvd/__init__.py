@@ -10,5 +10,5 @@ __all__ = ["KSVD", "LearnedFrame", "register_frames"]
 
 @benchbase.hookimpl
 def register_frames(register: Callable[[type[benchbase.FrameDesign]], None]) -> None:
-    """Supply the frames of this package."""
+    """Register the frame `ksvd`."""
     register(KSVD)

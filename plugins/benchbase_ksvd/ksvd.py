@@ -1,4 +1,4 @@
-"""Frames learned by block K-SVD, from drawn training signals and within their span."""
+"""Frames that are learned by block K-SVD from randomly drawn training signals."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from benchbase import Array
 from benchbase_ksvd.learning import block_ksvd, orthonormal
 
 SPAN = 1e-5
-"""The root mean square relative to the largest below which a direction holds no signal.
+"""Directions whose root mean square, relative to the largest, is smaller count as empty.
 
-Training signals are float32, and their rounding leaves 3e-7 in the direction of the mean that was
-removed from 16×16 image patches; the least of the other directions holds 1e-2.
+Training signals are float32. In 16×16 image patches, rounding leaves 3e-7 in the direction of the
+mean that was removed; the weakest of the other directions has 1e-2.
 """
 
 
 class LearnedFrame(benchbase.DenseFrame):
-    """A frame, and what is known of how it was learned.
+    """A frame that was learned, with the record of its learning.
 
     Parameters
     ----------
     vectors : array_like, shape (K, L, N)
         ``vectors[k, j]`` is the j-th vector of pool k.
     objective : array_like, shape (n_iter,)
-        The mean squared distance of the training points, of unit norm, from their sparse
+        The mean squared distance of the training signals, scaled to unit norm, from their sparse
         representation, after each iteration.
     replaced : int
-        How often a pool that no training point used was replaced.
+        How often a pool was replaced because no training signal used it.
     """
 
     def __init__(self, vectors: Array, objective: Array, replaced: int) -> None:
@@ -43,15 +43,17 @@ class LearnedFrame(benchbase.DenseFrame):
 class KSVD(benchbase.FrameDesign):
     """Frames learned from the training signals by block K-SVD.
 
-    The adapted frames of Bruna, Szlam and LeCun, "Signal recovery from pooling representations",
-    ICML 2014, section 3.2: pools are blocks of orthonormal vectors such that each training signal
-    is well represented by few of them, found by block orthogonal matching pursuit.
+    These are the adapted frames of Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014, section 3.2. Each pool is a block of orthonormal vectors. The
+    pools are such that each training signal is well represented by few of them, which block
+    orthogonal matching pursuit finds.
 
-    The training signals to learn from are drawn without replacement and scaled to unit norm; those
-    that are zero are passed over. The first L·K of them, orthonormalised in groups of L, are the
-    start. All vectors lie in the span of the drawn signals, which are taken to have nothing in
-    directions with a root mean square below 10⁻⁵ of the largest: signals without a mean, say, keep
-    it out of the pseudo-inverse, where it would be the rounding of the frame, magnified.
+    The training signals to learn from are drawn without replacement and scaled to unit norm; zero
+    signals are left out. Learning starts from the first L·K of them, orthonormalised in groups of
+    L. All vectors of the frame lie in the span of the drawn signals. Directions in which the
+    signals have a root mean square below 10⁻⁵ of the largest do not count as part of the span. If
+    every signal has mean zero, for example, so do the vectors of the frame. Otherwise rounding
+    would leave them a small mean, which the pseudo-inverse would magnify.
 
     A frame is learned once and then taken from the cache.
 
@@ -62,16 +64,16 @@ class KSVD(benchbase.FrameDesign):
     pool_size : int, optional
         The number of vectors L in a pool.
     nonzero : int, optional
-        The number of pools that represent a training signal.
+        The number of pools that may represent a training signal.
     n_points : int, optional
         The number of training signals to learn from, at least L·K.
     n_iter : int, optional
-        The number of iterations, each a pursuit and an update of all pools.
+        The number of iterations, each of which is a pursuit and an update of all pools.
 
     Raises
     ------
     ParameterError
-        If a parameter is less than 1, `nonzero` more than `n_pools`, or `n_points` less than
+        If a parameter is less than 1, `nonzero` is more than `n_pools`, or `n_points` is less than
         ``n_pools * pool_size``.
 
     References
@@ -103,7 +105,13 @@ class KSVD(benchbase.FrameDesign):
             raise benchbase.ParameterError("n_points", problem)
 
     def check(self, n: int) -> None:
-        """Check that pools of orthonormal vectors fit into `n` dimensions."""
+        """Check that pools of orthonormal vectors fit into `n` dimensions.
+
+        Raises
+        ------
+        ParameterError
+            If `pool_size` is more than `n`.
+        """
         self._check_dimension(n, "the dimension of the signals")
 
     def build(self, n: int, train: Array | None, rng: np.random.Generator) -> LearnedFrame:
@@ -112,13 +120,16 @@ class KSVD(benchbase.FrameDesign):
         Raises
         ------
         BenchbaseError
-            If there are no training signals; a `ParameterError` if there are fewer than `n_points`
-            that are not zero, or if they span fewer than `pool_size` dimensions.
+            If there are no training signals.
+        ParameterError
+            If fewer than `n_points` training signals are not zero, or if they span fewer than
+            `pool_size` dimensions.
         """
-        del n  # that of the training signals
+        del n  # the training signals have this dimension
         if train is None:
             raise benchbase.BenchbaseError(
-                "ksvd: these frames are learned from training signals, and the data set has none"
+                "ksvd: these frames are learned from training signals, but the data set has none; "
+                "choose another data set or frame"
             )
         points = self._draw(train, rng)
         digest = hashlib.sha256(points.tobytes()).hexdigest()
@@ -132,23 +143,23 @@ class KSVD(benchbase.FrameDesign):
             raise benchbase.ParameterError("pool_size", problem)
 
     def _draw(self, train: Array, rng: np.random.Generator) -> Array:
-        """Draw training signals that are not zero, (n_points, N), scaled to unit norm."""
+        """Draw training signals that are not zero and scale them to unit norm: (n_points, N)."""
         order = rng.permutation(len(train))
         points = np.empty((self.n_points, train.shape[1]))
-        found = 0
+        count = 0
         for start in range(0, len(train), self.n_points):
             drawn = train[order[start : start + self.n_points]].astype(np.float64)
             lengths = np.linalg.norm(drawn, axis=1, keepdims=True)
-            units = (drawn[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0])[: self.n_points - found]
-            points[found : found + len(units)] = units
-            found += len(units)
-            if found == self.n_points:
+            units = (drawn[lengths[:, 0] > 0] / lengths[lengths[:, 0] > 0])[: self.n_points - count]
+            points[count : count + len(units)] = units
+            count += len(units)
+            if count == self.n_points:
                 return points
-        problem = f"must be at most {found}, the number of training signals that are not zero"
+        problem = f"must be at most {count}, the number of training signals that are not zero"
         raise benchbase.ParameterError("n_points", f"{problem}, not {self.n_points}")
 
     def _learn(self, points: Array) -> dict[str, Array]:
-        """Learn a frame from points (P, N), in coordinates of their span."""
+        """Learn a frame from points (P, N), working in the coordinates of their span."""
         basis = span(points)
         self._check_dimension(len(basis), "the dimension of the span of the training signals")
         coordinates = points @ basis.T
@@ -166,9 +177,10 @@ class KSVD(benchbase.FrameDesign):
 
 
 def span(points: Array) -> Array:
-    """Return an orthonormal basis (R, N) of the span of points (P, N), the largest part first.
+    """Return an orthonormal basis (R, N) of the span of points (P, N).
 
-    Directions with a root mean square below `SPAN` of the largest are left out.
+    The basis consists of the principal directions, in order of falling root mean square. Those
+    with a root mean square below `SPAN` times the largest are left out.
     """
     energies, directions = np.linalg.eigh(points.T @ points)
     kept = energies > SPAN**2 * energies[-1]
@@ -177,6 +189,6 @@ def span(points: Array) -> Array:
 
 @cache
 def _code() -> str:
-    """Return a digest of this package: frames learned by other code are of no use."""
+    """Return a digest of this package's code, so that frames of other code are not reused."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

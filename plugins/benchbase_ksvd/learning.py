@@ -1,6 +1,6 @@
-"""Block K-SVD: blocks of orthonormal vectors that represent points sparsely.
+"""Block K-SVD: learning of blocks of orthonormal vectors that represent points sparsely.
 
-Shapes: P points, N dimension, K blocks, L vectors in a block, s blocks in use.
+Sizes: P points, N dimension, K blocks, L vectors in a block, s blocks in use for a point.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from benchbase import Array
 from benchbase_ksvd.omp import pursue
 
 PARALLEL = 1e-8
-"""The part of a unit vector outside the span of others at which it is taken to lie in it."""
+"""A unit vector counts as in the span of others if its part outside has at most this norm."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What block K-SVD gives.
+    """The result of block K-SVD.
 
     Parameters
     ----------
     blocks : ndarray, shape (K, L, N)
-        Orthonormal within each block.
+        The learned vectors, orthonormal within each block.
     objective : ndarray, shape (n_iter,)
         The mean squared distance of the points from their representation after each iteration.
     replaced : int
-        The number of times that a block without users was replaced.
+        How often a block was replaced because no point used it.
     """
 
     blocks: Array
@@ -46,30 +46,31 @@ def block_ksvd(
 ) -> Learned:
     """Learn blocks of orthonormal vectors in which points have sparse representations.
 
-    K-SVD (Aharon, Elad and Bruckstein, "K-SVD: an algorithm for designing overcomplete
+    This is K-SVD (Aharon, Elad and Bruckstein, "K-SVD: an algorithm for designing overcomplete
     dictionaries for sparse representation", IEEE Trans. Signal Processing 54(11), 2006) with
     blocks (Zelnik-Manor, Rosenblum and Eldar, "Dictionary optimization for block-sparse
-    representations", same journal 60(5), 2012): in each iteration all points are represented by
-    `pursue`, blocks that none uses are replaced, and the others are updated one after the other,
-    each with all its users. A point keeps its last representation where the pursuit, being greedy,
-    finds a worse one: with this the objective never rises.
+    representations", same journal 60(5), 2012). In each iteration, `pursue` represents all points,
+    blocks that no point uses are replaced, and the other blocks are updated one after the other,
+    each with the points that use it. The pursuit is greedy and may find a worse representation
+    than the last one; the point then keeps the last one, so that the objective never rises.
 
     Parameters
     ----------
     points : ndarray, shape (P, N)
-        What to represent; float64.
+        The points to represent, float64.
     blocks : ndarray, shape (K, L, N)
-        The start, orthonormal within each block; float64.
+        The blocks to start from, orthonormal within each block, float64.
     nonzero : int
-        The number s of blocks for a point, at most K.
+        The number s of blocks that may represent a point, at most K.
     n_iter : int
         The number of iterations.
     tick : callable, optional
-        Called after each iteration.
+        A function that is called after each iteration.
 
     Returns
     -------
     Learned
+        The learned blocks, with the objective and the number of replaced blocks.
     """
     blocks = blocks.copy()
     objective = np.empty(n_iter)
@@ -92,21 +93,23 @@ def block_ksvd(
 
 
 def represent(blocks: Array, support: Array, coefficients: Array) -> Array:
-    """Return the points (P, N) that blocks and coefficients (P, s, L) stand for."""
+    """Return the points (P, N) with coefficients (P, s, L) in the blocks `support` (P, s)."""
     points = np.zeros((len(support), blocks.shape[2]))
     for step in range(support.shape[1]):
         for member in range(blocks.shape[1]):
-            # Where the support is -1 this takes the last block, with coefficients of zero.
+            # A support of -1 selects the last block, which is harmless: its coefficients are zero.
             points += coefficients[:, step, member, None] * blocks[support[:, step], member]
     return points
 
 
 def update_blocks(points: Array, blocks: Array, support: Array, coefficients: Array) -> Array:
-    """Update all blocks and their coefficients, in place; return the new residuals (P, N).
+    """Update all blocks and their coefficients in place, and return the new residuals (P, N).
 
-    For given supports, block k and its coefficients become the best rank-L representation of what
-    the other blocks leave of its users: their leading L singular vectors. Blocks are updated one
-    after the other, each from what the earlier ones leave, so that no update raises the objective.
+    The supports stay as they are. The users of a block are the points that it represents. Block k
+    and its coefficients become the best rank-L approximation of its users minus what the other
+    blocks represent of them; the block then holds the leading L singular vectors. Blocks are
+    updated one after the other, each from the residual that the earlier updates leave, so that no
+    update raises the objective.
     """
     residual = points - represent(blocks, support, coefficients)
     users, steps = np.nonzero(support >= 0)
@@ -126,7 +129,8 @@ def update_blocks(points: Array, blocks: Array, support: Array, coefficients: Ar
 def leading(target: Array, block: Array) -> Array:
     """Return the leading L right singular vectors of targets (U, N), as rows.
 
-    Where the targets have a smaller rank, what is left of the last block (L, N) completes them.
+    If the rank of the targets is less than L, vectors of the former block (L, N), made orthonormal
+    to the others, complete the result.
     """
     L = len(block)
     U, N = target.shape
@@ -139,11 +143,12 @@ def leading(target: Array, block: Array) -> Array:
 def _leading_eigenvectors(gram: Array, size: int) -> Array:
     """Return the eigenvectors of the `size` largest eigenvalues, as rows, the largest first.
 
-    Those of eigenvalues that are rounding are left out: their directions say nothing.
+    Eigenvectors are left out if their eigenvalue is zero up to rounding, because their direction is
+    then arbitrary.
     """
     from scipy.linalg import eigh
 
-    # No more eigenvectors than wanted: several times faster than numpy.linalg.eigh.
+    # Only the wanted eigenvectors are computed, several times faster than by numpy.linalg.eigh.
     chosen = (len(gram) - size, len(gram) - 1)
     values, vectors = eigh(gram, subset_by_index=chosen, check_finite=False)
     kept: Array = vectors[:, values > len(gram) * np.finfo(np.float64).eps * values[-1]]
@@ -151,7 +156,10 @@ def _leading_eigenvectors(gram: Array, size: int) -> Array:
 
 
 def replace_unused(points: Array, blocks: Array, support: Array, residual: Array) -> int:
-    """Replace blocks without users, in place, each by the next L worst represented points."""
+    """Replace the blocks that no point uses in place, and return how many there were.
+
+    Each becomes the next L of the worst represented points, made orthonormal.
+    """
     L = blocks.shape[1]
     used = np.zeros(len(blocks), dtype=bool)
     used[support[support >= 0]] = True
@@ -163,27 +171,27 @@ def replace_unused(points: Array, blocks: Array, support: Array, residual: Array
 
 
 def orthonormal(candidates: Iterable[Array], size: int) -> Array:
-    """Make the first `size` independent vectors among the candidates orthonormal, in order.
+    """Return the first `size` independent vectors among the candidates, made orthonormal in order.
 
-    Where there are not enough, unit vectors follow.
+    If there are not enough of them, standard unit vectors follow.
     """
     candidates = list(candidates)
     N = len(candidates[0])
     basis = np.empty((size, N))
-    found = 0
+    count = 0
     for vector in chain(candidates, (np.eye(1, N, i)[0] for i in range(N))):
         length = np.linalg.norm(vector)
         direction = vector / (length if length > 0 else 1)
-        for _ in range(2):  # once more for what rounding left
-            direction = direction - (basis[:found] @ direction) @ basis[:found]
+        for _ in range(2):  # the second time removes what rounding left
+            direction = direction - (basis[:count] @ direction) @ basis[:count]
             length = np.linalg.norm(direction)
             if length <= PARALLEL:
                 break
             direction = direction / length
         else:
-            basis[found] = direction
-            found += 1
-        if found == size:
+            basis[count] = direction
+            count += 1
+        if count == size:
             break
     return basis
 

@@ -1,6 +1,6 @@
-"""Block orthogonal matching pursuit of many points at once.
+"""Block orthogonal matching pursuit: sparse representation of many points at once.
 
-Shapes: P points, N dimension, K blocks, L vectors in a block, s blocks in use.
+Sizes: P points, N dimension, K blocks, L vectors in a block, s blocks in use for a point.
 """
 
 from __future__ import annotations
@@ -10,46 +10,50 @@ import numpy as np
 from benchbase import Array
 
 CHUNK = 500
-"""Points at a time, so that the inner products with all blocks stay small."""
+"""The number of points at a time, so that the inner products with all blocks need little memory."""
 
 DEPENDENT = 1e-12
-"""The part of a vector outside the span of those in use at which it adds nothing to them."""
+"""A vector adds nothing to those in use if its part outside their span has at most this norm."""
 
 EXHAUSTED = 1e-10
-"""The share of a point in a block, as a norm, at which the block is not worth taking.
+"""A block is not taken if its part of the residual is at most this share of the point's norm.
 
-Well above `DEPENDENT`, so that no block comes in twice for what rounding leaves of it.
+The part is the Euclidean norm of the block's inner products with the residual.
+The share is well above `DEPENDENT`, so that no block is taken a second time because of rounding.
 """
 
 
 def pursue(points: Array, blocks: Array, nonzero: int) -> tuple[Array, Array]:
     """Represent points by few blocks of vectors.
 
-    Orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad, 1993) with blocks (Eldar,
-    Kuppinger and Bölcskei, "Block-sparse signals: uncertainty relations and efficient recovery",
-    IEEE Trans. Signal Processing 58(6), 2010): in each step the block whose inner products with
-    the residual have the largest Euclidean norm comes in, and the point is fitted by least squares
-    to all vectors in use. A point to which no block can add any more takes no more.
+    This is orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad, 1993) with blocks
+    (Eldar, Kuppinger and Bölcskei, "Block-sparse signals: uncertainty relations and efficient
+    recovery", IEEE Trans. Signal Processing 58(6), 2010). In each step, the block whose inner
+    products with the residual have the largest Euclidean norm is added, and the point is fitted by
+    least squares to all vectors in use. Once no block can improve the fit of a point, the point
+    gets no further blocks.
 
     Parameters
     ----------
     points : ndarray, shape (P, N)
-        What to represent; float64.
+        The points to represent, float64.
     blocks : ndarray, shape (K, L, N)
-        The blocks; float64, of vectors with unit norm.
+        The blocks, float64, of vectors with unit norm.
     nonzero : int
         The largest number s of blocks for a point, at most K.
 
     Returns
     -------
     support : ndarray of int, shape (P, s)
-        The blocks in the order in which they came in, then -1 where no more were needed.
+        The indices of the blocks in the order in which they were added, followed by -1 if fewer
+        than s blocks were needed.
     coefficients : ndarray, shape (P, s, L)
-        Zero where `support` is -1, and for vectors that depend on earlier ones.
+        The coefficients of each point in its blocks. They are zero if `support` is -1, and for
+        vectors that depend on earlier ones.
     """
     support = np.empty((len(points), nonzero), dtype=np.intp)
     coefficients = np.empty((len(points), nonzero, blocks.shape[1]))
-    # By member, then block: the inner products are then summed over axis -2, as in a frame.
+    # The order is by member, then by block, so that the sums run over axis -2, as in a frame.
     vectors = np.ascontiguousarray(blocks.transpose(1, 0, 2)).reshape(-1, blocks.shape[2])
     for start in range(0, len(points), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -75,10 +79,11 @@ def _pursue(points: Array, blocks: Array, vectors: Array, nonzero: int) -> tuple
 
 
 class _OrthogonalFit:
-    """Least squares of many points, each to vectors of its own that come one after the other.
+    """Least-squares fits of many points, each to its own vectors, which come one after the other.
 
-    The vectors are kept as Q R with orthonormal Q, and the points' coefficients in Q: no Gram
-    matrix, which would square the condition, and nothing is factorised twice.
+    The vectors are stored as Q R with orthonormal Q, together with the points' coefficients in Q.
+    This needs no Gram matrix, which would square the condition number, and factorises nothing
+    twice.
     """
 
     def __init__(self, shape: tuple[int, ...], size: int) -> None:
@@ -89,17 +94,17 @@ class _OrthogonalFit:
         self._m = 0
 
     def add(self, vectors: Array, residual: Array) -> None:
-        """Bring in one vector a point, (P, N), and take its share from the residual in place."""
+        """Add one vector per point, (P, N), and subtract its part from the residuals in place."""
         m, q = self._m, self._q[:, : self._m]
         direction = vectors[:, :, None]
-        for _ in range(2):  # once more for what rounding left
+        for _ in range(2):  # the second time removes what rounding left
             part = q @ direction
             direction = direction - q.transpose(0, 2, 1) @ part
             self._r[:, :m, m] += part[:, :, 0]
         direction = direction[:, :, 0]
         length = np.sqrt(np.einsum("pn,pn->p", direction, direction))
         new = length > DEPENDENT
-        # One on the diagonal and nothing to fit: the coefficient of what adds nothing is zero.
+        # A dependent vector gets a 1 on the diagonal and nothing to fit: its coefficient is 0.
         self._r[:, m, m] = np.where(new, length, 1)
         direction *= (new / self._r[:, m, m])[:, None]
         self._q[:, m] = direction
@@ -108,6 +113,6 @@ class _OrthogonalFit:
         self._m += 1
 
     def coefficients(self) -> Array:
-        """Return the points' coefficients in the vectors that came in, (P, size)."""
+        """Return the points' coefficients in the vectors that were added, (P, size)."""
         c: Array = np.linalg.solve(self._r, self._y[:, :, None])[:, :, 0]
         return c

@@ -1,4 +1,4 @@
-"""Noise on measurements (``gaussian``, ``poisson``), and hints at a given angle (``angle``)."""
+"""Noise (``gaussian``, ``poisson``), and hints at a given angle from the signal (``angle``)."""
 
 from collections.abc import Callable
 
@@ -9,18 +9,18 @@ from benchbase_noise.noise import GaussianNoise, PoissonNoise
 
 @benchbase.hookimpl
 def register_noises(register: Callable[[type[benchbase.Noise]], None]) -> None:
-    """Supply the noise of this package."""
+    """Register the noises `gaussian` and `poisson`."""
     register(GaussianNoise)
     register(PoissonNoise)
 
 
 @benchbase.hookimpl
 def register_hints(register: Callable[[type[benchbase.Hint]], None]) -> None:
-    """Supply the hint of this package."""
+    """Register the hint `angle`."""
     register(Angle)
 
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
-    """Supply the start that takes a hint."""
+    """Register the start `hint`, which returns the hint."""
     register(HintStart)

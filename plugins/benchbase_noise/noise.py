@@ -10,20 +10,25 @@ from benchbase import Array, Problem
 
 
 class GaussianNoise(benchbase.Noise):
-    """White Gaussian noise of a given signal-to-noise ratio.
+    """White Gaussian noise with a given signal-to-noise ratio, on measurements or on signals.
 
-    On measurements, b + e, with e of the expected energy ‖b‖² · 10^(−SNR/10), spread over all
-    pools: those that measure zero too, for a zero that stays exact would tell which coefficients a
-    half rectification cuts off. On signals, P(F (x + e)), with e of the expected energy ‖x‖² ·
-    10^(−SNR/10); the signal to recover stays x. What is below zero becomes zero where a pooling has
-    no negative values. With fewer pools the noise is that of the first of more pools, scaled.
+    On measurements, the solver gets b + e, with e of the expected energy ‖b‖² · 10^(−SNR/10). The
+    noise is spread over all pools. Pools that measure zero get noise too: an exact zero would tell
+    which coefficients a half rectification cuts off. If the pooling has no negative values,
+    measurements below zero become zero.
+
+    On signals, the solver gets P(F (x + e)), with e of the expected energy ‖x‖² · 10^(−SNR/10). The
+    signal to recover is still x.
+
+    With fewer pools, the noise is that of the first of more pools, up to its scale.
 
     Parameters
     ----------
     snr : float, optional
-        SNR, 10 log₁₀ of the ratio of energies, in decibels; infinity for no noise.
+        The signal-to-noise ratio SNR in decibels: 10 log₁₀ of the ratio of the energies. Infinity
+        means no noise.
     on : {"measurements", "signals"}, optional
-        What it is added to.
+        What the noise is added to.
 
     Raises
     ------
@@ -37,43 +42,44 @@ class GaussianNoise(benchbase.Noise):
 
     def __post_init__(self) -> None:
         if self.snr == -np.inf:
-            raise benchbase.ParameterError("snr", "must be more than -inf decibels")
+            raise benchbase.ParameterError("snr", "must be more than -inf (decibels)")
 
     def measure(
         self, problem: Problem, x: Array, generators: Sequence[np.random.Generator]
     ) -> Array:
-        """Return noisy measurements: (S, N) to (S, K)."""
+        """Return noisy measurements (S, K) of signals x (S, N)."""
         if self.on == "signals":
             return problem.measure(self._noisy(x, generators))
         b = self._noisy(problem.measure(x), generators)
         return np.maximum(b, 0) if problem.pooling.nonnegative else b
 
     def _noisy(self, values: Array, generators: Sequence[np.random.Generator]) -> Array:
-        """Return values (S, M) with noise of their own energy."""
+        """Return values (S, M) with noise in proportion to the norm of each row."""
         size = values.shape[1]
         noise = np.stack([g.standard_normal(size) for g in generators]).reshape(values.shape)
-        energy = np.linalg.norm(values, axis=1) * 10 ** (-self.snr / 20)
-        noisy: Array = values + noise * (energy / np.sqrt(size))[:, None]
+        noise_norm = np.linalg.norm(values, axis=1) * 10 ** (-self.snr / 20)
+        noisy: Array = values + noise * (noise_norm / np.sqrt(size))[:, None]
         return noisy
 
 
 class PoissonNoise(benchbase.Noise):
-    """Photons counted: intensities b² become counts, and their roots the measurements.
+    """Noise of photon counting: intensities b² become random counts.
 
-    b̃_k = √(n_k / c) with n_k Poisson distributed of mean c b_k², and c such that a pool counts
-    `photons` on average over the signal's pools. Where there are many, the noise is all but
-    Gaussian of variance 1 / (4 c), the same for all pools, with an SNR of 10 log₁₀(4 · photons)
+    The measurements are the roots of the counts, b̃_k = √(n_k / c), where n_k has a Poisson
+    distribution with mean c b_k². The factor c is such that `photons` photons are expected per
+    pool, on average over the pools of the signal. If there are many photons, the noise is nearly
+    Gaussian with variance 1 / (4 c), the same for all pools. Its SNR is then 10 log₁₀(4 · photons)
     decibels.
 
     Parameters
     ----------
     photons : float, optional
-        The mean number of photons a pool, at most 1e15.
+        The mean number of photons per pool, positive and at most 1e15.
 
     Raises
     ------
     ParameterError
-        If `photons` is not positive, or more than 1e15.
+        If `photons` is not positive or is more than 1e15.
     """
 
     name = "poisson"
@@ -87,18 +93,20 @@ class PoissonNoise(benchbase.Noise):
     def measure(
         self, problem: Problem, x: Array, generators: Sequence[np.random.Generator]
     ) -> Array:
-        """Return noisy measurements: (S, N) to (S, K).
+        """Return noisy measurements (S, K) of signals x (S, N).
 
         Raises
         ------
         ValueError
-            If the pooling has negative values, which no count has.
+            If the pooling has negative values, which counts cannot have.
         """
         if not problem.pooling.nonnegative:
-            raise ValueError("photons are counted where measurements are never negative")
+            raise ValueError("poisson noise needs a pooling whose measurements are never negative")
         b = problem.measure(x)
         largest = b.max(axis=1, keepdims=True, initial=0)
-        unit = b / np.where(largest > 0, largest, 1)  # squares of huge or tiny values are none
+        unit = b / np.where(
+            largest > 0, largest, 1
+        )  # squares of huge or tiny values over- or underflow
         power = np.mean(unit**2, axis=1, keepdims=True)
         scale = self.photons / np.where(power > 0, power, 1)
         means = scale * unit**2

@@ -1,4 +1,4 @@
-"""PhaseMax and its iteration, by linear programs: ``phasemax``."""
+"""PhaseMax, which recovers signals by linear programs: ``phasemax``."""
 
 from collections.abc import Callable
 
@@ -8,5 +8,5 @@ from benchbase_phasemax.phasemax import PhaseMax
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
-    """Supply the solver of this package."""
+    """Register the solver `phasemax`."""
     register(PhaseMax)

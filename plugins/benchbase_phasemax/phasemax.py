@@ -1,4 +1,4 @@
-"""PhaseMax and its iteration, one signal at a time."""
+"""PhaseMax and its iteration PhaseLamp, for one signal after the other."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
 from benchbase_phasemax.programs import TOLERANCE, Programs
 
-STALLED = 1e-9  # relative gain of an iteration at which nothing more is to come
+STALLED = 1e-9  # the iteration ends if its relative gain is at most this
 
 
 class Estimate(NamedTuple):
-    """One recovered signal (N,), the programs solved for it, and how it went."""
+    """One recovered signal (N,), how many programs were solved for it, and how that ended."""
 
     x: Array
     n_iter: int
@@ -21,41 +21,41 @@ class Estimate(NamedTuple):
 
 
 class PhaseMax(benchbase.Solver):
-    """Maximise ⟨c, x⟩ over the x with P(F x) ≤ b, a linear program, for an anchor c.
+    """Recovery by a linear program: maximise ⟨c, x⟩ over the x with P(F x) ≤ b, for an anchor c.
 
-    The anchor is a first guess at the signal: the further it is along x, the fewer measurements
-    are needed. The equations P(F x) = b are not convex but the inequalities are, and the signal is
-    a vertex of what they leave. Goldstein and Studer, "PhaseMax: convex phase retrieval via basis
-    pursuit", IEEE Transactions on Information Theory 64 (2018); Bahmani and Romberg, "Phase
-    retrieval meets statistical learning theory: a flexible convex relaxation" (AISTATS 2017). With
-    `n_iter` above 1 the solution becomes the next anchor ("PhaseLamp": Dhifallah, Thrampoulidis
-    and Lu, "Phase retrieval via linear programming: fundamental limits and algorithmic
-    improvements", Allerton 2017), by way of the measurements: the next objective is Σ_k d_k·F_k x
-    over the pools with b_k > 0, d_k the direction in which the value of pool k grows at the last
-    x (half rectified and all negative: its largest coefficient). The sum of what is linearised,
-    P(F_k x) for the pools that are not all negative, grows from one program to the next, and is
-    Σ_k b_k only where P(F x) = b.
+    The anchor c is a first guess at the signal. The smaller its angle to the signal, the fewer
+    measurements are needed. The equations P(F x) = b are not convex but the inequalities are, and
+    the signal is a vertex of the set that they leave. The method is due to Goldstein and Studer,
+    "PhaseMax: convex phase retrieval via basis pursuit", IEEE Transactions on Information Theory 64
+    (2018), and Bahmani and Romberg, "Phase retrieval meets statistical learning theory: a flexible
+    convex relaxation" (AISTATS 2017). This solver takes pools of any size with p = 1 and p =
+    infinity, half rectified or not; Goldstein and Studer treat pools of one. HiGHS solves the
+    linear programs, in units in which the measurements have a mean square of 1.
 
-    Here for pools of any size with p = 1 and p = infinity, half rectified or not, of which
-    Goldstein and Studer have pools of one. The linear programs are solved by HiGHS, in units in
-    which measurements have a mean square of 1.
+    With `n_iter` above 1, the solution gives the next anchor by way of the measurements
+    ("PhaseLamp": Dhifallah, Thrampoulidis and Lu, "Phase retrieval via linear programming:
+    fundamental limits and algorithmic improvements", Allerton 2017). The next objective is Σ_k
+    d_k·F_k x over the pools with b_k > 0, where d_k is the direction in which the value of pool k
+    grows at the last x. If pool k is half rectified and all its coefficients are negative, d_k
+    selects the largest of them. The sum of the linearised values, P(F_k x) for the pools that are
+    not all negative, grows from one program to the next. It equals Σ_k b_k only if P(F x) = b.
 
     A signal has converged if HiGHS calls all its programs optimal *and* the points and
-    multipliers that it gives have a relative duality gap and an infeasibility of at most 1e-6;
-    with `n_iter` above 1 also only if the iteration ended by itself: the relative measurement
-    residual of x came to 1e-6, or the sum grew no more. A program that is solved need not
-    give the signal. Where the first program has no solution x is NaN; with few measurements it
-    is unbounded. The message lists how signals ended.
+    multipliers that it gives have a relative duality gap and an infeasibility of at most 1e-6.
+    With `n_iter` above 1, the iteration must also have ended by itself: the relative measurement
+    residual of x fell to 1e-6, or the sum no longer grew. The solution of a program need not be the
+    signal. If the first program has no solution, x is NaN; with few measurements the program is
+    unbounded. The message lists how signals ended.
 
     Parameters
     ----------
     init : Solver
-        Gives the anchor, in the phase "init"; ``{ name = "spectral" }`` without rectification,
-        ``{ name = "linear" }`` with it.
+        The solver that gives the anchor, in the phase "init": ``{ name = "spectral" }`` without
+        rectification, or ``{ name = "linear" }`` with it.
     n_iter : int, optional
-        The largest number of linear programs. 1 is PhaseMax.
+        The largest number of linear programs. With 1 this is PhaseMax.
     max_iters : int, optional
-        The most iterations of HiGHS in one program.
+        The largest number of iterations of HiGHS in one program.
 
     Raises
     ------
@@ -77,31 +77,31 @@ class PhaseMax(benchbase.Solver):
                 raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not: other poolings than p = 1 and infinity, complex frames, no vectors."""
+        """Return a reason for p other than 1 and infinity, complex frames or missing vectors."""
         frame, pooling = problem.frame, problem.pooling
         if frame.is_complex:
-            return "phasemax is implemented for real signals; this frame is complex"
+            return "phasemax is for real signals, but this frame is complex"
         if pooling.p == 2 and frame.pool_size > 1:
             return (
-                "phasemax is a linear program for p = 1 and p = inf; the inequalities of p = 2 "
-                "are cones, but for pools of one"
+                "phasemax needs p = 1, p = inf or pools of one: with p = 2 the inequalities of "
+                "larger pools are cones and not linear"
             )
         if pooling.p not in (1, 2, np.inf) or pooling.slopes not in ((-1, 1), (0, 1)):
             return "phasemax is defined for lp poolings, with or without half rectification"
         try:
             frame.dense()
         except NotImplementedError:
-            return "phasemax needs the vectors of a frame that never forms them"
+            return "phasemax needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Prepare the anchor and form the matrix of the constraints."""
+        """Prepare the solver of the anchor and form the matrix of the constraints."""
         anchor = self.init.prepare(problem)
         frame = problem.frame
         vectors = np.asarray(frame.dense(), dtype=np.float64)
         size = np.sqrt(np.mean(np.sum(vectors**2, axis=2)))
         vectors = vectors / (size if size > 0 else 1)
-        p = 1.0 if problem.pooling.p == 1 else np.inf  # pools of one: all alike
+        p = 1.0 if problem.pooling.p == 1 else np.inf  # for pools of one all p are the same
         programs = Programs(vectors, p, problem.pooling.rectified, self.max_iters)
         threshold = problem.pooling.thresholds(frame.n_pools, frame.pool_size)
         zero = problem.measure(np.zeros(frame.n))
@@ -114,7 +114,7 @@ class PhaseMax(benchbase.Solver):
                 if np.array_equal(row, zero):
                     found.append(Estimate(np.zeros(frame.n), 0, True, "the measurements of zero"))
                     continue
-                largest = np.abs(row).max()  # squares of huge or tiny values are no numbers
+                largest = np.abs(row).max()  # squares of huge or tiny values over- or underflow
                 scale = largest * np.sqrt(np.mean((row / largest) ** 2)) if largest else 1.0
                 one = self._recover(programs, vectors, row / scale, c, threshold / scale)
                 found.append(one._replace(x=one.x * (scale / size)))
@@ -131,7 +131,7 @@ class PhaseMax(benchbase.Solver):
     def _recover(
         self, programs: Programs, vectors: Array, b: Array, c: Array, threshold: Array
     ) -> Estimate:
-        """Recover one signal from measurements of mean square 1."""
+        """Recover one signal from measurements b (K,) with a mean square of 1."""
         x, best = np.full(vectors.shape[2], np.nan), -np.inf
         limits = programs.limits(b, threshold)
         for i in range(self.n_iter):

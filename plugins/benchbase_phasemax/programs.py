@@ -1,7 +1,7 @@
-"""The linear programs: a linear function of signals whose measurements are at most b.
+"""The linear programs of PhaseMax: maximise c·x over the signals with measurements at most b.
 
-Half rectified or not, P(u) of a pool is the maximum of v·u over a finite set of v if p is 1 or
-infinity: the vertices of a polytope. All of P(F x) ≤ b is then linear in x.
+If p is 1 or infinity, then P(u) of a pool, half rectified or not, is the maximum of v·u over a
+finite set of v, the vertices of a polytope. The inequalities P(F x) ≤ b are then linear in x.
 """
 
 from itertools import product
@@ -11,38 +11,38 @@ import numpy as np
 
 from benchbase import Array
 
-FEW = 3  # members of a pool up to which the vertices of p = 1, of which there are 2^L, are listed
-TOLERANCE = 1e-6  # of what is checked of a solution
+FEW = 3  # the largest pool size L for which all vertices of p = 1, about 2^L, are listed
+TOLERANCE = 1e-6  # for all conditions that are checked of a solution
 STATUS = {0: "optimal", 1: "iteration limit", 2: "infeasible", 3: "unbounded"}
 
 
 class Solution(NamedTuple):
-    """What HiGHS gives for one program: x (N,), or None where it has none, and what it says."""
+    """The result of HiGHS for one program: x (N,), or None if there is none, and the status."""
 
     x: Array | None
     status: str
 
 
 class Programs:
-    """Maximise c·x subject to P(F x) ≤ b, for any c and b.
+    """The linear programs "maximise c·x subject to P(F x) ≤ b" of a frame, for any c and b.
 
     Parameters
     ----------
     vectors : ndarray, shape (K, L, N)
-        The frame, of a size such that its vectors and b have about the same.
+        The vectors of the frame, scaled so that they and b have about the same size.
     p : float
-        1 or infinity.
+        The exponent, 1 or infinity.
     rectified : bool
         Whether coefficients are half rectified.
     max_iters : int
-        The most iterations of HiGHS.
+        The largest number of iterations of HiGHS in one program.
 
     Notes
     -----
-    For p = infinity the vertices are the unit vectors and, without rectification, their negatives;
-    for p = 1 the vectors of ±1, or with it those of 0 and 1 but for 0 itself. Pools of more than
-    three with p = 1 take auxiliary variables instead: t_j ≥ u_j, t_j ≥ −u_j without rectification,
-    t_j ≥ 0, and Σ_j t_j ≤ b.
+    For p = infinity the vertices are the unit vectors and, without rectification, their negatives.
+    For p = 1 they are the vectors of ±1 or, with rectification, the vectors of 0 and 1 except for
+    0 itself. Pools of more than three with p = 1 have auxiliary variables instead, with t_j ≥ u_j,
+    t_j ≥ −u_j (only without rectification), t_j ≥ 0, and Σ_j t_j ≤ b.
     """
 
     def __init__(self, vectors: Array, p: float, rectified: bool, max_iters: int) -> None:
@@ -52,7 +52,7 @@ class Programs:
         if self._auxiliary:
             self._matrix = _with_auxiliary(vectors, rectified)
         else:
-            # (K, V, N): a row for each vertex of each pool.
+            # The product has shape (K, V, N): one row per vertex of each pool.
             self._vertices = _vertices(pool_size, p, rectified)
             self._matrix = (self._vertices @ vectors).reshape(-1, self._n)
         free = [(None, None)] * self._n
@@ -67,7 +67,7 @@ class Programs:
         return np.concatenate((alpha, *([] if self._rectified else [alpha]), b))
 
     def solve(self, c: Array, limits: Array) -> Solution:
-        """Solve one program; "optimal" is what the duality gap of the solution confirms."""
+        """Solve one program; its status is "optimal" only if the duality gap confirms it."""
         from scipy.optimize import linprog
 
         cost = np.zeros(self._matrix.shape[1])
@@ -86,9 +86,9 @@ class Programs:
         return Solution(x, "optimal" if self._is_optimal(found, cost, limits) else "inaccurate")
 
     def _is_optimal(self, found: Any, cost: Array, limits: Array) -> bool:
-        """Whether the multipliers prove the value to be the least, and the point is feasible."""
+        """Return whether the point is feasible and the multipliers prove it to be optimal."""
         multipliers = -found.ineqlin.marginals
-        rest = cost + self._matrix.T @ multipliers  # zero, or at least that where t ≥ 0
+        rest = cost + self._matrix.T @ multipliers  # must be zero for x and at least zero for t ≥ 0
         gap = abs(cost @ found.x + limits @ multipliers)
         slack = limits - self._matrix @ found.x
         wrong = max(
@@ -101,7 +101,7 @@ class Programs:
         return bool(wrong <= TOLERANCE)
 
     def directions(self, u: Array) -> Array:
-        """Return the vertex v with the largest v·u of each pool: (L, K) for u (L, K)."""
+        """Return, for u (L, K), the vertex v with the largest v·u of each pool, (L, K)."""
         size = u if self._rectified else np.abs(u)
         first = np.arange(len(u))[:, None] == size.argmax(axis=0)
         if self._p == 1:
@@ -112,7 +112,7 @@ class Programs:
 
 
 def _vertices(pool_size: int, p: float, rectified: bool) -> Array:
-    """Return the v, (V, L), of which P(u) is the maximum of v·u, but for 0."""
+    """Return the vertices v, (V, L), without 0; P(u) is the maximum of v·u over them."""
     if p != 1:
         unit = np.eye(pool_size)
         return unit if rectified else np.concatenate((unit, -unit))
@@ -122,7 +122,7 @@ def _vertices(pool_size: int, p: float, rectified: bool) -> Array:
 
 
 def _with_auxiliary(vectors: Array, rectified: bool) -> Any:
-    """Return the sparse matrix of the constraints of p = 1 in x and t, pool by pool."""
+    """Return the sparse matrix of the constraints on x and t for p = 1, pool by pool."""
     from scipy import sparse
 
     n_pools, pool_size, n = vectors.shape

@@ -9,6 +9,6 @@ from benchbase_poolings.maxout import Maxout
 
 @benchbase.hookimpl
 def register_poolings(register: Callable[[type[benchbase.Pooling]], None]) -> None:
-    """Supply the poolings of this package."""
+    """Register the poolings `lp` and `maxout`."""
     register(LpPooling)
     register(Maxout)

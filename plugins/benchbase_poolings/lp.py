@@ -1,4 +1,4 @@
-"""The lp norm of each pool, with or without half rectification."""
+"""Pooling by lp norms, with or without half rectification."""
 
 from functools import cached_property
 
@@ -17,12 +17,13 @@ from benchbase_poolings.projections import (
 
 
 class LpPooling(benchbase.Pooling):
-    """The lp norm of each pool of coefficients, half rectified before on request.
+    """The lp norm of each pool of coefficients, with or without half rectification before it.
 
-    Equations 1 to 3 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations",
-    ICML 2014: b_k = ‖ρ_α(c_k)‖_p with ρ_α(t) = max(0, t − α), or b_k = ‖c_k‖_p without
-    rectification. Pools of one give the phaseless map and the half rectification ρ_α(c).
-    Without rectification coefficients may be complex. Values b are at least 0 throughout.
+    These are equations 1 to 3 of Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014: b_k = ‖ρ_α(c_k)‖_p with ρ_α(t) = max(0, t − α), or b_k = ‖c_k‖_p
+    without rectification. Pools of one vector give the absolute values |c|, as in phase retrieval,
+    or with rectification ρ_α(c). Without rectification, the coefficients may be complex. All values
+    b are at least 0.
 
     Parameters
     ----------
@@ -31,13 +32,13 @@ class LpPooling(benchbase.Pooling):
     rectified : bool, optional
         Whether coefficients are half rectified.
     threshold : float or tuple of float, optional
-        α, finite; only with `rectified`. One number for all coefficients, or K·L numbers, pool by
-        pool: the number k·L + j belongs to member j of pool k.
+        The threshold α, which is finite and only allowed with `rectified`. It is one number for all
+        coefficients, or K·L numbers, pool by pool: number k·L + j belongs to member j of pool k.
 
     Raises
     ------
     ParameterError
-        If `p` is another number, or a threshold is not finite or given without `rectified`.
+        If `p` is another number, or if a threshold is not finite or is given without `rectified`.
     """
 
     name = "lp"
@@ -49,18 +50,18 @@ class LpPooling(benchbase.Pooling):
         if self.p not in (1, 2, np.inf):
             raise benchbase.ParameterError("p", f"must be 1, 2 or inf, not {self.p}")
         if not self.rectified and (isinstance(self.threshold, tuple) or self.threshold != 0):
-            raise benchbase.ParameterError("threshold", "must be 0 without rectified = true")
+            raise benchbase.ParameterError("threshold", "must be 0 unless rectified = true")
         if not np.isfinite(self._thresholds).all():
             raise benchbase.ParameterError("threshold", "must be finite")
 
     @property
     def even(self) -> bool:
-        """Whether the sign is lost: it is, without rectification."""
+        """Whether the sign of the signal is lost: it is lost without rectification."""
         return not self.rectified
 
     @property
     def nonnegative(self) -> bool:
-        """Norms are at least zero."""
+        """Whether all measurements are at least zero: norms always are."""
         return True
 
     def check(self, n_pools: int, pool_size: int) -> None:
@@ -69,11 +70,11 @@ class LpPooling(benchbase.Pooling):
         Raises
         ------
         ParameterError
-            If `threshold` is a tuple that does not hold K·L numbers.
+            If `threshold` is a tuple whose length is not K·L.
         """
         given, wanted = self._thresholds.size, n_pools * pool_size
         if isinstance(self.threshold, tuple) and given != wanted:
-            problem = f"must be one number or {wanted}, one a coefficient, not {given} numbers"
+            problem = f"must be one number or {wanted} (one per coefficient), not {given} numbers"
             raise benchbase.ParameterError("threshold", problem)
 
     def __call__(self, c: Array) -> Array:
@@ -82,7 +83,7 @@ class LpPooling(benchbase.Pooling):
         Raises
         ------
         TypeError
-            If `c` is complex and the pooling rectified; so do the other methods.
+            If `c` is complex and the pooling is rectified. The other methods raise it too.
         """
         if not self.rectified:
             return norm(c, self.p)
@@ -90,24 +91,24 @@ class LpPooling(benchbase.Pooling):
         return norm(np.maximum(excess, 0, out=excess), self.p)
 
     def rescale(self, c: Array, b: Array) -> Array:
-        """Give each pool the value b_k along the direction that it has: b_k · c_k / ‖c_k‖_p.
+        """Scale the coefficients of each pool so that its value is b_k: b_k · c_k / ‖c_k‖_p.
 
-        Step 1 of alternating minimisation (paper, section 3.1.1). A pool of zeros takes equal
-        entries. Rectified, the excess over α of the entries above it is rescaled; entries at or
-        below α keep their value, so that a pool without an entry above α stays as it is, and a
-        pool with b_k = 0 becomes min(c_k, α).
+        This is step 1 of alternating minimisation (paper, section 3.1.1). A pool of zeros gets
+        equal entries. With rectification, only the excess of the entries over α is scaled; entries
+        at or below α keep their value. A pool without an entry above α therefore stays as it is,
+        and a pool with b_k = 0 becomes min(c_k, α).
 
         Parameters
         ----------
         c : ndarray, shape (..., L, K)
-            Coefficients.
+            The coefficients.
         b : ndarray, shape (..., K)
-            Values; their leading axes broadcast to those of `c`.
+            The values of the pools. Their leading axes broadcast to those of `c`.
 
         Returns
         -------
         ndarray, shape (..., L, K)
-            In the type of `c`.
+            The scaled coefficients, in the dtype of `c`.
         """
         if self.rectified:
             return self._rescale_excess(c, b)
@@ -120,10 +121,11 @@ class LpPooling(benchbase.Pooling):
         return scaled(c, np.divide(b, size, out=size))
 
     def _rescale_excess(self, c: Array, b: Array) -> Array:
+        """Scale the excess of the coefficients over α so that each pool has the value b_k."""
         rest = np.minimum(c, self._alpha(c))
         excess = c - rest
         size = norm(excess, self.p)
-        # Where there is no excess the factor is huge, but finite, and multiplies zeros.
+        # Without excess the factor is huge but finite, and multiplies zeros.
         np.maximum(size, smallest(c), out=size)
         excess *= np.divide(b, size, out=size)[..., None, :]
         excess += rest
@@ -135,8 +137,8 @@ class LpPooling(benchbase.Pooling):
         Returns
         -------
         ndarray of bool, shape (..., L, K), or None
-            The entries above α, and all entries of pools with b = 0; None without rectification,
-            where it is all of them.
+            True for the entries above α, and for all entries of pools with b = 0. Without
+            rectification all entries are taken from b, and the result is None.
         """
         if not self.rectified:
             return None
@@ -146,8 +148,8 @@ class LpPooling(benchbase.Pooling):
     def project(self, c: Array, b: Array) -> Array:
         """Return the nearest coefficients whose pools have the values b, exactly.
 
-        Parameters and result are those of `rescale`; where several points are nearest, one of
-        them is returned.
+        Parameters and result are those of `rescale`. If several arrays of coefficients are equally
+        near, one of them is returned.
         """
         if self.p == 2 and not self.rectified:
             return self.rescale(c, b)
@@ -162,7 +164,7 @@ class LpPooling(benchbase.Pooling):
         return np.array(self.threshold, dtype=np.float64)
 
     def _alpha(self, c: Array) -> Array:
-        """Return α in the precision of c: () or (L, K)."""
+        """Return α in the dtype of c, as one number or as an array (L, K)."""
         alpha = self._thresholds.astype(require_real(c).dtype)
         if alpha.ndim:
             alpha = np.ascontiguousarray(alpha.reshape(c.shape[-1], c.shape[-2]).T)

@@ -1,7 +1,7 @@
-"""Norms of pools, and the nearest coefficients at which they have given values.
+"""Norms of pools, and projections onto the coefficients whose pools have given norms.
 
-Coefficients u are (..., L, K), values b (..., K), at least 0. The projections are exact; where
-several points are nearest, they return one of them.
+Coefficients u are arrays (..., L, K). Values b are arrays (..., K) of numbers that are at least 0.
+The projections are exact. If several arrays of coefficients are equally near, they return one.
 """
 
 from functools import cache
@@ -13,14 +13,14 @@ from benchbase import Array
 
 
 def require_real(u: Array) -> Array:
-    """Return u; raise `TypeError` if it is complex, and so has no order."""
+    """Return u, or raise `TypeError` if it is complex and its entries thus have no order."""
     if np.iscomplexobj(u):
         raise TypeError("the pooling takes real coefficients, not complex ones")
     return u
 
 
 def norm(u: Array, p: float) -> Array:
-    """Return the lp norm over axis -2, p in {1, 2, inf}, as a new array."""
+    """Return the lp norm over axis -2 as a new array, for p in {1, 2, inf}."""
     size: Array
     if p == 1:
         size = np.abs(u).sum(axis=-2)
@@ -39,9 +39,10 @@ def _squares(u: Array) -> Array:
 
 
 def smallest(u: Array) -> Array:
-    """Return the norm at and below which a pool counts as zero.
+    """Return the largest norm at which a pool counts as zero.
 
-    Its square is the smallest normal number: below it squares vanish and quotients may overflow.
+    Its square is the smallest normal number of the dtype. Below it, squares vanish and quotients
+    may overflow.
     """
     return _smallest(u.dtype)
 
@@ -54,15 +55,15 @@ def _smallest(dtype: np.dtype[Any]) -> Array:
 
 def scaled(u: Array, factor: Array) -> Array:
     """Multiply the pools of u (..., L, K) by factors (..., K)."""
-    # The same product as by broadcasting, in less time: rows of K numbers are short.
+    # einsum multiplies faster than broadcasting, because rows of K numbers are short.
     product: Array = np.einsum("...lk,...k->...lk", u, factor)
     return product
 
 
 def largest(u: Array) -> Array:
-    """Return the index of the largest entry of each pool, the first of equals: (..., 1, K)."""
+    """Return the index of the (first) largest entry of each pool, as an array (..., 1, K)."""
     index: Array
-    if u.shape[-2] == 2:  # the usual size: ten times as fast as argmax
+    if u.shape[-2] == 2:  # the usual size, where a comparison is ten times as fast as argmax
         index = (u[..., 1:, :] > u[..., :1, :]).astype(np.intp)
     else:
         index = u.argmax(axis=-2, keepdims=True)
@@ -70,15 +71,15 @@ def largest(u: Array) -> Array:
 
 
 def replace_largest(u: Array, b: Array) -> Array:
-    """Set the largest entry of each pool, the first of equals, to b in place."""
+    """Set the (first) largest entry of each pool to b in place, and return u."""
     np.put_along_axis(u, largest(u), b[..., None, :], axis=-2)
     return u
 
 
 def onto_norm(u: Array, b: Array, p: float) -> Array:
-    """Return the nearest v with ‖v_k‖_p = b_k for p in {1, inf}; u real or complex.
+    """Return the v nearest to u with ‖v_k‖_p = b_k, for p in {1, inf} and real or complex u.
 
-    It keeps all signs (phases), so that only the sizes of the entries are left to find.
+    The nearest v has the signs (or phases) of u, so that only the absolute values are left to find.
     """
     size = np.abs(u)
     if p == np.inf:
@@ -91,7 +92,7 @@ def onto_norm(u: Array, b: Array, p: float) -> Array:
 
 
 def onto_rectified(u: Array, b: Array, p: float) -> Array:
-    """Return the nearest v with ‖max(0, v_k)‖_p = b_k; u real."""
+    """Return the v nearest to u with ‖max(0, v_k)‖_p = b_k, for real u."""
     if p == 1:
         return _onto_rectified_sum(u, b)
     if p == np.inf:
@@ -102,7 +103,7 @@ def onto_rectified(u: Array, b: Array, p: float) -> Array:
     size = norm(above, p)
     limit = smallest(u)
     new = below + above * (b / np.maximum(size, limit))[..., None, :]
-    # The positive entries are scaled; a pool without any lifts its largest.
+    # The positive entries are scaled. In a pool without any, the largest entry is raised to b.
     stuck = (size <= limit) & (b > 0)
     last = np.moveaxis(u, -2, -1)[stuck].argmax(axis=-1)
     np.moveaxis(new, -2, -1)[(*np.nonzero(stuck), last)] = np.broadcast_to(b, stuck.shape)[stuck]
@@ -112,7 +113,8 @@ def onto_rectified(u: Array, b: Array, p: float) -> Array:
 def _onto_sum(size: Array, b: Array) -> Array:
     """Return the nearest nonnegative entries that sum to b: the projection onto a simplex.
 
-    What each of the s largest entries has to gain for them to sum to b is least for the right s.
+    Each of the s largest entries has to gain the same amount for these entries to sum to b. Of all
+    s, the right one is that with the least gain.
     """
     total = np.zeros_like(size[..., 0, :])
     gain = np.full_like(total, np.inf)
@@ -124,12 +126,12 @@ def _onto_sum(size: Array, b: Array) -> Array:
 
 
 def _onto_rectified_sum(u: Array, b: Array) -> Array:
-    """Return the nearest v whose positive entries sum to b.
+    """Return the v nearest to u whose positive entries sum to b.
 
-    If those of u sum to more, they are projected onto a simplex. If they sum to less, the s
-    largest entries are raised by a common amount, for the s that costs least: too small an s, that
-    leaves out positive entries, costs more than s + 1, and too large an s, that would leave raised
-    entries negative, more than s - 1.
+    If the positive entries of u sum to more than b, they are projected onto a simplex. If they sum
+    to less, the s largest entries are raised by a common amount, for the s that costs least. An s
+    that is too small leaves out positive entries and costs more than s + 1; an s that is too large
+    leaves raised entries negative and costs more than s - 1.
     """
     total = np.zeros_like(u[..., 0, :])
     fall, rise, cost = np.full((3, *total.shape), np.inf, dtype=u.dtype)
@@ -150,8 +152,8 @@ def _onto_rectified_sum(u: Array, b: Array) -> Array:
 
 
 def _falling(u: Array) -> Array:
-    """Return the entries of each pool from the largest down: (L, ..., K)."""
-    if u.shape[-2] == 2:  # the usual size: many times as fast as sorting
+    """Return the entries of each pool, sorted from the largest down, as an array (L, ..., K)."""
+    if u.shape[-2] == 2:  # the usual size, where this is many times as fast as sorting
         return np.stack((u.max(axis=-2), u.min(axis=-2)))
     return np.moveaxis(-np.sort(-u, axis=-2), -2, 0)
 

@@ -1,4 +1,4 @@
-"""Starts made from the measurements alone: ``spectral``, ``linear``."""
+"""Starts that are computed from the measurements alone: ``spectral`` and ``linear``."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,6 @@ from benchbase_starts.spectral import SpectralStart
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
-    """Supply the solvers of this package."""
+    """Register the starts `spectral` and `linear`."""
     register(SpectralStart)
     register(LinearStart)

@@ -1,4 +1,4 @@
-"""Linear starts, where measurements keep the sign."""
+"""Linear starts, for poolings that keep the sign."""
 
 import numpy as np
 
@@ -6,40 +6,42 @@ from benchbase import Array, Problem
 from benchbase_starts.moments import ConditionalMoments
 from benchbase_starts.start import Start
 
-LEAST = 0.01  # variance: with pools of one that are not cut off it is zero
+LEAST = 0.01  # the least variance; pools of one that are not cut off have none
 
 
 class LinearStart(Start):
-    """Weighted least squares on what measurements say about coefficients, linear in that.
+    """Weighted least squares, fitted to the coefficients that are expected given the measurements.
 
-    For poolings that keep the sign, such as half rectified ones, where a pool's value b_k gives
-    its coefficients a mean: E[z_j | b_k], with the variance v_k = Var[z_j | b_k], of standard
-    normal coefficients (means over the members j of a pool). With a standard normal signal, ::
+    This start is for poolings that keep the sign, such as half rectified ones. There the value b_k
+    of a pool tells the expected value of its coefficients, E[z_j | b_k], and their variance v_k =
+    Var[z_j | b_k], for standard normal coefficients (both are means over the members j of a pool).
+    For a standard normal signal, the estimate is ::
 
         x = (I + Σ_k F_kᵀ F_k / v_k)⁻¹ Σ_k F_kᵀ E[z | b_k] / v_k
 
-    in units in which coefficients are standard normal, as in `SpectralStart`, then scaled so that
-    ‖P(F x)‖ = ‖b‖. Without the inverse it is the matched filter, the linear estimator of
+    in units in which coefficients are standard normal, as in `SpectralStart`. It is then scaled so
+    that ‖P(F x)‖ = ‖b‖. Without the inverse this is the matched filter, the linear estimator of
     Mondelli, Thrampoulidis and Venkataramanan, "Optimal combination of linear and spectral
-    estimators for generalized linear models", Foundations of Computational Mathematics 22 (2022);
-    with it the mean squared cosine of n = 40, p = inf, K = 60 / 100 is .57 / .71, not .53 / .63
-    (100 signals). Nothing is random.
+    estimators for generalized linear models", Foundations of Computational Mathematics 22 (2022).
+    The inverse raises the mean squared cosine for N = 40 and p = inf from .53 to .57 with K = 60,
+    and from .63 to .71 with K = 100 (100 signals). Nothing is random.
     """
 
     name = "linear"
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, in particular where the sign is lost."""
+        """Return a reason if the sign is lost, or the one of `Start`."""
         if problem.pooling.even:
-            return "linear is for poolings that keep the sign; spectral is for those that lose it"
+            return "linear needs a pooling that keeps the sign; spectral is for those that lose it"
         return super().unsupported(problem)
 
     def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
-        """Return the weighted least squares."""
+        """Return the solutions of the weighted least-squares problems, (S, N)."""
         mean = moments.first(b)
         members, n = len(rows) // b.shape[1], rows.shape[1]
         weight = 1 / np.maximum(moments.second(b) - mean**2, LEAST)
-        # Coefficients of vectors of length 1 are standard normal for a signal of variance 1.
+        # The identity is the signal's covariance: for vectors of length 1, standard normal
+        # coefficients are those of standard normal signals.
         matrices = (rows.T * np.tile(weight, members)[:, None, :]) @ rows + np.eye(n)
         wanted = np.tile(weight * mean, members) @ rows
         x: Array = np.linalg.solve(matrices, wanted[:, :, None])[:, :, 0]

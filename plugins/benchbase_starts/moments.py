@@ -1,4 +1,4 @@
-"""What a pool's value says about its coefficients, for standard normal ones."""
+"""Moments of a pool's coefficients given its value, for standard normal coefficients."""
 
 from collections.abc import Iterator
 from math import exp, lgamma
@@ -7,31 +7,34 @@ import numpy as np
 
 from benchbase import Array, Pooling
 
-DIRECTIONS = 20_000  # of a pool's coefficients: of one pool of pairs they are 2e-4 of a turn apart
-POINTS = 200  # of the table, between zero and values that no Gaussian pool reaches
+DIRECTIONS = 20_000
+"""The number of directions of a pool's coefficients: of one pool of two, 2e-4 of a turn apart."""
+
+POINTS = 200
+"""The number of points of the table, from zero to values that no Gaussian pool reaches."""
 
 
 class ConditionalMoments:
     """The moments of a pool's standard normal coefficients z given its value P(z) = b.
 
-    For homogeneous poolings. With z = r u, u on the sphere and r chi distributed with L degrees of
-    freedom, P(z) = r P(u), and given u the value has the density f(b / P(u)) / P(u), f that of r.
-    The moments are therefore means over directions u with these weights, at r = b / P(u): there is
-    nothing to bin, and for p = 2, where P(u) = 1, they are exact. Directions are drawn from a fixed
-    seed. Where P(u) = 0 with a probability above zero, as with half rectification, b = 0 is a case
-    of its own.
+    The pooling must be homogeneous. Write z = r u with u on the sphere and r chi distributed with L
+    degrees of freedom. Then P(z) = r P(u), and given u the value has the density f(b / P(u)) /
+    P(u), where f is the density of r. The moments are therefore means over directions u with these
+    weights, at r = b / P(u). This needs no histogram, and for p = 2, where P(u) = 1, the moments
+    are exact. Directions are drawn with a fixed seed. If P(u) = 0 has a positive probability, as
+    with half rectification, b = 0 is a case of its own.
 
     Parameters
     ----------
     pooling : Pooling
-        Homogeneous: P(t z) = t P(z) for t > 0.
+        The pooling, with P(t z) = t P(z) for t > 0.
     n_pools, pool_size : int
-        K and L, the shape that the pooling takes.
+        The numbers K and L for which the pooling is made.
 
     Attributes
     ----------
     mean_square : float
-        E[b²].
+        The mean E[b²].
     """
 
     def __init__(self, pooling: Pooling, n_pools: int, pool_size: int) -> None:
@@ -39,7 +42,7 @@ class ConditionalMoments:
         u = rng.standard_normal((-(-DIRECTIONS // n_pools), pool_size, n_pools))
         u /= np.linalg.norm(u, axis=1, keepdims=True)
         value = pooling(u).ravel()
-        mean = u.mean(axis=1).ravel()  # over the members, which are alike
+        mean = u.mean(axis=1).ravel()  # over the members, which have the same distribution
         self.mean_square = float(pool_size * np.mean(value**2))
         self._none = (0.0, 1.0)
         none = value == 0
@@ -69,8 +72,8 @@ class ConditionalMoments:
 def _moments(
     grid: Array, value: Array, mean: Array, pool_size: int
 ) -> Iterator[tuple[float, float]]:
-    """Yield E[z_j | b] and E[z_j² | b] for b > 0, from values and means of directions."""
-    # f(r) is r^(L − 1) exp(−r² / 2), up to a factor; of weights so are powers of b.
+    """Yield E[z_j | b] and E[z_j² | b] for each b > 0 of a grid, from the directions' values."""
+    # f(r) is r^(L − 1) exp(−r² / 2) up to a factor, and powers of b are constant factors too.
     base, falls = -pool_size * np.log(value), 1 / (2 * value**2)
     for b in grid:
         log_weight = base - b**2 * falls

@@ -1,4 +1,4 @@
-"""Spectral starts, where measurements lose the sign."""
+"""Spectral starts, for poolings that lose the sign."""
 
 from typing import Literal, TypeAlias
 
@@ -8,7 +8,7 @@ from benchbase import Array, Problem
 from benchbase_starts.moments import ConditionalMoments
 from benchbase_starts.start import Start
 
-LEAST = -3.0  # weight, for pools that say that x is all but orthogonal to them
+LEAST = -3.0  # the least weight, for pools to which x is nearly orthogonal
 Weights: TypeAlias = Literal[
     "optimal", "plain", "truncated", "amplitude", "weighted", "orthogonality-promoting", "null"
 ]
@@ -17,20 +17,21 @@ Weights: TypeAlias = Literal[
 class SpectralStart(Start):
     """The leading eigenvector of Σ_k T(b_k) F_kᵀ F_k, scaled so that ‖P(F x)‖ = ‖b‖.
 
-    For measurements that lose the sign: a pool with a large b_k has x near the span of its
-    vectors, one with a small b_k far from it. The idea is that of Netrapalli, Jain and Sanghavi
-    (2013) and of Candès, Li and Soltanolkotabi (2015), here for pools of any size and norm. The
-    weights of the default are those of Mondelli and Montanari, "Fundamental limits of weak recovery
-    with applications to phase retrieval", Foundations of Computational Mathematics 19 (2019), and
-    of Luo, Alghamdi and Lu, "Optimal spectral initialization for signal recovery with applications
-    to phase retrieval", IEEE Transactions on Signal Processing 67 (2019), with the moments of a
-    pool's coefficients in the place of those of a single one.
+    This start is for poolings that lose the sign. If b_k is large, x is near the span of the
+    vectors of pool k; if b_k is small, x is far from it. The idea is that of Netrapalli, Jain and
+    Sanghavi (2013) and of Candès, Li and Soltanolkotabi (2015), here for pools of any size and
+    norm. The default weights are those of Mondelli and Montanari, "Fundamental limits of weak
+    recovery with applications to phase retrieval", Foundations of Computational Mathematics 19
+    (2019), and of Luo, Alghamdi and Lu, "Optimal spectral initialization for signal recovery with
+    applications to phase retrieval", IEEE Transactions on Signal Processing 67 (2019), with the
+    moments of a pool's coefficients in place of those of a single coefficient.
 
-    Nothing is random. Vectors are scaled to a root mean square length of 1 in each pool and
-    measurements to units in which coefficients are standard normal, from the mean of b².
+    Nothing is random. Vectors are scaled to a root mean square length of 1 in each pool.
+    Measurements are scaled by the mean of b² to units in which coefficients are standard normal.
 
-    Mean squared cosine of the start, n = 40, orthonormal pools, 8 frames × 50 signals (standard
-    errors up to .012):
+    The default weights give the best start in every column of the table. It shows the mean squared
+    cosine of the start for N = 40 and orthonormal pools, over 8 frames with 50 signals each
+    (standard errors up to .012):
 
     ===========================  ================  ================  ================
     weights                      L = 1             L = 2, p = 2      L = 2, p = inf
@@ -48,50 +49,50 @@ class SpectralStart(Start):
     Parameters
     ----------
     weights : str, optional
-        T(b); subsets are of the K pools, in the order of b. All but the first are from phase
-        retrieval, pools of one, with the constants of their papers.
+        The weights T(b). Some of them select pools by the order of b among the K pools. All but the
+        first are from phase retrieval (pools of one), with the constants of the papers.
 
         "optimal"
             max(1 − 1/E[z_j² | b], −3), with the mean over the pool's members of the conditional
             second moments of standard normal coefficients.
         "plain"
-            b², Candès, Li and Soltanolkotabi, "Phase retrieval via Wirtinger flow", IEEE
+            b². Candès, Li and Soltanolkotabi, "Phase retrieval via Wirtinger flow", IEEE
             Transactions on Information Theory 61 (2015).
         "truncated"
-            b² where it is at most 9 times its mean, else 0. Chen and Candès, "Solving random
+            b² if it is at most 9 times its mean, else 0. Chen and Candès, "Solving random
             quadratic systems of equations is nearly as easy as solving linear systems",
             Communications on Pure and Applied Mathematics 70 (2017).
         "amplitude"
-            b where it is between the root mean square of b and 5 times that, else 0. Zhang, Zhou,
+            b if it is between the root mean square of b and 5 times that, else 0. Zhang, Zhou,
             Liang and Chi, "A nonconvex approach for phase retrieval: reshaped Wirtinger flow and
             incremental algorithms", Journal of Machine Learning Research 18 (2017).
         "weighted"
-            √b for the 3/13 of the pools with the largest b, rounded down, else 0: weighted maximal
-            correlation. Wang, Giannakis, Saad and Chen, "Solving almost all systems of random
-            quadratic equations", NeurIPS 2017.
+            √b for the 3/13 of the pools with the largest b (rounded down), else 0; this is weighted
+            maximal correlation. Wang, Giannakis, Saad and Chen, "Solving almost all systems of
+            random quadratic equations", NeurIPS 2017.
         "orthogonality-promoting"
-            1 for the sixth of the pools with the largest b, rounded up, else 0. Wang, Giannakis and
-            Eldar, "Solving systems of random quadratic equations via truncated amplitude flow",
+            1 for the sixth of the pools with the largest b (rounded up), else 0. Wang, Giannakis
+            and Eldar, "Solving systems of random quadratic equations via truncated amplitude flow",
             IEEE Transactions on Information Theory 64 (2018).
         "null"
-            −1 for the half of the pools with the least b, rounded up, else 0: the vector most
-            orthogonal to these. Chen, Fannjiang and Liu, "Phase retrieval with one or two
-            diffraction patterns by alternating projections with the null initialization", Journal
-            of Fourier Analysis and Applications 24 (2018). With vectors that form a tight frame
-            the same as 1 for the others.
+            −1 for the half of the pools with the least b (rounded up), else 0; the start is the
+            vector most orthogonal to these. Chen, Fannjiang and Liu, "Phase retrieval with one or
+            two diffraction patterns by alternating projections with the null initialization",
+            Journal of Fourier Analysis and Applications 24 (2018). If the vectors form a tight
+            frame, this is the same as 1 for the other pools and 0 for these.
     """
 
     name = "spectral"
     weights: Weights = "optimal"
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, in particular where the sign is not lost."""
+        """Return a reason if the sign is kept, or the one of `Start`."""
         if not problem.pooling.even:
-            return "spectral is for poolings that lose the sign; linear uses it where it is kept"
+            return "spectral needs a pooling that loses the sign; linear is for those that keep it"
         return super().unsupported(problem)
 
     def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
-        """Return the leading eigenvectors."""
+        """Return the leading eigenvectors, (S, N)."""
         members, n = len(rows) // b.shape[1], rows.shape[1]
         seen = np.asarray(rows.reshape(members, -1, n).any(axis=(0, 2)))
         weight = np.tile(np.where(seen, self._weight(b, seen, moments), 0), members)
@@ -100,7 +101,7 @@ class SpectralStart(Start):
         return leading
 
     def _weight(self, b: Array, seen: Array, moments: ConditionalMoments) -> Array:
-        """Return T(b), (S, K); a mask (K,) says which pools have vectors."""
+        """Return T(b), (S, K), given a mask (K,) of the pools that have vectors other than zero."""
         rms = moments.mean_square**0.5  # of measurements in these units
         pools = int(seen.sum())
         match self.weights:
@@ -120,7 +121,7 @@ class SpectralStart(Start):
 
 
 def _first(values: Array, seen: Array, size: int) -> Array:
-    """Mark the `size` least values of each row (S, K), of the columns that a mask (K,) marks."""
+    """Mark the `size` least values in each row of an array (S, K), among the columns `seen`."""
     order = np.argsort(np.where(seen, values, np.inf), axis=1, kind="stable")
     first = np.zeros(values.shape, dtype=bool)
     np.put_along_axis(first, order[:, :size], values=True, axis=1)

@@ -1,4 +1,4 @@
-"""What the starts share: units, blocks of signals, the scale of an estimate."""
+"""The shared part of starts: units, blocks of signals, and the scale of an estimate."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ BLOCK = 4_000_000  # numbers in the matrices of a block of signals
 
 
 class Start(benchbase.Solver):
-    """A start for each signal, from its measurements and nothing random.
+    """A start that is computed from the measurements of a signal, without random numbers.
 
-    Vectors of pool k are divided by the root mean square of their lengths, r_k, and measurements
-    by r_k and the standard deviation σ that coefficients then have, taken from the mean of
-    (b_k / r_k)²: coefficients of a Gaussian signal are then standard normal, whatever the units
-    of frame and signals.
+    The vectors of pool k are divided by r_k, the root mean square of their lengths. The
+    measurements are divided by r_k and by σ, the standard deviation that coefficients then have,
+    which is computed from the mean of (b_k / r_k)². The coefficients of a Gaussian signal are then
+    standard normal, whatever the units of the frame and of the signals.
     """
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not: complex frames, frames without vectors, poolings with thresholds."""
+        """Return a reason for complex frames, missing vectors or poolings with a threshold."""
         frame, pooling = problem.frame, problem.pooling
         if frame.is_complex:
             return f"{self.name} is for real frames; this one is complex"
@@ -32,7 +32,7 @@ class Start(benchbase.Solver):
         try:
             frame.dense()
         except NotImplementedError:
-            return f"{self.name} needs the vectors of a frame that never forms them"
+            return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
 
     @abstractmethod
@@ -42,15 +42,16 @@ class Start(benchbase.Solver):
         Parameters
         ----------
         rows : ndarray, shape (L·K, N)
-            The vectors in units in which coefficients are standard normal, member, then pool.
+            The vectors in units in which coefficients are standard normal, ordered by member, then
+            by pool.
         b : ndarray, shape (S, K)
-            Measurements in these units.
+            The measurements in these units.
         moments : ConditionalMoments
-            What they say about coefficients.
+            The moments of the coefficients given the measurements.
         """
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Tabulate what measurements say about coefficients."""
+        """Scale the vectors and tabulate the moments of coefficients given the measurements."""
         frame, pooling = problem.frame, problem.pooling
         vectors = np.asarray(frame.dense(), dtype=np.float64)
         lengths = np.sqrt(np.mean(np.sum(vectors**2, axis=2), axis=1))
@@ -62,7 +63,7 @@ class Start(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             del run  # nothing is random
-            # By the largest first: squares of huge or tiny values are no numbers.
+            # Dividing by the largest first avoids over- and underflow of squares.
             largest = np.abs(b).max(axis=1, keepdims=True, initial=0.0)
             b = b / np.where(largest > 0, largest, 1)
             standard = b * inverse_lengths
@@ -79,6 +80,6 @@ class Start(benchbase.Solver):
 
 
 def _blocks(signals: int, size: int) -> Iterator[slice]:
-    """Divide a batch into blocks of at most `size` signals, or of one."""
+    """Yield slices that cut a batch into blocks of at most `size` signals, at least one each."""
     size = max(size, 1)
     return (slice(first, first + size) for first in range(0, signals, size))

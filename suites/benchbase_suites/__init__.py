@@ -1,4 +1,4 @@
-"""The bundled suites: each TOML file beside this one."""
+"""The bundled suites: every TOML file beside this one is a suite."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ def cannot_compare() -> str | None:
 def compute(folder: Path) -> None:
     """Write the results of all suites into a folder, in a child process that is pinned."""
     line = [sys.executable, __file__, str(folder), "--pinned"]
-    # What a run before has cached, such as a learned frame, was not computed under these rules.
+    # The user's cache may hold frames that another process learned without the pinned arithmetic.
     with tempfile.TemporaryDirectory() as cache:
-        env = os.environ | PINNED | {"BENCHBASE_CACHE": cache}
-        subprocess.run(line, env=env, check=True, cwd=HERE)
+        environment = os.environ | PINNED | {"BENCHBASE_CACHE": cache}
+        subprocess.run(line, env=environment, check=True, cwd=HERE)
 
 
 def _compute_here(folder: Path) -> None:

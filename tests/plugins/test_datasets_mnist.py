@@ -92,13 +92,13 @@ def test_idx_round_trip(
 
 GOOD = idx(small_images(3))
 DAMAGED = {
-    "empty": (b"", "no IDX file: it holds 0 bytes"),
-    "header cut": (GOOD[:10], "no IDX file: it holds 10 bytes"),
-    "labels": (b"\x00\x00\x08\x01" + GOOD[4:], "begins 00000801, not 00000803"),
-    "web page": (b"<!DOCTYPE html><html></html>", "no IDX file of images"),
-    "cut": (GOOD[:-1], "holds 2351 bytes of images where it announces 2352"),
-    "too long": (GOOD + b"\x00", "holds 2353 bytes of images where it announces 2352"),
-    "other size": (idx(np.zeros((2, 8, 8), np.uint8)), "images of 8×8 pixels, not 28×28"),
+    "empty": (b"", "not an IDX file: it holds only 0 bytes"),
+    "header cut": (GOOD[:10], "not an IDX file: it holds only 10 bytes"),
+    "labels": (b"\x00\x00\x08\x01" + GOOD[4:], "begins with 00000801, not with 00000803"),
+    "web page": (b"<!DOCTYPE html><html></html>", "not an IDX file of images"),
+    "cut": (GOOD[:-1], "holds 2351 bytes of images, but its header announces 2352"),
+    "too long": (GOOD + b"\x00", "holds 2353 bytes of images, but its header announces 2352"),
+    "other size": (idx(np.zeros((2, 8, 8), np.uint8)), "images of 8×8 pixels, not of 28×28"),
     "none": (idx(np.zeros((0, 28, 28), np.uint8)), "holds no images"),
     "gzip cut": (gzip.compress(GOOD)[:-20], "cannot be read"),
     "gzip garbled": (gzip.compress(GOOD)[:30] + b"garbage" * 99, "cannot be read"),
@@ -175,7 +175,7 @@ def test_incomplete_folder_says_what_it_lacks(folder: Path) -> None:
     (folder / TRAIN).unlink()
     with pytest.raises(benchbase.DataError) as info:
         Mnist().fingerprint()
-    assert f"{folder} lacks {TRAIN}.gz" in str(info.value)
+    assert f"{folder} does not contain {TRAIN}.gz" in str(info.value)
     assert TEST not in str(info.value)
 
 

@@ -202,10 +202,10 @@ def test_pictures_are_the_windows_about_mid_grey(folder: Path) -> None:
     np.testing.assert_allclose(dataset.picture(scaled), expected, atol=1e-5)
 
 
-# What is passed over, and what is refused.
+# What is left out, and what is refused.
 
 
-def test_what_is_passed_over_is_counted(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_out_is_counted(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "notes.txt").write_text("no image")
     (folder / "more" / ".index").write_bytes(b"\x00")
     Image.new("L", (40, 40), 77).save(folder / "flat.png")
@@ -219,8 +219,8 @@ def test_what_is_passed_over_is_counted(folder: Path, capfd: pytest.CaptureFixtu
     told = capfd.readouterr()
     assert told.out == ""
     assert told.err == (
-        "patches: 10 photographs; passed over: 2 smaller than 8×8 pixels, "
-        "2 files that are no images, 1089 patches of one grey level\n"
+        "patches: 10 photographs are used; 2 smaller than 8×8 pixels, "
+        "2 files that are not images, and 1089 patches of one grey level are left out\n"
     )
     small(folder, split="random", sampled=total).train(rng())
     assert capfd.readouterr().err == ""
@@ -230,9 +230,7 @@ def test_more_patches_than_there_are_is_an_error(folder: Path) -> None:
     shapes = [grey.shape for grey in levels(folder).values()]
     total = sum((h - 7) * (w - 7) for h, w in shapes)
     small(folder, split="random", sampled=total).train(rng())
-    with pytest.raises(
-        benchbase.ParameterError, match=f"sampled .* {total + 1} .* {total} patches"
-    ):
+    with pytest.raises(benchbase.ParameterError, match=f"sampled .* {total + 1} .* only {total}"):
         small(folder, split="random", sampled=total + 1).train(rng())
     with pytest.raises(benchbase.ParameterError, match="sampled must be fewer"):
         small(folder, sampled=total + 100).train(rng())
@@ -243,7 +241,7 @@ def test_too_few_patches_that_are_not_flat_is_an_error(tmp_path: Path) -> None:
     grey[0, 0] = 255
     Image.fromarray(grey).save(tmp_path / "dot.png")
     dataset = Patches(source=str(tmp_path), split="random", sampled=25, n_train=1, n_test=1)
-    with pytest.raises(benchbase.ParameterError, match="24 of 25 patches are of one grey level"):
+    with pytest.raises(benchbase.ParameterError, match="24 of 25 patches have one grey level only"):
         dataset.train(rng())
 
 
@@ -257,7 +255,7 @@ def test_one_image_cannot_be_split(tmp_path: Path) -> None:
 
 
 def test_images_that_are_all_too_small_are_an_error(folder: Path) -> None:
-    with pytest.raises(benchbase.DataError, match="none of 9 photographs has 99×99 pixels"):
+    with pytest.raises(benchbase.DataError, match="none of the 9 photographs has 99×99 pixels"):
         small(folder, size=99).train(rng())
 
 
@@ -339,7 +337,7 @@ def test_images_that_change_as_they_are_read_are_not_believed(
 
     before = small(folder)
     monkeypatch.setattr(Photograph, "grey", change)
-    with pytest.raises(benchbase.DataError, match="changed as they were read"):
+    with pytest.raises(benchbase.DataError, match="changed while they were read"):
         small(folder, sampled=500).train(rng())
     monkeypatch.undo()
     assert before.train(rng()).shape == (90, 64)

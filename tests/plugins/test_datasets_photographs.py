@@ -105,7 +105,7 @@ def test_damaged_images_are_named(tmp_path: Path, suffix: str, data: bytes) -> N
 @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
 def test_deep_images_are_named(tmp_path: Path, kind: type[Any]) -> None:
     Image.fromarray(noise().astype(kind)).save(tmp_path / "deep.tif")
-    with pytest.raises(benchbase.DataError, match=r"deep\.tif has more than 8 bits a pixel"):
+    with pytest.raises(benchbase.DataError, match=r"deep\.tif has more than 8 bits per pixel"):
         some(str(tmp_path), split="random").train(rng())
 
 
@@ -144,7 +144,7 @@ def test_a_fingerprint_is_not_read_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_folders_without_images_are_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("")
-    for folder, problem in ((tmp_path, "has no images"), (tmp_path / "x", "is no folder")):
+    for folder, problem in ((tmp_path, "has no images"), (tmp_path / "x", "is not a folder")):
         with pytest.raises(benchbase.DataError, match=f"{folder} {problem}"):
             Patches(source=str(folder)).fingerprint()
 
@@ -289,7 +289,7 @@ def test_a_folder_without_the_archive_is_named(
 ) -> None:
     monkeypatch.setenv("BENCHBASE_DATA", str(tmp_path))
     (tmp_path / "voc2012").mkdir()
-    with pytest.raises(benchbase.DataError, match=f"voc2012 lacks {voc.ARCHIVE}"):
+    with pytest.raises(benchbase.DataError, match=f"voc2012 does not contain {voc.ARCHIVE}"):
         Patches(source="voc2012").fingerprint()
 
 

@@ -364,8 +364,8 @@ def test_maxout_sets_what_it_knows_to_b(case: tuple[Array, Array]) -> None:
         ({"p": 3}, "p: must be 1, 2 or inf, not 3"),
         ({"p": float("nan")}, "p: must be numbers, not nan"),
         ({"p": "two"}, "p: must be a valid number"),
-        ({"threshold": 0.5}, "threshold: must be 0 without rectified"),
-        ({"threshold": [0.0, 0.0]}, "threshold: must be 0 without rectified"),
+        ({"threshold": 0.5}, "threshold: must be 0 unless rectified"),
+        ({"threshold": [0.0, 0.0]}, "threshold: must be 0 unless rectified"),
         ({"rectified": True, "threshold": float("inf")}, "threshold: must be finite"),
         ({"rectified": True, "threshold": [0.0, float("inf")]}, "threshold: must be finite"),
         ({"rectify": True}, "no parameter 'rectify'; did you mean 'rectified'"),
@@ -384,11 +384,11 @@ def test_specs_build_poolings() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 7])
-def test_thresholds_must_be_one_a_coefficient(count: int) -> None:
+def test_thresholds_must_be_one_per_coefficient(count: int) -> None:
     frame = DenseFrame(normal(3, 2, 4))
     Problem(frame, lp(rectified=True, threshold=(0.1,) * 6))
     with pytest.raises(
-        benchbase.ParameterError, match=f"threshold must be one number or 6, .* not {count} numbers"
+        benchbase.ParameterError, match=f"threshold must be one number or 6 .* not {count} numbers"
     ):
         Problem(frame, lp(rectified=True, threshold=(0.1,) * count))
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import benchbase
-from benchbase import Array, Frame, Pooling
+from benchbase import Array, Frame, Pooling, options
 from benchbase_bounds.bracket import Bracket
 
 _EXAMPLE = """as in '{"name": "lp", "p": 2}'"""
@@ -47,7 +47,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     show_default=True,
     help="Factor of the numbers of starts, nodes and regions of the searches, and of their time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line a frame; nothing else.")
+@options.as_json("one line per frame")
 def bounds_command(
     file: str | None,
     spec: str | None,

@@ -40,7 +40,6 @@ from benchbase.storage.cache import cache_folder, cached
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.checking.referee import Referee
-    from benchbase.cli import options
     from benchbase.planning.cells import problem_facts
     from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
@@ -87,7 +86,6 @@ __all__ = [
     "hookimpl",
     "load_results",
     "note",
-    "options",
     "problem_facts",
     "progress",
     "read_records",
@@ -110,7 +108,6 @@ _LAZY = {
     "as_toml": "planning.toml",
     "from_toml": "planning.toml",
     "load_results": "results",
-    "options": "cli.options",
     "problem_facts": "planning.cells",
     "read_records": "storage.records",
     "report": "api",
@@ -124,8 +121,7 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'benchbase' has no attribute {name!r}")
-    module = importlib.import_module(f"benchbase.{_LAZY[name]}")
-    return module if name == "options" else getattr(module, name)
+    return getattr(importlib.import_module(f"benchbase.{_LAZY[name]}"), name)
 
 
 def build(kind: str, spec: dict[str, Any]) -> Any:

@@ -1,8 +1,8 @@
-"""Options that several commands share. Commands of plugins find them as `benchbase.options`.
+"""Options that several commands share. Commands of plugins may use them too.
 
 Each is a decorator for a click command, and hands the command one argument::
 
-    from benchbase import options
+    from benchbase.cli import options
 
     @click.command("count")
     @options.results

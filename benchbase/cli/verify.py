@@ -55,7 +55,7 @@ def verify_command(
         click.echo(
             f"run {runs}: {found.cells} cells, {found.estimates} estimates scored again, "
             f"{found.cells_run} cells run again: "
-            + (f"{len(found.findings)} findings" if found.findings else "everything reproduces")
+            + (f"{len(found.findings)} findings" if found.findings else "all reproduce")
         )
     ctx.exit(1 if found.findings else 0)
 

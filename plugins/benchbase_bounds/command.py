@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 import benchbase
-from benchbase import Array, Frame, Pooling, options
+from benchbase import Array, Frame, Pooling
+from benchbase.cli import options
 from benchbase_bounds.bracket import Bracket
 
 _EXAMPLE = """as in '{"name": "lp", "p": 2}'"""

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import click
 
-from benchbase import options
+from benchbase.cli import options
 
 
 @click.command("publish")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import benchbase
-from benchbase import options
+from benchbase.cli import options
 from benchbase_reports.cite import cite_command
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")

@@ -7,8 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from benchbase import options
-from benchbase.cli import main
+from benchbase.cli import main, options
 from benchbase.discovery.registry import Registry
 
 

@@ -40,6 +40,7 @@ from benchbase.storage.cache import cache_folder, cached
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.checking.referee import Referee
+    from benchbase.planning.cells import problem_facts
     from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
     from benchbase.storage.records import Record, RunRecord, read_records, write_records
@@ -85,6 +86,7 @@ __all__ = [
     "hookimpl",
     "load_results",
     "note",
+    "problem_facts",
     "progress",
     "read_records",
     "relative_error",
@@ -106,6 +108,7 @@ _LAZY = {
     "as_toml": "planning.toml",
     "from_toml": "planning.toml",
     "load_results": "results",
+    "problem_facts": "planning.cells",
     "read_records": "storage.records",
     "report": "api",
     "run": "api",

@@ -34,8 +34,11 @@ DEFAULT_FOLDER = "benchbase-results"
 
 
 def results_folder(chosen: str | Path | None = None) -> Path:
-    """Return the folder chosen, else that of ``BENCHBASE_RESULTS``, else the default."""
-    return Path(chosen or os.environ.get("BENCHBASE_RESULTS") or DEFAULT_FOLDER)
+    """Return the chosen folder, or else that of ``BENCHBASE_RESULTS``, or else the default.
+
+    A tilde at the start stands for the user's home.
+    """
+    return Path(chosen or os.environ.get("BENCHBASE_RESULTS") or DEFAULT_FOLDER).expanduser()
 
 
 def run(

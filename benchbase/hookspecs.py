@@ -72,4 +72,4 @@ def register_suites(register: Callable[[Path], None]) -> None:
 
 @hookspec
 def register_commands(cli: click.Group) -> None:
-    """Supply commands: add them to the group of the command line."""
+    """Supply commands: add them to the group of the command line. See `benchbase.cli.options`."""

@@ -28,7 +28,11 @@ SOURCES = sorted(file for folder in (CORE, *PACKAGES) for file in folder.rglob("
 if not (ROOT / "pyproject.toml").is_file():
     pytest.skip("these tests are about the repository", allow_module_level=True)
 
-PUBLIC = {"benchbase": benchbase.__all__, "benchbase.showing": showing.__all__}
+PUBLIC = {
+    "benchbase": benchbase.__all__,
+    "benchbase.showing": showing.__all__,
+    "benchbase.cli": ["options"],
+}
 """The modules that plugins may import from, and their names."""
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,30 +15,18 @@ import numpy as np
 from benchbase.component import Array
 from benchbase.discovery.registry import registry
 from benchbase.errors import SpecError, SuiteError, in_one_line
-from benchbase.interfaces import Dataset, Inverse, Solver
+from benchbase.interfaces import Dataset, Solver
 from benchbase.numerics.recovery import score
-from benchbase.planning.cells import Cell, make_cells
-from benchbase.planning.experiment import PROBLEM, Entry, Experiment, Point
+from benchbase.planning.cells import Cell, problem_facts
+from benchbase.planning.experiment import Entry, Experiment
 from benchbase.planning.suite import Suite, load_suite
-from benchbase.problem import Problem, Recovery
+from benchbase.problem import Recovery
 from benchbase.results import Results
 from benchbase.running.executors import one_blas_thread
 from benchbase.running.launch import execute, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.storage.store import SCORES
 from benchbase.tasks import json_ready
-
-OWN = ("seed", "trial", "points", "trace", "solver")
-"""The facts of a cell that are none of its problem."""
-
-
-class _Nobody(Solver):
-    """Stands where a cell has a solver, when only its problem is asked for."""
-
-    name = "nobody"
-
-    def prepare(self, problem: Problem) -> Inverse:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -50,7 +38,7 @@ class Referee:
     suite : dict
         The suite as plain data: ``name``, ``title``, ``experiments``, each with ``name``, ``seed``,
         ``trials``, ``points``, ``trace`` and ``problems``; a problem has the spec of each of its
-        components by kind, and the facts that follow from them (`describe`).
+        components by kind, and the facts that follow from them (`problem_facts`).
     plugins : tuple of str, optional
         Plugin files to load, which is to run them.
 
@@ -88,23 +76,15 @@ class Referee:
         if name not in registry().suites:
             raise SuiteError([f"no suite named {name!r} is installed"])
         loaded = load_suite(name, registry())
-        experiments = []
-        for each in loaded.experiments:
-            alone = replace(each, trials=1, entries=(Entry("", _Nobody()),))
-            facts = [cell.facts() for cell in make_cells(replace(loaded, experiments=(alone,)))]
-            experiments.append(
-                {
-                    "name": each.name, "seed": each.seed, "trials": each.trials,
-                    "points": each.points, "trace": each.trace,
-                    "problems": [cls.describe(one) for one in facts],
-                }
-            )  # fmt: skip # a table
+        experiments = [
+            {
+                "name": each.name, "seed": each.seed, "trials": each.trials,
+                "points": each.points, "trace": each.trace,
+                "problems": [point.facts() for point in each.problems],
+            }
+            for each in loaded.experiments
+        ]  # fmt: skip # a table
         return cls({"name": name, "title": loaded.title, "experiments": experiments}, plugins)
-
-    @staticmethod
-    def describe(facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the facts of a cell say of its problem: no seed, trial, points or solver."""
-        return {key: value for key, value in facts.items() if key not in OWN}
 
     @staticmethod
     def entries_of_installed(name: str) -> dict[tuple[str, str], tuple[dict[str, Any], int]]:
@@ -125,8 +105,8 @@ class Referee:
         }
 
     def facts(self, experiment: int, problem: int) -> dict[str, Any]:
-        """Return what the code that is here makes of a problem's specs: see `describe`."""
-        return self.describe(self._cell(experiment, problem, 0, 1).facts())
+        """Return the facts of a problem as the installed code derives them from its specs."""
+        return self._rebuilder.point(self._problem(experiment, problem)).facts()
 
     def truth(self, experiment: int, problem: int, trial: int) -> Array:
         """Return a trial's test signals as the seed gives them, (points, N)."""
@@ -202,14 +182,16 @@ class Referee:
             If a solver is not installed here, or holds a data set.
         """
         experiments = []
-        for index, each in enumerate(self._experiments):
-            own = [
+        for index, each in enumerate(self.suite["experiments"]):
+            own = tuple(
                 Entry(label, _solver(spec), points)
                 for place, label, spec, points in entries
                 if place == index
-            ]
+            )
             if own:
-                experiments.append(replace(each, seed=seed, entries=tuple(own), trace=False))
+                problems = tuple(map(self._rebuilder.point, each["problems"]))
+                sizes = seed, each["trials"], each["points"]
+                experiments.append(Experiment(each["name"], *sizes, problems, own))
         suite = Suite(self.suite["name"], self.suite["title"], tuple(experiments), ())
         place = Path(folder)
         plan = make_plan(suite, place)
@@ -217,30 +199,24 @@ class Referee:
         return Results(place, (number,))
 
     @cached_property
-    def _experiments(self) -> list[Experiment]:
-        return list(map(_experiment, self.suite["experiments"]))
-
-    @cached_property
     def _rebuilder(self) -> Rebuilder:
         return Rebuilder(registry())
-
-    def _cell(self, experiment: int, problem: int, trial: int, points: int | None = None) -> Cell:
-        known = self._cells.get((experiment, problem, trial, points))
-        if known is None:
-            each = self._experiments[experiment]
-            alone = replace(
-                each,
-                trials=trial + 1,
-                problems=(each.problems[problem],),
-                entries=(Entry("", _Nobody(), points),),
-            )
-            known = make_cells(Suite("", "", (alone,)))[-1]
-            self._cells[experiment, problem, trial, points] = known
-        return known
 
     @cached_property
     def _cells(self) -> dict[tuple[int, int, int, int | None], Cell]:
         return {}
+
+    def _problem(self, experiment: int, problem: int) -> dict[str, Any]:
+        return problem_facts(self.suite["experiments"][experiment]["problems"][problem])
+
+    def _cell(self, experiment: int, problem: int, trial: int, points: int | None) -> Cell:
+        place = (experiment, problem, trial, points)
+        if place not in self._cells:
+            whole = self.suite["experiments"][experiment]
+            sizes = {"trial": trial, "points": points or whole["points"]}
+            own = {"seed": whole["seed"], "trace": False} | sizes
+            self._cells[place] = self._rebuilder.cell(self._problem(experiment, problem) | own)
+        return self._cells[place]
 
     def _instance(
         self, experiment: int, problem: int, trial: int, points: int | None = None
@@ -257,15 +233,3 @@ def _solver(spec: Mapping[str, Any]) -> Solver:
     if held is not None:
         raise SpecError((), f"{built.name} holds the data set {held!r}; it is not made for others")
     return built  # type: ignore[return-value] # built as one
-
-
-def _experiment(data: Mapping[str, Any]) -> Experiment:
-    problems = tuple(Point(**dict(_parts(problem))) for problem in data["problems"])
-    names = ("name", "seed", "trials", "points", "trace")
-    return Experiment(problems=problems, entries=(), **{name: data[name] for name in names})
-
-
-def _parts(problem: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for kind in PROBLEM:
-        if kind in problem:
-            yield kind, registry().build(kind, problem[kind])

@@ -161,7 +161,7 @@ class _Verifier:
         try:
             return self._rebuilder.cell(facts)
         except BenchbaseError as error:
-            return str(error)
+            return described(error)
 
     def verify(self, runs: tuple[int, ...], sample: int | None) -> Verification:
         found: dict[str, list[_Told]] = {}

@@ -1,4 +1,4 @@
-"""The command line. Commands are thin, and import what they need when they are called."""
+"""The command line. Commands are thin: they import what they need when they are called."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ COMMANDS = {
     "merge": "benchbase.cli.merge",
     "verify": "benchbase.cli.verify",
 }
-"""The core's commands, and the module of each; plugins may add others."""
+"""The core's commands and the module of each. Plugins may add others."""
 
 
 class Commands(click.Group):
-    """The core's commands, and those of plugins.
+    """The commands of the core and of plugins.
 
-    Plugins are loaded only when one of theirs is called for or all commands are listed.
+    Plugins are loaded only to list all commands, or to find one that the core does not have.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the core's commands, in the order in which a user meets them, then others."""
+        """Return the names of the core's commands, in the order of their use, then of others."""
         del ctx
         return [*COMMANDS, *self._of_plugins()]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands into the help, those of plugins under a head of their own."""
+        """Write the list of commands for the help, those of plugins under their own heading."""
         heads = {"Commands": [*COMMANDS]}
         try:
             heads["Commands of plugins"] = self._of_plugins()
             warn_of_broken_plugins()
-        except BenchbaseError as error:  # help is there whatever is wrong with plugins
+        except BenchbaseError as error:  # help must work whatever is wrong with plugins
             click.echo(f"warning: {error}", err=True)
         width = max(len(name) for names in heads.values() for name in names)
         for head, names in heads.items():
@@ -56,7 +56,7 @@ class Commands(click.Group):
         return sorted(self.commands.keys() - COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command of the core or, failing that, of a plugin."""
+        """Return the command of that name; the core's commands come before those of plugins."""
         if cmd_name in COMMANDS:
             module = importlib.import_module(COMMANDS[cmd_name])
             command: click.Command = getattr(module, f"{cmd_name}_command")
@@ -64,11 +64,11 @@ class Commands(click.Group):
         self._of_plugins()
         found = super().get_command(ctx, cmd_name)
         if found is None:
-            warn_of_broken_plugins()  # one of them may have been meant to bring it
+            warn_of_broken_plugins()  # one of them may be the one that has the command
         return found
 
     def invoke(self, ctx: click.Context) -> object:
-        """Turn errors for people into one message and an exit code."""
+        """Run a command; turn a `BenchbaseError` into one message and an exit code."""
         try:
             return super().invoke(ctx)
         except BenchbaseError as error:
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def warn_of_broken_plugins() -> None:
-    """Say on standard error which plugins could not be loaded."""
+    """Print on standard error which plugins could not be loaded."""
     from benchbase.discovery.registry import registry
 
     for warning in registry().warnings:

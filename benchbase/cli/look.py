@@ -24,7 +24,10 @@ IN_LISTS = ("solver", "report")
 @click.command("list")
 @click.argument("what", type=click.Choice(WHAT), required=False)
 def list_command(what: str | None) -> None:
-    """List the installed components of each kind, and the installed suites."""
+    """List the installed components and suites.
+
+    Every line holds a name and what it stands for.
+    """
     known = registry()
     warn_of_broken_plugins()
     for plural in [what] if what else WHAT:
@@ -43,7 +46,11 @@ def list_command(what: str | None) -> None:
 @click.command("show")
 @click.argument("name")
 def show_command(name: str) -> None:
-    """Show the documentation and parameters of a component, or the file of a suite."""
+    """Show what a component is, or the text of a suite.
+
+    NAME is a name that `benchbase list` prints. A component is shown with its documentation and its
+    parameters, which are written as a suite has them.
+    """
     from benchbase.planning.toml import TomlFile
 
     known = registry()

@@ -1,4 +1,4 @@
-"""`benchbase merge`: results of several folders made one."""
+"""`benchbase merge`: several folders of results merged into one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchbase.cli import options
+
 if TYPE_CHECKING:
     from benchbase.storage.merge import Conflict
 
 
 @click.command("merge")
 @click.argument("sources", metavar="DIR...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="DIR", required=True, help="A new folder for all of them.")
-@click.option("--json", "as_json", is_flag=True, help="Print the conflicts as JSON, nothing else.")
+@options.output("DIR", "The new folder.", required=True)
+@options.as_json("the conflicts")
 @click.pass_context
 def merge_command(ctx: click.Context, sources: tuple[str, ...], output: str, as_json: bool) -> None:
-    """Unite the results in several folders DIR in a new one, and list where they disagree.
+    """Merge several folders of results into a new one.
 
-    Nothing is dropped: of outcomes that differ, the latest counts and the others are kept as
-    earlier attempts. Exits with 1 if there are any.
+    Nothing is dropped. If two folders have different outcomes for the same computation, the latest
+    one counts, the others are kept as earlier attempts, and the conflict is printed. The exit code
+    is 1 if there are conflicts.
     """
     from benchbase.storage.merge import merge
 
@@ -37,13 +40,10 @@ def merge_command(ctx: click.Context, sources: tuple[str, ...], output: str, as_
 
 
 def _line(conflict: Conflict) -> str:
-    """Spell a conflict in one line."""
-    where = (
-        conflict.label
-        if conflict.n_pools is None
-        else (f"{conflict.label}, K = {conflict.n_pools}")
-    )
-    parts = [f"{where}, from signal {conflict.start}: {' against '.join(conflict.statuses)}"]
+    """Describe a conflict in one line."""
+    pools = "" if conflict.n_pools is None else f", K = {conflict.n_pools}"
+    statuses = " against ".join(conflict.statuses)
+    parts = [f"{conflict.label}{pools}, from signal {conflict.start}: {statuses}"]
     if conflict.difference is not None:
         parts.append(f"largest difference {conflict.difference:.2g}")
     parts += [f"{name} {one} against {two}" for name, (one, two) in conflict.environments.items()]

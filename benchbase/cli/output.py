@@ -8,35 +8,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchbase.cli import warn_of_broken_plugins
+from benchbase.cli import options, warn_of_broken_plugins
 
 if TYPE_CHECKING:
     from benchbase.interfaces import Report
     from benchbase.results import Results
 
-RESULTS_OPTION = click.option(
-    "--results", metavar="DIR", help="Folder of results (BENCHBASE_RESULTS, benchbase-results)."
-)
-RUN_OPTION = click.option(
-    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
-)
-
 
 @click.command("report")
-@click.argument("names", nargs=-1)
-@RESULTS_OPTION
-@RUN_OPTION
-@click.option("-o", "--output", metavar="DIR", help="Where to write (the folder of results).")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@options.results
+@options.run
+@options.output("DIR", "Folder for the files. Default: the folder of results.")
 def report_command(
-    names: tuple[str, ...], results: str | None, number: str | None, output: str | None
+    names: tuple[str, ...], results: Path, run: str | None, output: str | None
 ) -> None:
-    """Write reports of results and show them: all that are installed, or those NAMED."""
-    from benchbase.api import installed_reports, results_folder
+    """Show reports of results, and write them to files.
+
+    NAME is the name of a report, as in `benchbase list reports`. Without a name, all reports are
+    made except those that take long and are made on request only.
+    """
+    from benchbase.api import installed_reports
     from benchbase.discovery.registry import registry
     from benchbase.results import load_results
 
     warn_of_broken_plugins()
-    loaded = load_results(results_folder(results), number)
+    loaded = load_results(results, run)
     chosen = [registry().build("report", {"name": name}) for name in names]
     files = show_reports(loaded, chosen or installed_reports(), output)  # type: ignore[arg-type] # built as reports
     say_where(files, loaded.folder)
@@ -45,7 +42,7 @@ def report_command(
 def show_reports(
     results: Results, reports: list[Report] | tuple[Report, ...], output: str | None = None
 ) -> list[Path]:
-    """Show reports in the terminal and write them; return the files."""
+    """Show reports in the terminal, write their files, and return the paths of the files."""
     from rich.console import Console
 
     from benchbase.api import report, report_errors
@@ -59,21 +56,23 @@ def show_reports(
 
 
 def say_where(files: list[Path], folder: Path) -> None:
-    """Say where the files are."""
+    """Print where the files and the results are."""
     for file in files:
         click.echo(f"wrote {file}")
     click.echo(f"results are in {folder}; see also: benchbase report, benchbase export")
 
 
 @click.command("export")
-@click.option("--format", "form", type=click.Choice(["csv", "parquet", "json"]), default="csv")
-@click.option("-o", "--output", metavar="FILE", help="Where to write (standard output).")
-@RESULTS_OPTION
-@RUN_OPTION
-def export_command(form: str, output: str | None, results: str | None, number: str | None) -> None:
-    """Export results, one row a signal, with all parameters."""
-    from benchbase.api import results_folder
+@options.form(("csv", "parquet", "json"))
+@options.output("FILE", "File to write. Default: standard output.")
+@options.results
+@options.run
+def export_command(form: str, output: str | None, results: Path, run: str | None) -> None:
+    """Export results as a table with one row per signal.
+
+    The columns hold the problem, the solver, all their parameters, the scores and the times.
+    """
     from benchbase.results import load_results
 
-    loaded = load_results(results_folder(results), number)
+    loaded = load_results(results, run)
     loaded.export(form, Path(output) if output else sys.stdout)

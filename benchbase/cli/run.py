@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbase.cli import warn_of_broken_plugins
+from benchbase.cli import options, warn_of_broken_plugins
 from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
@@ -22,51 +22,74 @@ if TYPE_CHECKING:
     from benchbase.running.runner import Plan
 
 _AT_LEAST_ONE = click.IntRange(min=1)
+_ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("run")
 @click.argument("suite")
+@options.results
 @click.option(
-    "--results", metavar="DIR", help="Folder for results (BENCHBASE_RESULTS, benchbase-results)."
+    "--points",
+    metavar="N",
+    type=_AT_LEAST_ONE,
+    help="Number of test signals per trial, in place of the suite's.",
 )
-@click.option("--points", type=_AT_LEAST_ONE, help="Test signals a trial.")
-@click.option("--trials", type=_AT_LEAST_ONE, help="Trials, each with its own frame and signals.")
-@click.option("--solver", "labels", metavar="LABEL", multiple=True, help="Only this solver.")
+@click.option(
+    "--trials",
+    metavar="N",
+    type=_AT_LEAST_ONE,
+    help="Number of trials, in place of the suite's. Each has its own frame and test signals.",
+)
+@options.labels
 @click.option(
     "--with",
     "specs",
     metavar="SPEC",
     multiple=True,
-    help="""Add a solver, as in '{name = "altmin", n_iter = 50}'.""",
+    help="""Add a solver to every experiment, as in '{ name = "altmin", n_iter = 50 }'.""",
 )
-@click.option("--plugin", "plugins", metavar="FILE.py", multiple=True, help="Load a plugin file.")
+@options.plugins
 @click.option(
-    "--set", "sets", metavar="PATH=TOML", multiple=True, help="Set a value, as in --set seed=1."
+    "--set",
+    "sets",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Set a value in every experiment, as in --set seed=1 or --set frame.n_pools=30.",
 )
-@click.option(
-    "--jobs", type=click.IntRange(min=0), help="Worker processes (BENCHBASE_JOBS, cores)."
-)
+@options.jobs
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Seconds a signal, after which a worker is killed.",
+    metavar="SECONDS",
+    type=_ABOVE_ZERO,
+    help="Time that a solver may take per signal. After that, its worker is killed.",
 )
 @click.option(
-    "--memory-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    help="GB of memory that a worker may have.",
+    "--memory-limit", metavar="GB", type=_ABOVE_ZERO, help="Memory that each worker may use."
 )
-@click.option("--dask", metavar="ADDRESS", help="Compute on the workers of a Dask cluster.")
-@click.option("--failed", is_flag=True, help="Only what failed, timed out or crashed, once more.")
-@click.option("--rerun", metavar="LABEL", multiple=True, help="Run this solver again.")
-@click.option("--host-name", is_flag=True, help="Record the name of the host that computes.")
-@click.option("--dry-run", is_flag=True, help="Say what there is to do, and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON, nothing else.")
+@click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Compute on the workers of the Dask scheduler at this address.",
+)
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Compute only what has failed, timed out or crashed before.",
+)
+@click.option(
+    "--rerun",
+    metavar="LABEL",
+    multiple=True,
+    help="Compute the results of the solver with this label again.",
+)
+@click.option("--host-name", is_flag=True, help="Store the name of the computer with the results.")
+@click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute nothing.")
+@options.as_json("a summary")
 @click.pass_context
 def run_command(
     ctx: click.Context,
     suite: str,
-    results: str | None,
+    results: Path,
     points: int | None,
     trials: int | None,
     labels: tuple[str, ...],
@@ -83,18 +106,18 @@ def run_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run SUITE, the name of an installed suite or a TOML file, and report its results.
+    """Run a suite, then show and write its reports.
 
-    What has been computed before is not computed again.
+    SUITE is the name of an installed suite or the path of a TOML file. Results that are already in
+    the folder of results are not computed again.
     """
-    from benchbase.api import execute, resolve, results_folder
+    from benchbase.api import execute, resolve
     from benchbase.planning.experiment import Change, Extra
     from benchbase.planning.toml import from_toml
     from benchbase.results import load_results
     from benchbase.running.launch import default_jobs, make_plan
     from benchbase.running.runner import InterruptedRun
 
-    folder = results_folder(results)
     extras = [Extra(from_toml(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
     resolved = resolve(
         suite,
@@ -107,25 +130,26 @@ def run_command(
         time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    todo = make_plan(resolved, folder, failed=failed, rerun=rerun, host_name=host_name)
+    todo = make_plan(resolved, results, failed=failed, rerun=rerun, host_name=host_name)
     if dry_run:
         workers = 1 if dask else default_jobs() if jobs is None else jobs
-        _say_plan(resolved, todo, folder, max(1, min(workers, len(todo.tasks))), as_json)
+        _say_plan(resolved, todo, results, max(1, min(workers, len(todo.tasks))), as_json)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found = execute(
             resolved,
             todo,
-            folder,
+            results,
             command=shlex.join(["benchbase", *sys.argv[1:]]),
             jobs=jobs,
             memory_limit=memory_limit,
             dask=dask,
         )
     except InterruptedRun as interrupted:
-        click.echo("interrupted; what is finished is stored, the same command goes on", err=True)
-        _finish(resolved, load_results(folder, interrupted.run), None, as_json)
+        told = "interrupted; what is finished is stored, and the same command continues from there"
+        click.echo(told, err=True)
+        _finish(resolved, load_results(results, interrupted.run), None, as_json)
         ctx.exit(130)
     ctx.exit(1 if _finish(resolved, found, len(todo.tasks), as_json) else 0)
 
@@ -153,16 +177,16 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
     click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
     if sum(found.unknown.values()) < len(todo.tasks):
         took = timedelta(seconds=max(1, round(found.seconds / workers)))
-        click.echo(f"that takes about {took} with {workers} worker{'s' * (workers > 1)}")
+        click.echo(f"this takes about {took} with {workers} worker{'s' * (workers > 1)}")
     if found.unknown:
         chunks = ", ".join(f"{count} of {name}" for name, count in found.unknown.items())
-        click.echo(f"without an estimate, since none like them is in {folder}: {chunks}")
+        click.echo(f"no estimate for {chunks}, since {folder} holds no results like them")
 
 
 def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:
-    """Show and write reports, say what failed; return the number of cells that failed.
+    """Show and write reports, print what failed, and return the number of cells that failed.
 
-    `computed` is the number of chunks that were, None after an interruption.
+    `computed` is the number of chunks that were computed; None after an interruption.
     """
     from benchbase.api import installed_reports, report
     from benchbase.cli.output import say_where, show_reports
@@ -186,7 +210,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
         }
         try:
             summary["files"] = [str(file) for file in report(results, reports=reports)]
-        finally:  # a report that fails takes nothing else along
+        finally:  # the summary is printed even if a report fails
             click.echo(json.dumps(summary))
         return counts["failed"]
     files: list[Path] = []
@@ -210,7 +234,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
 
 
 def _failures(results: Results) -> list[dict[str, Any]]:
-    """Return each kind of failure once: where it came up first, and its message."""
+    """Return each kind of failure once: where it came first, and its message."""
     from benchbase.tasks import LOST
 
     frame = results.frame()

@@ -1,4 +1,4 @@
-"""`benchbase verify`: whether stored results reproduce."""
+"""`benchbase verify`: a check that stored results reproduce."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchbase.cli import warn_of_broken_plugins
+from benchbase.cli import options, warn_of_broken_plugins
 
 if TYPE_CHECKING:
     from benchbase.checking.verify import Finding
@@ -21,31 +21,30 @@ if TYPE_CHECKING:
     default="3",
     show_default=True,
     callback=lambda *given: _cells(given[-1]),
-    help="How many cells to run again.",
+    help="Number of cells to run again. A cell is one solver on one problem in one trial.",
 )
-@click.option(
-    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
-)
-@click.option("--plugin", "plugins", metavar="FILE.py", multiple=True, help="Load a plugin file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, nothing else.")
+@options.run
+@options.plugins
+@options.as_json("the findings")
 @click.pass_context
 def verify_command(
     ctx: click.Context,
     results: str,
     sample: int | None,
-    number: str | None,
+    run: str | None,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Verify that the results in the folder RESULTS reproduce.
+    """Check that the results in the folder RESULTS reproduce.
 
-    All estimates are scored again, and some cells are run again. Exits with 1 if anything differs.
+    All problems are built again, all estimates are scored again, and some cells are run again. The
+    exit code is 1 if anything differs.
     """
     from dataclasses import asdict
 
     from benchbase.checking.verify import verify
 
-    found = verify(results, run=number, sample=sample, plugins=plugins)
+    found = verify(results, run=run, sample=sample, plugins=plugins)
     warn_of_broken_plugins()
     if as_json:
         click.echo(json.dumps({"results": results} | asdict(found)))
@@ -56,13 +55,13 @@ def verify_command(
         click.echo(
             f"run {runs}: {found.cells} cells, {found.estimates} estimates scored again, "
             f"{found.cells_run} cells run again: "
-            + (f"{len(found.findings)} findings" if found.findings else "all reproduces")
+            + (f"{len(found.findings)} findings" if found.findings else "all reproduce")
         )
     ctx.exit(1 if found.findings else 0)
 
 
 def _cells(value: str) -> int | None:
-    """Return a number of cells, None for all."""
+    """Read a number of cells; None for all."""
     if value == "all":
         return None
     if not value.isdecimal():
@@ -71,7 +70,7 @@ def _cells(value: str) -> int | None:
 
 
 def _line(finding: Finding) -> str:
-    """Say where and what a finding is."""
+    """Describe a finding in one line: where it is, and what differs."""
     place = [f"run {finding.run}", finding.experiment, finding.label, finding.pooling]
     place += [f"p = {finding.p}"] if finding.p is not None else []
     place += [f"K = {finding.n_pools}"] if finding.n_pools is not None else []

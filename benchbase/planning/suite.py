@@ -10,7 +10,8 @@ from typing import Any
 from benchbase.discovery.registry import Registry
 from benchbase.errors import SpecError, SuiteError, dotted, suggestion
 from benchbase.interfaces import Report
-from benchbase.planning.experiment import KEYS, Change, Draft, Experiment, Extra, sentence
+from benchbase.planning.draft import Draft, sentence
+from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
 from benchbase.planning.toml import TomlFile
 from benchbase.tasks import json_ready
 
@@ -24,7 +25,7 @@ class Suite:
     Attributes
     ----------
     reports : tuple of Report or None
-        What to write after a run; None for all reports that are installed.
+        The reports to write after a run; None for all that are installed.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Suite:
         return replace(self, experiments=tuple(e for e in chosen if e.entries))
 
     def limited(self, time_limit: float) -> Suite:
-        """Return the suite with one time limit for all, in seconds a signal."""
+        """Return the suite with one time limit for all solvers, in seconds per signal."""
         experiments = (
             replace(
                 e,
@@ -101,7 +102,7 @@ def load_suite(
     source : str or pathlib.Path
         The name of an installed suite, or the path of a TOML file.
     registry : Registry
-        What components there are.
+        The installed components.
     changes : sequence of Change, optional
         Values to set in every experiment, before validation.
     extras : sequence of Extra, optional
@@ -110,7 +111,7 @@ def load_suite(
     Raises
     ------
     SuiteError
-        With all that is wrong with it, a line each.
+        If anything is wrong with it. The message has one line per mistake.
     """
     return _load(_find(source, registry), registry, changes, extras, ())
 
@@ -167,7 +168,7 @@ def _append(
     experiments: list[Experiment],
     more: Iterable[Experiment],
 ) -> None:
-    """Add experiments, of which no two have one name: their rows would be mixed up."""
+    """Add experiments; refuse two of the same name, whose rows would be mixed up."""
     for experiment in more:
         if any(experiment.name == other.name for other in experiments):
             problem = f"two experiments are titled {experiment.name!r}"

@@ -1,4 +1,4 @@
-"""How long what is to do may take, by what the like of it has taken."""
+"""Estimates of the time that a run will take, from what similar computations took before."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchbase.storage.store import Store
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to do may take so long.
+    """An estimate of the time that a run will take.
 
     Attributes
     ----------
     seconds : float
-        Wall-clock seconds of one worker, those of what is unknown left out.
+        Wall-clock seconds of one worker, without the chunks that are unknown.
     unknown : dict of str to int
-        By solver, the number of chunks that nothing is known about.
+        The number of chunks without an estimate, by solver.
     """
 
     seconds: float
@@ -32,17 +32,18 @@ _Like = dict[tuple[str, int], dict[int, list[tuple[float, float]]]]
 
 
 def estimate(todo: Plan, store: Store | None) -> Estimate:
-    """Estimate what is to do by earlier outcomes of the same solvers with the same parameters.
+    """Estimate the time of a run from earlier outcomes of its solvers with the same parameters.
 
-    Preparing, and then a signal, take what they took on the mean for the same dimension and the
-    nearest number of pools; a signal that timed out took its limit. Building problems is left out.
+    Each solver is taken to need its mean time for the same dimension and the nearest number of
+    pools, to prepare and then per signal. A signal that timed out took its limit. The time to build
+    problems is not counted.
 
     Parameters
     ----------
     todo : Plan
         From `benchbase.running.runner.plan`.
     store : Store or None
-        Where earlier outcomes are; None where there are none.
+        The store with earlier outcomes; None if there is none.
     """
     known = {} if store is None else _spent(store)
     facts = {cell.key: cell.facts() for cell in todo.cells}
@@ -64,7 +65,7 @@ def _kind(facts: dict[str, Any]) -> tuple[tuple[str, int], int]:
 
 
 def _spent(store: Store) -> _Like:
-    """Return the seconds to prepare, and a signal, of all chunks that were solved or timed out."""
+    """Return the seconds to prepare and per signal of all chunks that were solved or timed out."""
     found: _Like = {}
     for facts, prepare, signal in store.durations():
         kind, pools = _kind(facts)

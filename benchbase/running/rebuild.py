@@ -1,55 +1,73 @@
-"""Problems rebuilt from what is stored of their cells, with the code that is here now."""
+"""Problems rebuilt from what is stored of their cells, with the code that is installed now."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
+from benchbase.interfaces import Inverse, Solver
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
 from benchbase.planning.suite import Suite
+from benchbase.problem import Problem
 from benchbase.running.worker import Instance, Worker
 
 
 class Rebuilder:
-    """Makes cells of stored facts again, and their problems; keeps the last two problems.
+    """Builds cells and their problems from stored facts.
+
+    The last two problems are kept, so it pays to ask for the cells of one problem in succession.
 
     Parameters
     ----------
     known : Registry
-        What components there are.
+        The components that are installed.
     """
 
     def __init__(self, known: Registry) -> None:
         self._known = known
         self._worker = Worker(known)
 
-    def cell(self, facts: Mapping[str, Any]) -> Cell:
-        """Make a cell of what is stored of it (`Cell.facts`), and so its key.
+    def point(self, facts: Mapping[str, Any]) -> Point:
+        """Build the components of a problem from facts that hold their specs (`Point.facts`).
 
         Raises
         ------
         BenchbaseError
-            If a component of it is not installed, or cannot be built.
+            If a component is not installed, or cannot be built.
         """
-        try:
-            kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts or kind in NEEDED]
-            parts: Any = {kind: self._known.build(kind, facts[kind]) for kind in kinds}
-            entries = (Entry("", parts.pop("solver")),)
-            seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
-            problems, trace = (Point(**parts),), facts["trace"]
-            experiment = Experiment("", seed, trials, points, problems, entries, trace=trace)
+        kinds = [kind for kind in PROBLEM if kind in facts or kind in NEEDED]
+        return Point(**{kind: self._build(kind, facts[kind]) for kind in kinds})
+
+    def cell(self, facts: Mapping[str, Any]) -> Cell:
+        """Build a cell, and so its key, from its facts (`Cell.facts`).
+
+        Without a solver among the facts, the cell is good for its problem only.
+
+        Raises
+        ------
+        BenchbaseError
+            If a component is not installed or cannot be built, or data are missing.
+        """
+        solver = self._build("solver", facts["solver"]) if "solver" in facts else _NoSolver()
+        seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
+        problems, entries = (self.point(facts),), (Entry("", solver),)
+        experiment = Experiment("", seed, trials, points, problems, entries, trace=facts["trace"])
+        with _one_error():
             return make_cells(Suite("", "", (experiment,)))[-1]
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
-            raise BenchbaseError(described(error)) from error
+
+    def _build(self, kind: str, spec: Any) -> Any:
+        with _one_error():
+            return self._known.build(kind, spec)
 
     def instance(self, cell: Cell) -> Instance:
         """Build the problem of a cell with its signals and measurements, as its solver met it.
 
-        That may take as long as it took the run: data are read, and learned frames are learned,
-        unless they are in the cache.
+        This may take as long as in the run, since data are read and frames are learned unless they
+        are in the cache.
 
         Raises
         ------
@@ -58,3 +76,23 @@ class Rebuilder:
         """
         task = next(cell.tasks([]))
         return self._worker.instance(task, self._worker.signals(task))
+
+
+class _NoSolver(Solver):
+    """Takes the place of the solver in a cell of which only the problem is needed."""
+
+    name = "no solver"
+
+    def prepare(self, problem: Problem) -> Inverse:
+        raise NotImplementedError
+
+
+@contextmanager
+def _one_error() -> Iterator[None]:
+    """Turn whatever a component's code raises into a `BenchbaseError`."""
+    try:
+        yield
+    except BenchbaseError:
+        raise
+    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        raise BenchbaseError(described(error)) from error

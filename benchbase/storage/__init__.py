@@ -1,1 +1,1 @@
-"""What is kept on disk: results and cached arrays."""
+"""What is stored on disk: results and cached arrays."""

@@ -1,4 +1,4 @@
-"""Arrays that are expensive to make, kept on disk and shared by all processes."""
+"""Arrays that are expensive to compute, stored on disk and shared by all processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchbase.errors import system_error
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: ``BENCHBASE_CACHE``, else the user's own cache folder."""
+    """Return the folder of the cache: ``BENCHBASE_CACHE``, or else the user's cache folder."""
     chosen = os.environ.get("BENCHBASE_CACHE")
     if chosen:
         return Path(chosen)
@@ -27,23 +27,23 @@ def cache_folder() -> Path:
 
 
 def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
-    """Return arrays from the cache, made first if they are not there.
+    """Return arrays from the cache, and compute them first if they are not there.
 
-    A file lock lets only one process make them; they are written beside their place and renamed
-    into it whole, so that an interrupted process leaves nothing half done.
+    A file lock lets only one process compute them. They are written to a folder beside the final
+    one, which is then renamed, so that an interrupted process leaves nothing half done.
 
     Parameters
     ----------
     key : str
-        All that the arrays depend on, the code that makes them included. What precedes the first
-        space names the folder, for people.
+        A text with everything that the arrays depend on, including the code that computes them.
+        The part before the first space becomes part of the folder's name, for people.
     build : callable
-        Makes the arrays, by name.
+        Computes the arrays and returns them by name.
 
     Returns
     -------
     dict of str to ndarray
-        Memory-mapped, read-only.
+        The arrays by name, memory-mapped and read-only.
 
     Raises
     ------
@@ -55,19 +55,19 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     if not place.is_dir():
         from filelock import FileLock
 
-        with _told():
+        with _errors_of_the_cache():
             place.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(f"{place}.lock").acquire()
         with lock:
             if not place.is_dir():
                 arrays = build()
-                with _told():
+                with _errors_of_the_cache():
                     _write(place, arrays)
     return {file.stem: np.load(file, mmap_mode="r") for file in sorted(place.glob("*.npy"))}
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_of_the_cache() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -77,14 +77,14 @@ def _told() -> Iterator[None]:
 
 def _write(place: Path, arrays: Mapping[str, Array]) -> None:
     work = place.with_name(f"{place.name}-unfinished")
-    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed: the lock is ours
+    shutil.rmtree(work, ignore_errors=True)  # left by a process that was killed; we hold the lock
     work.mkdir()
     try:
         for name, array in arrays.items():
             with (work / f"{name}.npy").open("wb") as file:
                 np.save(file, array)
                 file.flush()
-                os.fsync(file.fileno())  # else a power cut could leave the name without the data
+                os.fsync(file.fileno())  # or else a power cut could leave a file without its data
         work.rename(place)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)

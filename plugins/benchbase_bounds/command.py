@@ -12,6 +12,7 @@ import click
 
 import benchbase
 from benchbase import Array, Frame, Pooling
+from benchbase.cli import options
 from benchbase_bounds.bracket import Bracket
 
 _EXAMPLE = """as in '{"name": "lp", "p": 2}'"""
@@ -55,7 +56,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     show_default=True,
     help="Multiply the numbers of starts, nodes and regions of the searches, and so their time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print only JSON, one line per frame.")
+@options.as_json("one line per frame")
 def bounds_command(
     file: str | None,
     spec: str | None,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TextIO
 
 import click
 
-from benchbase_reports.commands import RESULTS, RUN
+from benchbase.cli import options
 
 
 @click.command("publish")
 @click.argument("results")
 @click.argument("site", metavar="DIR")
-@RUN
+@options.run
 @click.option("--verify", is_flag=True, help="Score every stored signal again first.")
-def publish_command(results: str, site: str, number: str | None, verify: bool) -> None:
+def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
     """Write the folder RESULTS as a static site DIR, whole or not at all.
 
     Bundles that the site has accepted stay in its leaderboards. Where RESULTS is a site itself,
@@ -23,7 +24,7 @@ def publish_command(results: str, site: str, number: str | None, verify: bool) -
     """
     from benchbase_publish.accepting import publish
 
-    made = publish(results, site, run=number, verify=verify)
+    made = publish(results, site, run=run, verify=verify)
     for suite in made.suites:
         count = sum(len(held.bundle.labels) for held in made.of(suite))
         click.echo(f"{suite}: {count} solvers")
@@ -31,15 +32,15 @@ def publish_command(results: str, site: str, number: str | None, verify: bool) -
 
 
 @click.command("submit")
-@RESULTS
-@RUN
-@click.option("--solver", "labels", metavar="LABEL", multiple=True, help="Only these solvers.")
+@options.results
+@options.run
+@options.labels
 @click.option("--citation", metavar="TEXT", default="", help="How to cite them.")
 @click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="As BibTeX.")
-@click.option("-o", "--output", metavar="BUNDLE", required=True, help="The file to write.")
+@options.output("BUNDLE", "The file to write.", required=True)
 def submit_command(
-    results: str,
-    number: str | None,
+    results: Path,
+    run: str | None,
     labels: tuple[str, ...],
     citation: str,
     bibtex: TextIO | None,
@@ -49,7 +50,7 @@ def submit_command(
     import benchbase
     from benchbase_publish.accepting import submit
 
-    loaded = benchbase.load_results(results, number)
+    loaded = benchbase.load_results(results, run)
     reference = bibtex.read() if bibtex else ""
     bundle = submit(loaded, output, labels, citation=citation, bibtex=reference)
     rows = sum(len(scores[0]) for scores in bundle.scores)
@@ -68,12 +69,10 @@ def submit_command(
     type=click.IntRange(0, 2**63 - 1),
     help="Run the solvers, which must be installed, on this seed too.",
 )
-@click.option(
-    "--plugin", "plugins", metavar="FILE.py", multiple=True, help="Load and run a plugin file."
-)
-@click.option("--jobs", metavar="N", type=click.IntRange(0), help="Worker processes for --rerun.")
+@options.plugins
+@options.jobs
 @click.option("--dry-run", is_flag=True, help="Check, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON only.")
+@options.as_json("the outcome")
 def accept_command(
     bundle: str,
     site: str,

@@ -148,7 +148,7 @@ def _packed(run: RunRecord, cells: Sequence[Record]) -> tuple[dict[str, Any], di
         if cell.signals is not None and cell.signals_key not in truths:
             truths[cell.signals_key] = len(signals)
             signals.append(cell.signals)
-        facts = json.dumps(benchbase.Referee.describe(cell.facts), sort_keys=True)
+        facts = json.dumps(benchbase.problem_facts(cell.facts), sort_keys=True)
         packed.append(
             {
                 "entry": number,

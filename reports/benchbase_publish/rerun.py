@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbase import Array, BenchbaseError, Record, Referee, read_records
+from benchbase import Array, BenchbaseError, Record, Referee, problem_facts, read_records
 from benchbase_publish.bundle import Bundle
 from benchbase_publish.judge import TOLERANCE, token
 from benchbase_publish.rules import name_of
@@ -65,7 +65,7 @@ def run_again(
     again: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
     records = read_records(results)[-1].cells
     for record in records:
-        key = (names.index(record.experiment), record.label, token(Referee.describe(record.facts)))
+        key = (names.index(record.experiment), record.label, token(problem_facts(record.facts)))
         again[key].append(_squared_cosines(record.chunks, record.facts["points"]))
     claimed: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
     places: dict[tuple[int, str, str], str] = {}

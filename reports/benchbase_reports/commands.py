@@ -9,25 +9,16 @@ from pathlib import Path
 import click
 
 import benchbase
+from benchbase.cli import options
 from benchbase_reports.cite import cite_command
 
-RESULTS = click.option(
-    "--results",
-    metavar="DIR",
-    envvar="BENCHBASE_RESULTS",
-    default="benchbase-results",
-    help="Folder of results (BENCHBASE_RESULTS, benchbase-results).",
-)
-RUN = click.option(
-    "--run", "number", metavar="ID|all", help="One run, or all; else the latest of each suite."
-)
 FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
 _OF_ONE_SUITE = ("csv", "json", "html")
 
 
 @click.command("leaderboard")
-@RESULTS
-@RUN
+@options.results
+@options.run
 @click.option(
     "--budget",
     type=float,
@@ -35,16 +26,10 @@ _OF_ONE_SUITE = ("csv", "json", "html")
     metavar="N",
     help="Frame applications a signal may take (no limit).",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="terminal",
-    help="How to write it (terminal); csv and json have all columns, html is the page.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Where to write (standard output).")
+@options.form(FORMATS, "Format to write; csv and json have all columns, html is a page.")
+@options.output("FILE", "File to write. Default: standard output.")
 def leaderboard_command(
-    results: str, number: str | None, budget: float, form: str, output: str | None
+    results: Path, run: str | None, budget: float, form: str, output: str | None
 ) -> None:
     """Rank solvers on each problem, with how sure the ranks are.
 
@@ -56,11 +41,11 @@ def leaderboard_command(
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
 
-    loaded = benchbase.load_results(results, number)
+    loaded = benchbase.load_results(results, run)
     suites = loaded.by_suite()
     boards = [make_board(each, budget=budget) for each in suites]
     if form in _OF_ONE_SUITE and len(boards) > 1:
-        told = ", ".join(f"{run['id']} ({run['suite']})" for run in loaded.suites)
+        told = ", ".join(f"{each['id']} ({each['suite']})" for each in loaded.suites)
         raise benchbase.BenchbaseError(
             f"{form} holds the leaderboard of one suite; choose a run with --run: {told}"
         )
@@ -94,10 +79,10 @@ def _write(file: Path, text: str) -> None:
 @click.command("compare")
 @click.argument("a")
 @click.argument("b")
-@RESULTS
-@RUN
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON, nothing else.")
-def compare_command(a: str, b: str, results: str, number: str | None, as_json: bool) -> None:
+@options.results
+@options.run
+@options.as_json("the numbers")
+def compare_command(a: str, b: str, results: Path, run: str | None, as_json: bool) -> None:
     """Compare solvers A and B, labels or names, on the signals that both have tried.
 
     Says for each suite and problem which recovers better, the difference of their mean squared
@@ -107,7 +92,7 @@ def compare_command(a: str, b: str, results: str, number: str | None, as_json: b
     from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
     from benchbase_reports.leaderboard.formats import plain
 
-    loaded = benchbase.load_results(results, number)
+    loaded = benchbase.load_results(results, run)
     parts = [(part.suites[-1], part.frame()) for part in loaded.by_suite()]
     first, second = (resolve([frame for _, frame in parts], name) for name in (a, b))
     if first == second:

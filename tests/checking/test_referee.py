@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase import Referee, SpecError, SuiteError, read_records
+from benchbase import Referee, SpecError, SuiteError, problem_facts, read_records
 
 SUITE = """\
 title = "Refereed"
@@ -42,7 +42,7 @@ def test_what_was_run_scores_the_same(run: benchbase.RunRecord) -> None:
     problems = suite["experiments"][0]["problems"]
     compared = 0
     for cell in run.cells:
-        place = (0, problems.index(Referee.describe(cell.facts)), cell.facts["trial"])
+        place = (0, problems.index(problem_facts(cell.facts)), cell.facts["trial"])
         points = cell.facts["points"]
         if cell.signals is not None:
             np.testing.assert_allclose(referee.truth(*place)[:points], cell.signals)
@@ -69,7 +69,7 @@ def test_a_solver_is_asked_whether_it_applies(run: benchbase.RunRecord) -> None:
     referee = Referee(run.described())
     refused = [i for i in range(8) if referee.unsupported(0, i, {"name": "phasecut"}) is not None]
     stored = {
-        run.described()["experiments"][0]["problems"].index(Referee.describe(cell.facts))
+        run.described()["experiments"][0]["problems"].index(problem_facts(cell.facts))
         for cell in run.cells
         if cell.label == "phasecut" and cell.chunks[0]["status"] == "unsupported"
     }

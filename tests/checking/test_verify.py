@@ -163,7 +163,7 @@ def test_untouched_results_reproduce(verify_cli: Cli, folder: Path) -> None:
     assert result.exit_code == 0, result.output
     # 8 problems of 5 signals for 3 solvers, 4 for knn; 2 for fragile, and 2 but for a signal.
     assert result.stdout == (
-        "run 1: 40 cells, 158 estimates scored again, 32 cells run again: all reproduces\n"
+        "run 1: 40 cells, 158 estimates scored again, 32 cells run again: all reproduce\n"
     )
     statuses = set(benchbase.load_results(folder).frame()["status"])
     assert statuses == {"done", "failed", "unsupported"}  # else the above says less than it seems
@@ -334,7 +334,7 @@ def test_results_of_another_blas_kernel_reproduce(folder: Path) -> None:
     )
     assert "Nehalem" in there.stderr
     assert there.returncode == 0, there.stdout
-    assert "32 cells run again: all reproduces" in there.stdout
+    assert "32 cells run again: all reproduce" in there.stdout
 
 
 def test_an_edited_solver_is_named_and_the_others_are_verified(

@@ -260,11 +260,11 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(cli: Cli, suite: Pa
     text = cli("run", "s.toml", "--results", "r", "--dry-run").stdout
     assert "4 cells" in text
     assert "done 2, to do 2" in text
-    assert "without an estimate, since none like them is in r: 2 of altmin" in text
+    assert "no estimate for 2 of altmin, since r holds no results like them" in text
     more = cli(
         "run", "s.toml", "--results", "r", "--dry-run", "--trials", "3", "--jobs", "2"
     ).stdout
-    assert "that takes about 0:00:01 with 2 workers" in more
+    assert "this takes about 0:00:01 with 2 workers" in more
     assert content(Path("r")) == before
 
 
@@ -306,7 +306,7 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     arguments = ["--results", "r", "--plugin", "stop.py", "--solver", "altmin"]
     result = cli("run", "s.toml", *arguments, "--solver", "raises")
     assert result.exit_code == 130
-    said = "interrupted; what is finished is stored, the same command goes on\n"
+    said = "interrupted; what is finished is stored, and the same command continues from there\n"
     assert result.stderr == said
     assert "1 done" in result.stdout
     assert set(benchbase.load_results("r").frame()["status"]) == {"done", "pending"}

@@ -1,0 +1,287 @@
+"""Validation of one experiment: from a TOML table to built components, with all mistakes told."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchbase.component import Component
+from benchbase.discovery.registry import Registry
+from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
+from benchbase.planning.experiment import (
+    KEYS,
+    NEEDED,
+    PROBLEM,
+    Change,
+    Entry,
+    Experiment,
+    Extra,
+    Point,
+)
+from benchbase.planning.toml import TomlFile
+
+_LEAST = {"seed": 0, "trials": 1, "points": 1}
+_DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
+_Where = dict[tuple[str, ...], tuple[str | int, ...]]
+
+
+@dataclass
+class Draft:
+    """An experiment on its way from a TOML table to an `Experiment`.
+
+    All mistakes are collected in `problems` and reported together; `told` holds those that would
+    otherwise be reported once for each point of the grid.
+    """
+
+    file: TomlFile
+    base: tuple[str | int, ...]
+    table: dict[str, Any]
+    registry: Registry
+    changes: Sequence[Change]
+    extras: Sequence[Extra]
+    problems: list[str] = field(default_factory=list)
+    told: set[tuple[tuple[str | int, ...], str]] = field(default_factory=set)
+
+    def build(self) -> Experiment:
+        """Validate the table and build the experiment.
+
+        Raises
+        ------
+        SuiteError
+            If anything is wrong; the message lists all mistakes.
+        """
+        self.table = copy.deepcopy(self.table)
+        for change in self.changes:
+            self._apply(change)
+        title = self.table["title"]
+        if not isinstance(title, str):
+            self._complain(("title",), f"must be a string, not {title!r}")
+        numbers = {key: self._number(key) for key in _DEFAULTS}
+        limit = self._limit(self.table.get("time_limit"), ("time_limit",))
+        trace = self.table.get("trace", False)
+        if not isinstance(trace, bool):
+            self._complain(("trace",), f"must be true or false, not {trace!r}")
+        problems = self._grid_points()
+        entries = self._entries()
+        if self.problems:
+            raise SuiteError(self.problems)
+        return Experiment(
+            title, problems=problems, entries=entries, time_limit=limit, trace=trace, **numbers
+        )
+
+    def _apply(self, change: Change) -> None:
+        target: Any = self.table
+        *parents, last = change.path
+        try:
+            if change.path[0] not in KEYS:
+                raise KeyError(change.path[0])
+            for part in parents:
+                inside = isinstance(target, dict)
+                target = target.setdefault(str(part), {}) if inside else target[part]
+            target[str(last) if isinstance(target, dict) else last] = change.value
+        except (KeyError, IndexError, TypeError):
+            hint = suggestion(str(change.path[0]), KEYS) if len(change.path) == 1 else ""
+            message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
+            raise SuiteError([message]) from None
+
+    def _number(self, key: str) -> int:
+        value = self.table.get(key, _DEFAULTS[key])
+        if type(value) is not int or value < _LEAST[key]:
+            problem = f"must be an integer of at least {_LEAST[key]}, not {value!r}"
+            self._complain((key,), problem)
+        elif value >= 2**63:
+            self._complain((key,), f"must be an integer of less than 2⁶³, not {value}")
+        return value  # type: ignore[no-any-return] # checked, or the draft is refused
+
+    def _limit(
+        self, value: Any, path: tuple[str | int, ...], origin: str | None = None
+    ) -> float | None:
+        if value is None or (type(value) in (int, float) and value > 0):
+            return None if value is None else float(value)
+        self._complain(path, f"must be a number of seconds above 0, not {value!r}", origin)
+        return None
+
+    def _grid_points(self) -> tuple[Point, ...]:
+        grid = self.table.get("grid", {})
+        if not isinstance(grid, dict):
+            self._complain(("grid",), f"must be a table of axes, not {grid!r}")
+            return ()
+        before = len(self.problems)
+        axes = list(self._axes(grid, ()))
+        for kind in sorted({path[0] for path, _ in axes if len(path) > 1}):
+            if not isinstance(self.table.get(kind, {}), dict):
+                problem = f"must be a table, not {self.table[kind]!r}; the grid has an axis of it"
+                self._complain((kind,), problem)
+        for change in self.changes:
+            if change.path in dict(axes):
+                place = dotted(("grid", *change.path))
+                self._complain(change.path, f"the grid has this axis; set {place} instead")
+        if len(self.problems) > before:
+            return ()
+        known: dict[str, Component] = {}
+        points = []
+        for choice in itertools.product(*(range(len(values)) for _, values in axes)):
+            point = {kind: copy.deepcopy(self.table.get(kind)) for kind in PROBLEM}
+            for (path, values), index in zip(axes, choice, strict=True):
+                self._put(point, path, values[index])
+            where: _Where = {
+                path: ("grid", *path, i) for (path, _), i in zip(axes, choice, strict=True)
+            }
+            given = [kind for kind in PROBLEM if kind in NEEDED or point[kind] is not None]
+            parts = {kind: self._component(kind, point[kind], where, known) for kind in given}
+            if None not in parts.values():
+                made = Point(**parts)  # type: ignore[arg-type] # built by their kinds
+                self._check_fit(made, where)
+                points.append(made)
+        return tuple(points)
+
+    def _axes(
+        self, table: Any, path: tuple[str, ...]
+    ) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+        if isinstance(table, dict) and (table or not path):
+            for key, value in table.items():
+                inner = (*path, *key.split("."))
+                if inner[0] not in PROBLEM:
+                    hint = suggestion(inner[0], PROBLEM)
+                    self._complain(("grid", *inner), f"no axis of a problem{hint}")
+                else:
+                    yield from self._axes(value, inner)
+        elif isinstance(table, list) and table:
+            yield path, table
+        else:
+            self._complain(("grid", *path), f"must be a list of at least one value, not {table!r}")
+
+    def _put(self, point: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+        target: Any = point
+        for part in path[:-1]:
+            if not isinstance(target.get(part), dict):
+                target[part] = {}
+            target = target[part]
+        target[path[-1]] = value
+
+    def _component(
+        self, kind: str, spec: Any, where: _Where, known: dict[str, Component]
+    ) -> Component | None:
+        if spec is None:
+            self._complain((), f"needs a [{kind}], or a grid axis of that name")
+            return None
+        token = repr((kind, spec))
+        try:
+            if token not in known:
+                known[token] = self.registry.build(kind, spec, (kind,))
+        except SpecError as error:
+            # A parameter that does not exist is reported once, not for each value of its axis.
+            told = (error.path, error.problem)
+            if error.path not in where or told not in self.told:
+                self._complain(_in_grid(error.path, where), sentence(error))
+                self.told.add(told)
+            return None
+        return known[token]
+
+    def _check_fit(self, point: Point, where: _Where) -> None:
+        dataset, frame, pooling = point[:3]
+        points = self.table.get("points", _DEFAULTS["points"])
+        if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
+            problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"
+            self._complain(("points",), f"{problem}, not {points}")
+        pools, size = frame.size(dataset.n)
+        try:
+            part = "frame"
+            frame.check(dataset.n)
+            part = "pooling"
+            if pools is not None and size is not None:
+                pooling.check(pools, size)
+        except ParameterError as error:
+            path = (part, error.parameter)
+            self._complain(_in_grid(path, where), f"{dotted(path)}: {error.problem}")
+
+    def _entries(self) -> tuple[Entry, ...]:
+        listed = self.table.get("solver", [])
+        if not isinstance(listed, list):
+            self._complain(("solver",), "write each solver as a [[solver]] table")
+            listed = []
+        entries: list[Entry] = []
+        for index, spec in enumerate(listed):
+            self._add(entries, spec, ("solver", index), None)
+        for extra in self.extras:
+            if extra.if_new and any(e.solver.name == extra.spec["name"] for e in entries):
+                continue
+            self._add(entries, extra.spec, ("solver", len(entries)), extra.origin)
+        if not entries and not self.problems:
+            self._complain((), "needs at least one [[solver]]")
+        return tuple(entries)
+
+    def _add(
+        self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
+    ) -> None:
+        spec = spec.spec() if isinstance(spec, Component) else spec
+        own = dict(spec) if isinstance(spec, dict) else {}
+        label, points = own.pop("label", None), own.pop("points", None)
+        limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)
+        try:
+            solver = self.registry.build("solver", own or spec, path)
+        except SpecError as error:
+            self._complain(error.path, sentence(error), origin)
+            return
+        if points is not None and (type(points) is not int or points < 1):
+            problem = f"must be an integer of at least 1, not {points!r}"
+            self._complain((*path, "points"), problem, origin)
+        if label is not None and not isinstance(label, str):
+            self._complain((*path, "label"), f"must be a string, not {label!r}", origin)
+        taken = {entry.label for entry in entries}
+        chosen = label if label is not None else solver.name
+        if chosen in taken and label is None and origin is not None:
+            chosen = _telling_label(solver.name, own, taken)
+        if chosen in taken:
+            problem = f"two solvers are labelled {chosen!r}; give one another label"
+            self._complain((*path, "label"), problem, origin)
+            return
+        entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
+
+    def _complain(
+        self, path: tuple[str | int, ...], problem: str, origin: str | None = None
+    ) -> None:
+        name = "" if problem.startswith(dotted(path[:1])) else f"{dotted(path)}: "
+        place = origin or self._place(path)
+        self.problems.append(f"{place}: {name if path else ''}{problem}")
+
+    def _place(self, path: tuple[str | int, ...]) -> str:
+        for change in reversed(self.changes):
+            if [*map(str, path[: len(change.path)])] == [*map(str, change.path)]:
+                return change.origin
+        if path and self.base and _inside(self.file.data, (*self.base, path[0])):
+            return self.file.place((*self.base, *path))
+        return self.file.place(path if path and path[0] in self.file.data else self.base)
+
+
+def _inside(data: Any, path: tuple[str | int, ...]) -> bool:
+    for part in path[:-1]:
+        data = data[part]
+    return path[-1] in data
+
+
+def _in_grid(path: tuple[str | int, ...], where: _Where) -> tuple[str | int, ...]:
+    """Return the path of the grid's value that set a parameter, or the parameter's own path."""
+    for axis, place in where.items():
+        if path[: len(axis)] == axis:
+            return (*place, *path[len(axis) :])
+    return path
+
+
+def sentence(error: SpecError) -> str:
+    """Describe a mistake in a suite: where it is, and what is wrong."""
+    return str(SpecError(error.path, error.problem))
+
+
+def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:
+    """Return a label for an added solver whose name is taken: its name and parameters."""
+    parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
+    base = f"{name}({parameters})" if parameters else name
+    numbers = itertools.count(2)
+    label = base
+    while label in taken:
+        label = f"{base} {next(numbers)}"
+    return label

@@ -1,0 +1,92 @@
+"""The options that commands share: what they give, and that no command has its own."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from benchbase.cli import main, options
+from benchbase.discovery.registry import Registry
+
+
+@click.command()
+@options.results
+@options.run
+@options.labels
+@options.plugins
+@options.jobs
+@options.as_json("the arguments")
+@options.form(("plain", "rich"))
+@options.output("FILE", "A file. Default: none.")
+def command(**given: Any) -> None:
+    """Hand back what it is given."""
+    click.get_current_context().obj.update(given)
+
+
+def call(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    result = CliRunner().invoke(command, arguments, obj=found)
+    assert result.exit_code == 0, result.output
+    return found
+
+
+def test_options_have_defaults(tmp_path: Path) -> None:
+    assert call() == {
+        "results": tmp_path / "results",  # as BENCHBASE_RESULTS says in all tests
+        "run": None,
+        "labels": (),
+        "plugins": (),
+        "jobs": None,
+        "as_json": False,
+        "form": "plain",
+        "output": None,
+    }
+
+
+def test_options_give_what_is_asked_for() -> None:
+    arguments = "--results a --run 3 --solver x --solver y --plugin p.py --jobs 0 --json"
+    assert call(*arguments.split(), "--format", "rich", "-o", "out") == {
+        "results": Path("a"),
+        "run": "3",
+        "labels": ("x", "y"),
+        "plugins": ("p.py",),
+        "jobs": 0,
+        "as_json": True,
+        "form": "rich",
+        "output": "out",
+    }
+
+
+def test_a_tilde_stands_for_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert call("--results=~/r")["results"] == tmp_path / "r"
+    monkeypatch.setenv("BENCHBASE_RESULTS", "~/q")
+    assert call()["results"] == tmp_path / "q"
+
+
+def test_results_are_in_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCHBASE_RESULTS")
+    assert call()["results"] == Path("benchbase-results")
+
+
+def parameters(of: click.Command) -> dict[str, click.Option]:
+    found = [each for each in of.params if isinstance(each, click.Option)]
+    return {name: each for each in found for name in each.opts}
+
+
+def test_no_command_has_such_an_option_of_its_own(fresh_registry: Registry) -> None:
+    context = click.Context(main)
+    shared, seen = parameters(command), set()
+    for name in main.list_commands(context):
+        found = main.get_command(context, name)
+        assert found is not None
+        for spelling, option in parameters(found).items():
+            if spelling in ("--results", "--run", "--solver", "--plugin", "--jobs"):
+                assert option.help == shared[spelling].help, f"{name} {spelling}"
+                seen.add(spelling)
+            elif spelling == "--json":
+                assert option.help is not None
+                assert option.help.endswith(" as JSON, and nothing else."), name
+    assert len(seen) == 5

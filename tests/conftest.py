@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,12 @@ settings.register_profile("benchbase", deadline=None, derandomize="CI" in os.env
 settings.load_profile("benchbase")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run single files in this process: workers take longer to start than most files to run."""
+    files = [argument for argument in config.args if Path(argument.split("::")[0]).is_file()]
+    return 0 if len(files) == len(config.args) <= 4 else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
     """Keep BLAS to one thread, as workers do: matrices are small, and waiting threads spin."""
@@ -39,7 +46,11 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return one cache folder for all tests: what it holds is costly and never changes."""
-    return tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # what the workers share
+    (folder / "cache").mkdir(exist_ok=True)
+    return folder / "cache"
 
 
 @pytest.fixture(autouse=True)
@@ -51,11 +62,15 @@ def own_folders(session_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
-def fresh_registry() -> Iterator[Registry]:
-    """Give the process a registry of installed plugins only, for tests that load plugin files."""
-    registry.cache_clear()
-    yield registry()
-    registry.cache_clear()
+def fresh_registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Give the process a registry of installed plugins only, for tests that load plugin files.
+
+    What a test adds to it is taken back after it; installed plugins are not loaded anew.
+    """
+    known = registry()
+    for part in ("classes", "suites", "providers", "warnings", "plugin_files", "_loaded"):
+        monkeypatch.setattr(known, part, deepcopy(getattr(known, part)))
+    return known
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Benchmarks: what commands, the framework and solvers cost. They are run by hand, and by `.ci/run`::
+"""Benchmarks: what commands, the framework and solvers cost. Run by hand, and by `.ci/run`::
 
     pytest tests/performance -n 0 --benchmark-enable
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,12 @@ settings.register_profile("benchbase", deadline=None, derandomize="CI" in os.env
 settings.load_profile("benchbase")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run single files in this process: workers take longer to start than most files to run."""
+    files = [argument for argument in config.args if Path(argument.split("::")[0]).is_file()]
+    return 0 if len(files) == len(config.args) <= 4 else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
     """Keep BLAS to one thread, as workers do: matrices are small, and waiting threads spin."""
@@ -36,26 +44,54 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return one cache folder for all tests: what it holds is costly and never changes."""
-    return tmp_path_factory.mktemp("cache")
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests out of the user's cache. All share one: what it holds never changes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # what the workers share
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCHBASE_CACHE", str(folder / "cache"))
+        patch.setenv("BENCHBASE_JOBS", "0")  # tests of worker processes ask for them
+        yield
 
 
 @pytest.fixture(autouse=True)
-def own_folders(session_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests out of the user's folders."""
-    monkeypatch.setenv("BENCHBASE_CACHE", str(session_cache))
-    monkeypatch.setenv("BENCHBASE_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("BENCHBASE_JOBS", "0")  # tests of worker processes ask for them
+def own_results(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests out of the user's results, each in its own folder if it has one."""
+    nowhere = Path(os.devnull)  # making a folder for each of thousands of tests takes seconds
+    own = "tmp_path" in request.fixturenames
+    folder = request.getfixturevalue("tmp_path") if own else nowhere
+    monkeypatch.setenv("BENCHBASE_RESULTS", str(folder / "results"))
+
+
+Fresh = Callable[[], contextlib.AbstractContextManager[Registry]]
+
+
+@contextlib.contextmanager
+def as_installed() -> Iterator[Registry]:
+    """Give the process a registry of installed plugins, and take back what is added to it.
+
+    Installed plugins are not loaded anew.
+    """
+    known = registry()
+    with pytest.MonkeyPatch.context() as patch:
+        for part in ("classes", "suites", "providers", "warnings", "plugin_files", "_loaded"):
+            patch.setattr(known, part, deepcopy(getattr(known, part)))
+        yield known
 
 
 @pytest.fixture
 def fresh_registry() -> Iterator[Registry]:
     """Give the process a registry of installed plugins only, for tests that load plugin files."""
-    registry.cache_clear()
-    yield registry()
-    registry.cache_clear()
+    with as_installed() as known:
+        yield known
+
+
+@pytest.fixture(scope="session", name="as_installed")
+def as_installed_fixture() -> Fresh:
+    """Return the same for fixtures that many tests share: `with as_installed(): ...`."""
+    return as_installed
 
 
 @pytest.fixture(scope="session")

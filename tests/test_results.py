@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,16 @@ ROWS = 2 * 4 * 2 * 5  # K, poolings, trials, points
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+def results(
+    as_installed: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Results:
     """Return the results of a run in which every status comes up but pending."""
     folder = tmp_path_factory.mktemp("results")
     (folder / "plugin.py").write_text(PLUGIN)
     (folder / "suite.toml").write_text(SUITE)
-    return run(folder)
+    with as_installed():
+        return run(folder)
 
 
 def run(folder: Path, suite: str = "suite.toml", **options: Any) -> Results:

@@ -92,9 +92,9 @@ def test_it_runs_solvers_on_another_seed(run: benchbase.RunRecord, tmp_path: Pat
     assert not np.allclose(other, referee.truth(0, 0, 0))
 
 
-def test_an_installed_suite_is_described_as_its_runs_are(fresh_registry: object) -> None:
+def test_an_installed_suite_is_described_as_its_runs_are(tmp_path: Path) -> None:
     referee = Referee.of_installed("quick")
-    results = benchbase.run("quick", solvers="mean", jobs=0)
+    results = benchbase.run("quick", results=tmp_path, solvers="mean")
     assert read_records(results)[0].described() == referee.suite
     spec, points = Referee.entries_of_installed("quick")["", "kNN"]
     assert (spec["name"], spec["q"], points) == ("knn", 10, 25)

@@ -19,7 +19,6 @@ import benchbase
 from benchbase import cli as command_line
 from benchbase.checking.verify import Verification, verify
 from benchbase.discovery.provenance import environment
-from benchbase.discovery.registry import registry
 from benchbase.numerics.streams import solver_keys
 from benchbase.running.executors import InProcess
 from benchbase.storage.database import FILE
@@ -90,16 +89,16 @@ Cli = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def original(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(
+    as_installed: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """Return a folder of results of all kinds, the plugin file that some need beside them."""
     folder = tmp_path_factory.mktemp("original")
     (folder / "suite.toml").write_text(SUITE)
     (folder / "plugin.py").write_text(PLUGIN)
-    registry.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCHBASE_CACHE", str(session_cache))
-        benchbase.run(folder / "suite.toml", results=folder, plugins=folder / "plugin.py", jobs=0)
-    registry.cache_clear()
+    with as_installed():
+        benchbase.run(folder / "suite.toml", results=folder, plugins=folder / "plugin.py")
     return folder
 
 

@@ -97,11 +97,11 @@ def test_units_do_not_matter(scale: float) -> None:
 @pytest.mark.parametrize("rectified", [False, True])
 def test_priors_recover_from_fewer_pools_than_dimensions(rectified: bool) -> None:
     """Signals of a subspace of 4 dimensions in 20, from 14 pools, which alone do not suffice."""
-    training, truth = low_rank(2000, 20, 4), low_rank(12, 20, 4, seed=1).astype(np.float64)
+    training, truth = low_rank(1000, 20, 4), low_rank(5, 20, 4, seed=1).astype(np.float64)
     problem = problem_of(14, 20, training, rectified=rectified)
     b = problem.measure(truth)
     for name in ("gaussian_prior", "local_prior"):
-        x = benchbase.solve(build(name, RRR | {"n_iter": 1000}), problem, b).x
+        x = benchbase.solve(build(name, RRR | {"n_iter": 250}), problem, b).x
         score = squared_cosine(x, truth, problem.ambiguity)
         assert np.median(score) > 0.999
     alone = benchbase.solve(benchbase.build("solver", RRR), problem, b).x

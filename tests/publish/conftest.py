@@ -44,16 +44,14 @@ Forge = Callable[[dict[str, Any], dict[str, Any]], object]
 
 
 @pytest.fixture(scope="session")
-def ran(session_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of results of the suite ``small``, its file beside them."""
     folder = tmp_path_factory.mktemp("ran")
     (folder / "small.toml").write_text(SUITE)
     registry.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCHBASE_CACHE", str(session_cache))
-        benchbase.run(folder / "small.toml", results=folder, jobs=0)
-        # A site of one solver is published; the others are to be submitted.
-        benchbase.run(folder / "small.toml", results=folder / "one", jobs=0, solvers="altmin")
+    benchbase.run(folder / "small.toml", results=folder)
+    # A site of one solver is published; the others are to be submitted.
+    benchbase.run(folder / "small.toml", results=folder / "one", solvers="altmin")
     return folder
 
 

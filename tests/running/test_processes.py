@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,11 +15,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import Result
 
 import benchbase
 from benchbase.running import processes
 from benchbase.running.processes import LocalWorkers, WorkerProcess, _Queue
 from benchbase.running.serve import STARTED
+from tests.running.alive import workers
 
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
 PROBLEM = """
@@ -66,21 +67,26 @@ EXPECTED = {
 }
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG")
+Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def workers() -> set[int]:
-    """Return the worker processes and what they have forked, zombies aside."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"benchbase.running.serve" in command:
-                found.add(int(entry.name))
-    return found
+@pytest.fixture(autouse=True)
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Mark the processes that a test starts."""
+    monkeypatch.setenv("MARK", str(tmp_path))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def run(cli: Callable[..., Result], tmp_path: Path) -> Run:
+    """Run the command line in this process, its workers in others."""
+
+    def with_plugin(text: str, *arguments: Any, results: str = "r") -> Result:
+        (tmp_path / "s.toml").write_text(text)
+        return cli("run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments)
+
+    return with_plugin
 
 
 @pytest.fixture
@@ -108,29 +114,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 0, told
-
-
 def rows(folder: Path) -> pd.DataFrame:
     return benchbase.load_results(folder).frame().drop(columns=TIMES)
 
 
 @linux
-def test_each_fault_costs_its_own_chunks_only(start: Start, tmp_path: Path) -> None:
+def test_each_fault_costs_its_own_chunks_only(run: Run, mark: str, tmp_path: Path) -> None:
     """And no process is left."""
-    before = workers()
-    process = start(PROBLEM + SLOW, "--jobs", 2, "--memory-limit", 8)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 1, said
+    one = PROBLEM.replace("[5, 6]", "[6]")
+    ran = run(one + SLOW, "--jobs", 2, "--memory-limit", 8)
+    assert ran.exit_code == 1, ran.stderr
     frame = benchbase.load_results(tmp_path / "r").frame()
-    assert len(frame) == len(EXPECTED) * 2 * 2
+    assert len(frame) == len(EXPECTED) * 2
     for label, (status, message) in EXPECTED.items():
         found = frame[frame["label"] == label]
         assert set(found["status"]) == {status}, (label, set(found["message"]))
         assert found["message"].str.contains(message, regex=False).all(), set(found["message"])
-    assert workers() <= before
+    assert not workers(mark)
 
 
 MANY = """
@@ -155,34 +155,41 @@ name = "sleeps"
 """
 
 
-@linux
-@pytest.mark.parametrize("jobs", [1, 2, 4])
-def test_the_number_of_workers_changes_no_row(start: Start, tmp_path: Path, jobs: int) -> None:
-    only = ("--solver", "altmin", "--solver", "fine", "--plugin", PLUGIN)
-    for count in (0, jobs):
-        process = start(MANY, *only, "--jobs", count, results=f"r{count}")
-        finish(process)
-    pd.testing.assert_frame_equal(rows(tmp_path / "r0"), rows(tmp_path / f"r{jobs}"))
+def test_the_number_of_workers_changes_no_row(run: Run, tmp_path: Path) -> None:
+    for count in (0, 3):
+        ran = run(
+            MANY, "--solver", "altmin", "--solver", "fine", "--jobs", count, results=f"r{count}"
+        )
+        assert ran.exit_code == 0, ran.stderr
+    pd.testing.assert_frame_equal(rows(tmp_path / "r0"), rows(tmp_path / "r3"))
 
 
 @linux
-def test_a_run_that_is_killed_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
-    only = ("--solver", "altmin", "--solver", "sleeps", "--jobs", 2)
-    whole = start(MANY, *only, results="whole")
-    finish(whole)
-    before = workers()
-    chance = random.Random(0)
-    for _ in range(6):
-        process = start(MANY, *only)
-        time.sleep(chance.uniform(0.3, 1.0))
+def test_a_run_that_is_killed_goes_on_where_it_was(
+    start: Start, run: Run, mark: str, tmp_path: Path
+) -> None:
+    """Killed as its workers start, and again when some of its chunks are done."""
+    only = ("--solver", "altmin", "--solver", "sleeps")
+    assert run(MANY, *only, "--jobs", 0, results="whole").exit_code == 0
+
+    def some_are_done() -> bool:
+        with contextlib.suppress(benchbase.StoreError):
+            return "done" in set(rows(tmp_path / "r")["status"])
+        return False
+
+    for far_enough in (lambda: workers(mark), some_are_done):
+        process = start(MANY, *only, "--jobs", 2)
+        while not far_enough():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
         process.kill()
         process.communicate()
     patience = time.monotonic() + 5
-    while workers() - before and time.monotonic() < patience:
+    while workers(mark) and time.monotonic() < patience:
         time.sleep(0.05)
-    assert workers() <= before
-    last = start(MANY, *only)
-    finish(last)
+    assert not workers(mark)
+    assert "pending" in set(rows(tmp_path / "r")["status"])
+    assert run(MANY, *only, "--jobs", 0).exit_code == 0
     pd.testing.assert_frame_equal(rows(tmp_path / "r"), rows(tmp_path / "whole"))
 
 
@@ -214,14 +221,13 @@ main()
 """
 
 
-@pytest.mark.parametrize("jobs", [0, 2])
-def test_a_full_disk_costs_nothing_that_was_stored(start: Start, tmp_path: Path, jobs: int) -> None:
+def test_a_full_disk_costs_nothing_that_was_stored(run: Run, tmp_path: Path) -> None:
     """One message, exit code 1; with room again, the same command goes on."""
     text = PROBLEM.replace("n = 4", "n = 400").replace("points = 2", "points = 40\ntrials = 6")
-    finish(start(text, "--solver", "fine", results="whole"))
+    run(text, "--solver", "fine", results="whole")
     command = ["run", "s.toml", "--plugin", str(PLUGIN), "--solver", "fine", "--results", "r"]
     full = subprocess.run(
-        [sys.executable, "-c", FULL, *command, "--jobs", str(jobs)],
+        [sys.executable, "-c", FULL, *command, "--jobs", "2"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
@@ -235,7 +241,8 @@ def test_a_full_disk_costs_nothing_that_was_stored(start: Start, tmp_path: Path,
     kept = rows(tmp_path / "r")
     done = kept[kept["status"] == "done"].reset_index(drop=True)
     assert 0 < len(done) < len(kept)
-    assert computed(start(text, "--solver", "fine")) == (len(kept) - len(done)) / 40
+    summary = json.loads(run(text, "--solver", "fine").stdout)
+    assert summary["chunks_computed"] == (len(kept) - len(done)) / 40
     pd.testing.assert_frame_equal(rows(tmp_path / "r"), rows(tmp_path / "whole"))
     again = rows(tmp_path / "r").merge(done)  # on all columns: what was stored is still there
     assert len(again) == len(done)
@@ -260,7 +267,7 @@ def test_what_is_computed_again(start: Start) -> None:
 
 
 def test_a_worker_that_cannot_start_is_told(
-    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = tmp_path / "site" / "sitecustomize.py"
     broken.parent.mkdir()
@@ -269,15 +276,14 @@ def test_a_worker_that_cannot_start_is_told(
     )
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(broken.parent), path])))
-    process = start(PROBLEM, "--solver", "fine", "--jobs", 1)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert "a worker process cannot start: the worker ended with exit code" in told
-    assert "boo" in told
+    ran = run(PROBLEM, "--solver", "fine", "--jobs", 1)
+    assert ran.exit_code == 2
+    assert "a worker process cannot start: the worker ended with exit code" in ran.stderr
+    assert "boo" in ran.stderr
 
 
 def test_a_worker_that_is_killed_as_it_starts_costs_nothing(
-    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As one may be that is started when memory is short."""
     site = tmp_path / "site"
@@ -289,7 +295,7 @@ def test_a_worker_that_is_killed_as_it_starts_costs_nothing(
     )
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), path])))
-    finish(start(PROBLEM, "--solver", "fine", "--jobs", 1))
+    assert run(PROBLEM, "--solver", "fine", "--jobs", 1).exit_code == 0
     assert (tmp_path / "flag").exists()
     assert set(rows(tmp_path / "r")["status"]) == {"done"}
 
@@ -384,26 +390,23 @@ class Mine(benchbase.Solver):
 def register_solvers(register): register(Mine)
 """
 EDITS = """
-import sys
 from pathlib import Path
 import benchbase
 from benchbase.api import execute, resolve
 from benchbase.running.launch import make_plan
 suite = resolve("s.toml")
-todo = make_plan(suite, Path("r"))
-Path("site/meddler/helper.py").write_text(sys.argv[1])
-try:
-    execute(suite, todo, Path("r"), command="", jobs=1)
-    print("done")
-except benchbase.BenchbaseError as error:
-    print(error)
+for scale in (1, 2):
+    todo = make_plan(suite, Path(f"r{scale}"))
+    Path("site/meddler/helper.py").write_text(f"SCALE = {scale}\\n")
+    try:
+        execute(suite, todo, Path(f"r{scale}"), command="", jobs=1)
+        print("done")
+    except benchbase.BenchbaseError as error:
+        print(error)
 """
 
 
-@pytest.mark.parametrize(("scale", "told"), [(1, "done"), (2, "the code of 'meddler' is not what")])
-def test_a_package_that_is_edited_after_the_plan_is_refused(
-    tmp_path: Path, scale: int, told: str
-) -> None:
+def test_a_package_that_is_edited_after_the_plan_is_refused(tmp_path: Path) -> None:
     """A worker imports what it finds: its numbers would get the key of other code."""
     site = tmp_path / "site"
     for folder in ("meddler", "meddler-1.dist-info"):
@@ -415,11 +418,13 @@ def test_a_package_that_is_edited_after_the_plan_is_refused(
     (facts / "entry_points.txt").write_text("[benchbase]\nmeddler = meddler\n")
     (tmp_path / "s.toml").write_text(PROBLEM + '[[solver]]\nname = "mine"\n')
     ran = subprocess.run(
-        [sys.executable, "-B", "-c", EDITS, f"SCALE = {scale}\n"],
+        [sys.executable, "-B", "-c", EDITS],
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         cwd=tmp_path,
         check=True,
     )
-    assert ran.stdout.startswith(told), ran.stdout + ran.stderr
+    first, second = ran.stdout.splitlines()
+    assert first == "done"
+    assert second.startswith("the code of 'meddler' is not what"), ran.stdout + ran.stderr

@@ -1,7 +1,8 @@
 """Results as plain data and back, statuses of all kinds among them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,6 @@ import pytest
 
 import benchbase
 from benchbase import StoreError, read_records, write_records
-from benchbase.discovery.registry import registry
 from benchbase.storage.merge import merge
 
 HERE = Path(__file__).parents[1]
@@ -34,16 +34,14 @@ name = "refuses"
 
 @pytest.fixture(scope="module")
 def results(
-    tmp_path_factory: pytest.TempPathFactory, session_cache: Path
+    as_installed: Callable[..., Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[benchbase.Results]:
     folder = tmp_path_factory.mktemp("exchange")
     (folder / "suite.toml").write_text(SUITE)
-    registry.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCHBASE_CACHE", str(session_cache))
+    with as_installed():
         plugin = HERE / "parts" / "results.py"
-        yield benchbase.run(folder / "suite.toml", results=folder, plugins=plugin, jobs=0)
-    registry.cache_clear()
+        yield benchbase.run(folder / "suite.toml", results=folder, plugins=plugin)
 
 
 def written(folder: Path, runs: list[benchbase.RunRecord]) -> benchbase.Results:

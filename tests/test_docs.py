@@ -7,7 +7,7 @@ import pytest
 
 import benchbase
 from benchbase import hookspecs, showing
-from benchbase.discovery.registry import KINDS, registry
+from benchbase.discovery.registry import KINDS, Registry, registry
 from benchbase.results import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def test_versions_agree() -> None:
     assert f"version: {benchbase.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
 
 
-def test_the_solver_of_the_readme_runs(tmp_path: Path) -> None:
+def test_the_solver_of_the_readme_runs(tmp_path: Path, fresh_registry: Registry) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(# my_solver\.py\n.*?)```", text, re.DOTALL)
     assert len(code.splitlines()) <= 20

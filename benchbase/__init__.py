@@ -43,13 +43,14 @@ if TYPE_CHECKING:
     from benchbase.planning.cells import problem_facts
     from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
-    from benchbase.storage.records import Record, RunRecord, read_records, write_records
+    from benchbase.storage.records import CellRecord, SuiteRunRecord, read_records, write_records
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array",
     "BenchbaseError",
+    "CellRecord",
     "Component",
     "DataError",
     "Dataset",
@@ -64,19 +65,18 @@ __all__ = [
     "PluginError",
     "Pooling",
     "Problem",
-    "Record",
     "Recovery",
     "Referee",
     "Report",
     "Results",
     "ResultsView",
     "Run",
-    "RunRecord",
     "SignalSet",
     "Solver",
     "SpecError",
     "StoreError",
     "SuiteError",
+    "SuiteRunRecord",
     "as_toml",
     "build",
     "cache_folder",
@@ -101,10 +101,10 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Record": "storage.records",
+    "CellRecord": "storage.records",
     "Referee": "checking.referee",
     "Results": "results",
-    "RunRecord": "storage.records",
+    "SuiteRunRecord": "storage.records",
     "as_toml": "planning.toml",
     "from_toml": "planning.toml",
     "load_results": "results",

@@ -203,7 +203,7 @@ def suite_problems(suite: str | Path) -> Iterator[tuple[str, Problem]]:
     """
     rebuilder, seen = Rebuilder(registry()), []
     for cell in make_cells(resolve(suite)):
-        known = (cell.experiment, cell.seed, cell.point[:3])
+        known = (cell.experiment, cell.seed, cell.setting[:3])
         if cell.trial or known in seen:
             continue
         seen.append(known)

@@ -204,7 +204,7 @@ class ResultsView(Protocol):
     def suites(self) -> list[dict[str, Any]]:
         """The runs that are looked at: id, suite, title, resolved, command, started, finished."""
 
-    def frame(self) -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         """Return one row per signal, whatever its status."""
 
     def estimates(self, cell: str) -> Array:

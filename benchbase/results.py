@@ -83,7 +83,7 @@ class Results:
     folder: Path
     runs: tuple[int, ...]
 
-    def frame(self) -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         """Return one row a signal, whatever its status, with the columns of `COLUMNS`.
 
         The components' parameters follow as ``dataset.components``, ``pooling.threshold``,
@@ -93,10 +93,10 @@ class Results:
         import pandas as pd
 
         # Copied only where it is written to, in versions of pandas that can do so.
-        return self._frame.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
+        return self._rows.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
     @cached_property
-    def _frame(self) -> pd.DataFrame:
+    def _rows(self) -> pd.DataFrame:
         import pandas as pd
 
         seen: set[tuple[str, ...]] = set()
@@ -168,7 +168,7 @@ class Results:
         """
         import pandas as pd
 
-        cells = self._frame["cell"].drop_duplicates()
+        cells = self._rows["cell"].drop_duplicates()
         with Store(self.folder) as store:
             parts = [
                 pd.DataFrame({"cell": cell} | traces.unpack(packed))
@@ -221,7 +221,7 @@ class Results:
             raise system_error(target, error) from error
 
     def _export(self, form: str, target: Any) -> None:
-        frame = self._frame
+        frame = self._rows
         if form == "csv":
             frame.to_csv(target, index=False)
         elif form == "parquet":
@@ -248,7 +248,7 @@ class Results:
             standard error, such as ".982 ± .004"; "n/a" if the solver does not apply, and "" if it
             did not run there. It ends with "…" while signals are pending.
         """
-        return comparative_table(self._frame)
+        return comparative_table(self._rows)
 
     def by_suite(self) -> list[Results]:
         """Return the results of each suite that the runs are of, in order of their first runs."""

@@ -145,11 +145,11 @@ WHOLE = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal"
 class Known:
     """Results whose rows are given."""
 
-    rows: pd.DataFrame
+    table: pd.DataFrame
     title: str = "A suite"
 
-    def frame(self) -> pd.DataFrame:
-        return self.rows.copy()
+    def rows(self) -> pd.DataFrame:
+        return self.table.copy()
 
     @property
     def suites(self) -> list[dict[str, Any]]:
@@ -206,7 +206,7 @@ def cell(
 
 
 def join(*cells: pd.DataFrame) -> pd.DataFrame:
-    """Return one frame of cells, with the types that `Results.frame` has."""
+    """Return one frame of cells, with the types that `Results.rows` has."""
     import pandas as pd
 
     frame = pd.concat(cells, ignore_index=True)

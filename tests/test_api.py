@@ -96,7 +96,7 @@ def suite(tmp_path: Path, fresh_registry: Registry, monkeypatch: pytest.MonkeyPa
 
 
 def labels(results: benchbase.ResultsView) -> dict[str, int]:
-    frame = results.frame()
+    frame = results.rows()
     assert frame["status"].eq("done").all(), frame["message"].unique()
     return {str(label): count for label, count in frame.groupby("label").size().items()}
 
@@ -137,7 +137,7 @@ def test_the_folder_of_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_solvers_are_added_to_every_experiment(extra: Any, suite: str) -> None:
-    frame = benchbase.run(suite, extra=[extra()]).frame()
+    frame = benchbase.run(suite, extra=[extra()]).rows()
     counts = frame.groupby("label").size().to_dict()
     assert counts.pop("altmin") == 8
     ((label, count),) = counts.items()
@@ -153,14 +153,14 @@ def test_parameters_of_added_solvers_count(suite: str) -> None:
         {"name": "back_projection", "power": 2, "sign": -1},
     ]
     benchbase.run(suite, extra=[Guess, back_projection])  # makes the names known
-    frame = benchbase.run(suite, extra=extra).frame()
+    frame = benchbase.run(suite, extra=extra).rows()
     assert frame[frame["label"] == "spec"]["solver.scale"].eq(3.0).all()
     assert frame[frame["label"] == "back_projection"]["solver.sign"].eq(-1).all()
 
 
 def test_an_object_beside_a_solver_of_its_name(suite: str) -> None:
     altmin = benchbase.build("solver", {"name": "altmin", "n_iter": 2})
-    frame = benchbase.run(suite, extra=[altmin]).frame()
+    frame = benchbase.run(suite, extra=[altmin]).rows()
     (label,) = set(frame["label"]) - {"altmin"}
     assert label.startswith("altmin(")
     assert "n_iter=2" in label
@@ -182,7 +182,7 @@ def test_a_class_that_is_defined_again_takes_the_place_of_the_first(suite: str) 
     found = []
     for value in (1.0, 2.0):
         results = benchbase.run(suite, extra=[define(value)])
-        frame = results.frame()
+        frame = results.rows()
         cell = frame[frame["label"] == "cell"]["cell"].iloc[0]
         found.append(float(results.estimates(cell)[0, 0]))
     assert found == [1.0, 2.0]
@@ -214,7 +214,7 @@ def test_changes_points_trials_and_labels(suite: str) -> None:
         extra=[{"name": "altmin", "label": "mine"}],
         changes={"grid.frame.n_pools": [7], "seed": 5, "solver.0.n_iter": 1},
     )
-    frame = results.frame()
+    frame = results.rows()
     assert set(frame["label"]) == {"mine"}
     assert len(frame) == 6
     for column, value in {"n_pools": 7, "seed": 5, "points": 2}.items():
@@ -274,7 +274,7 @@ class Note(benchbase.Report):
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         file = folder / "note.txt"
-        file.write_text(" ".join(sorted(set(results.frame()["label"]))))
+        file.write_text(" ".join(sorted(set(results.rows()["label"]))))
         return [file]
 
 

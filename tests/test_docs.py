@@ -73,7 +73,7 @@ def test_the_solver_of_the_readme_runs(tmp_path: Path, fresh_registry: Registry)
         solvers="my_solver",
         changes={"grid.frame.n_pools": [72]},
     )
-    frame = results.frame()
+    frame = results.rows()
     assert set(frame["label"]) == {"my_solver"}
     assert set(frame["status"]) == {"done"}
 

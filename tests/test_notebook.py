@@ -98,7 +98,7 @@ def test_a_run_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
     html = shown["data"]["text/html"]
     assert "In a notebook (run 1): mean squared cosine" in html
     assert all(word in html for word in ("<table", "<th>altmin</th>", "<th>mine</th>"))
-    frame = benchbase.load_results(tmp_path / "r").frame()
+    frame = benchbase.load_results(tmp_path / "r").rows()
     assert len(frame) == 2 * 2 * 3
     assert set(frame["status"]) == {"done"}
 
@@ -110,7 +110,7 @@ def test_a_second_run_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
     execute("callers.clear(); workers.clear()")
     assert printed(execute(RUN), "stdout") == ["6 calls here True", "0 workers"]
     first, second = (
-        benchbase.load_results(tmp_path / "r", run).frame().drop(columns="run") for run in (1, 2)
+        benchbase.load_results(tmp_path / "r", run).rows().drop(columns="run") for run in (1, 2)
     )
     kept, again = second["label"] == "altmin", second["label"] == "mine"
     assert second[kept].equals(first[kept])  # times too: not computed anew

@@ -95,7 +95,7 @@ def folder(tmp_path: Path, fresh_registry: Registry) -> Path:
 
 
 def test_every_cell_has_a_row_a_signal_whatever_its_status(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     assert len(frame) == 4 * ROWS
     cells = frame.groupby("cell")["signal"].agg(list)
     assert len(cells) == 4 * ROWS / 5
@@ -110,7 +110,7 @@ def test_every_cell_has_a_row_a_signal_whatever_its_status(results: Results) -> 
 
 
 def test_rows_are_in_the_order_of_the_suite(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     heads = frame.drop_duplicates("cell")
     assert (
         heads["label"].tolist()[:8]
@@ -121,7 +121,7 @@ def test_rows_are_in_the_order_of_the_suite(results: Results) -> None:
 
 
 def test_columns_come_first_and_have_types_of_their_own(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     assert list(frame.columns[: len(COLUMNS)]) == list(COLUMNS)
     wanted = {
         "run": "Int64",
@@ -140,17 +140,17 @@ def test_columns_come_first_and_have_types_of_their_own(results: Results) -> Non
 
 
 def test_types_do_not_depend_on_the_rows(folder: Path, results: Results) -> None:
-    wanted = results.frame().dtypes[list(COLUMNS)]
+    wanted = results.rows().dtypes[list(COLUMNS)]
     for labels in (["refuses"], ["raises"], ["half"]):
-        found = run(folder, "one.toml", labels=labels).frame().dtypes[list(COLUMNS)]
+        found = run(folder, "one.toml", labels=labels).rows().dtypes[list(COLUMNS)]
         assert found.equals(wanted)
-    empty = Results(folder / "results", ()).frame()
+    empty = Results(folder / "results", ()).rows()
     assert list(empty.columns) == list(COLUMNS)
     assert empty.dtypes[["n_iter", "p"]].equals(wanted[["n_iter", "p"]])
 
 
 def test_what_was_not_finite_or_failed_has_no_scores(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     lost = frame[(frame["label"] == "half") & (frame["status"] == "failed")]
     assert set(lost["signal"]) == {2}
     assert lost["message"].eq("the estimate is not finite: a, b").all()
@@ -164,7 +164,7 @@ def test_what_was_not_finite_or_failed_has_no_scores(results: Results) -> None:
 
 
 def test_what_solvers_tell_is_passed_on(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     done = frame[(frame["label"] == "half") & (frame["status"] == "done")]
     assert done["message"].eq("a, b").all()
     assert done[done["signal"] == 1]["n_iter"].eq(1).all()
@@ -174,7 +174,7 @@ def test_what_solvers_tell_is_passed_on(results: Results) -> None:
 
 
 def test_parameters_are_flattened(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     altmin = frame[frame["label"] == "altmin"]
     assert altmin["solver.init.scale"].eq(2.0).all()
     assert altmin["solver.init.name"].eq("half").all()
@@ -189,13 +189,13 @@ def test_parameters_are_flattened(results: Results) -> None:
 
 
 def test_the_frame_is_a_copy(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     frame["squared_cosine"] = 7.0
-    assert results.frame()["squared_cosine"].max() <= 1
+    assert results.rows()["squared_cosine"].max() <= 1
 
 
 def test_signals_and_estimates_are_those_that_were_scored(results: Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     for (cell, pooling), rows in frame[frame["label"] == "half"].groupby(["cell", "pooling"]):
         x, truth = results.estimates(str(cell)), results.signals(str(cell))
         assert x.dtype == truth.dtype == np.float32
@@ -216,7 +216,7 @@ def test_problems_are_rebuilt_as_solvers_met_them(
     results: Results, fresh_registry: Registry
 ) -> None:
     fresh_registry.load_file(results.folder.parent / "plugin.py")
-    cells = results.frame().drop_duplicates("cell")
+    cells = results.rows().drop_duplicates("cell")
     for row in cells[cells["label"].isin(["half", "altmin"])].to_dict("records"):
         problem = results.problem(row["cell"])
         frame = problem.frame
@@ -226,7 +226,7 @@ def test_problems_are_rebuilt_as_solvers_met_them(
             array(row["cell"]).astype(float) for array in (results.estimates, results.signals)
         )
         b = problem.measure(truth)
-        mine = results.frame().query("cell == @row['cell'] and status == 'done'")
+        mine = results.rows().query("cell == @row['cell'] and status == 'done'")
         found = problem.residual(x, b)[mine["signal"].to_numpy(int)]
         np.testing.assert_allclose(found, mine["residual"], rtol=1e-9, atol=1e-12)
     kinds = cells.groupby(["pooling", "n_pools", "trial"])["cell"].first()
@@ -236,7 +236,7 @@ def test_problems_are_rebuilt_as_solvers_met_them(
 
 def test_a_problem_that_cannot_be_rebuilt_says_why(folder: Path) -> None:
     results = run(folder, "one.toml", labels=["half"])
-    cell = results.frame()["cell"].iloc[0]
+    cell = results.rows()["cell"].iloc[0]
     with pytest.raises(StoreError, match="there is no cell nonesuch"):
         results.problem("nonesuch")
     with Store(folder / "results") as store:
@@ -252,7 +252,7 @@ def test_a_cell_without_outcomes_is_pending(folder: Path) -> None:
         for key in keys:
             # The first chunk is missing, as it may be when workers are interrupted.
             store._connection.execute("DELETE FROM chunk WHERE key = ? AND start = 0", (key,))
-    frame = load_results(results.folder).frame()
+    frame = load_results(results.folder).rows()
     half = frame[frame["label"] == "half"]
     assert len(half) == 4 * 5
     assert half.groupby("signal")["status"].unique().map(list).to_dict() == {
@@ -276,7 +276,7 @@ def test_the_latest_run_of_each_suite_is_chosen(folder: Path) -> None:
     assert load_results(path, "all").runs == (1, 2, 3)
     assert [each["suite"] for each in load_results(path).suites] == ["two", "one"]
     # The same cell of a suite appears once, for its latest run.
-    frame = load_results(path, "all").frame()
+    frame = load_results(path, "all").rows()
     assert frame.groupby("suite")["run"].unique().map(list).to_dict() == {"one": [3], "two": [2]}
     assert len(frame) == 2 * 4 * 4 * 5
 
@@ -285,8 +285,8 @@ def test_cells_of_earlier_runs_are_kept_among_all(folder: Path) -> None:
     run(folder, "one.toml")
     run(folder, "one.toml", points=2, labels=["half"])
     path = folder / "results"
-    assert len(load_results(path).frame()) == 4 * 2
-    every = load_results(path, "all").frame()
+    assert len(load_results(path).rows()) == 4 * 2
+    every = load_results(path, "all").rows()
     assert every.groupby("run").size().to_dict() == {1: 4 * 4 * 5, 2: 4 * 2}
     assert every["run"].is_monotonic_increasing
 
@@ -324,7 +324,7 @@ def check_same(found: pd.DataFrame, frame: pd.DataFrame) -> None:
 
 
 def test_csv_round_trip(results: Results, tmp_path: Path) -> None:
-    frame = results.frame()
+    frame = results.rows()
     results.export("csv", tmp_path / "all.csv")
     stream = io.StringIO()
     results.export("csv", stream)
@@ -335,7 +335,7 @@ def test_csv_round_trip(results: Results, tmp_path: Path) -> None:
 
 
 def test_parquet_round_trip(results: Results, tmp_path: Path) -> None:
-    frame = results.frame()
+    frame = results.rows()
     results.export("parquet", tmp_path / "all.parquet")
     found = pd.read_parquet(tmp_path / "all.parquet")
     check_same(found, frame)
@@ -357,7 +357,7 @@ def test_json_round_trip(results: Results, tmp_path: Path) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")
 
-    frame = results.frame()
+    frame = results.rows()
     results.export("json", tmp_path / "all.json")
     records = json.loads((tmp_path / "all.json").read_text(), parse_constant=refuse)
     stream = io.StringIO()
@@ -403,7 +403,7 @@ def test_notebooks_show_the_comparative_table(results: Results) -> None:
     rows = cells_of(results._repr_html_())
     assert rows[0][2:] == [*table] == ["K=5", "K=40"]
     assert [row[-2:] for row in rows[2:]] == table.to_numpy().tolist()
-    frame = results.frame()
+    frame = results.rows()
     for name, pooling in (("ℓ2", "lp"), ("maxout", "maxout")):
         same = (frame["label"] == "half") & (frame["pooling"] == pooling) & ~frame["rectified"]
         scores = frame[same & (frame["n_pools"] == 40)]["squared_cosine"]

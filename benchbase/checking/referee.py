@@ -80,7 +80,7 @@ class Referee:
             {
                 "name": each.name, "seed": each.seed, "trials": each.trials,
                 "points": each.points, "trace": each.trace,
-                "problems": [point.facts() for point in each.problems],
+                "problems": [setting.facts() for setting in each.problems],
             }
             for each in loaded.experiments
         ]  # fmt: skip # a table
@@ -106,7 +106,7 @@ class Referee:
 
     def facts(self, experiment: int, problem: int) -> dict[str, Any]:
         """Return the facts of a problem as the installed code derives them from its specs."""
-        return self._rebuilder.point(self._problem(experiment, problem)).facts()
+        return self._rebuilder.setting(self._problem(experiment, problem)).facts()
 
     def truth(self, experiment: int, problem: int, trial: int) -> Array:
         """Return a trial's test signals as the seed gives them, (points, N)."""
@@ -189,7 +189,7 @@ class Referee:
                 if place == index
             )
             if own:
-                problems = tuple(map(self._rebuilder.point, each["problems"]))
+                problems = tuple(map(self._rebuilder.setting, each["problems"]))
                 sizes = seed, each["trials"], each["points"]
                 experiments.append(Experiment(each["name"], *sizes, problems, own))
         suite = Suite(self.suite["name"], self.suite["title"], tuple(experiments), ())

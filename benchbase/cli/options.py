@@ -9,7 +9,7 @@ Each is a decorator for a click command, and hands the command one argument::
     @options.run
     @options.as_json("the numbers")
     def count_command(results: Path, run: str | None, as_json: bool) -> None:
-        frame = benchbase.load_results(results, run).frame()
+        frame = benchbase.load_results(results, run).rows()
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ def _failures(results: Results) -> list[dict[str, Any]]:
     """Return each kind of failure once: where it came first, and its message."""
     from benchbase.tasks import LOST
 
-    frame = results.frame()
+    frame = results.rows()
     lost = frame[frame["status"].isin(LOST)].drop_duplicates(["label", "message"])
     columns = ["status", "label", "experiment", "pooling", "n_pools", "trial", "signal", "message"]
     return [dict(zip(columns, row, strict=True)) for row in lost[columns].astype(object).values]

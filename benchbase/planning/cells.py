@@ -16,7 +16,7 @@ from benchbase.tasks import Task, json_ready
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchbase.planning.experiment import Point
+    from benchbase.planning.experiment import Setting
     from benchbase.planning.suite import Suite
 
 
@@ -41,7 +41,7 @@ class Cell:
 
     experiment: str
     label: str
-    point: Point
+    setting: Setting
     solver: Solver
     seed: int
     trial: int
@@ -64,25 +64,25 @@ class Cell:
 
     def parts(self) -> Iterator[Component]:
         """Yield all its components, those inside others too."""
-        for part in (*self.point.parts(), self.solver):
+        for part in (*self.setting.parts(), self.solver):
             yield from part.walk()
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
         own = {"solver": json_ready(self.solver.spec()), "seed": self.seed, "trial": self.trial}
-        return self.point.facts() | own | {"points": self.points, "trace": self.trace}
+        return self.setting.facts() | own | {"points": self.points, "trace": self.trace}
 
     def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
         """Yield the cell's chunks in order."""
-        noise, hint = self.point.noise, self.point.hint
+        noise, hint = self.setting.noise, self.setting.hint
         for start in range(0, self.points, self.chunk):
             yield Task(
                 key=self.key,
                 start=start,
                 stop=min(start + self.chunk, self.points),
-                dataset=self.point.dataset.spec(),
-                frame=self.point.frame.spec(),
-                pooling=self.point.pooling.spec(),
+                dataset=self.setting.dataset.spec(),
+                frame=self.setting.frame.spec(),
+                pooling=self.setting.pooling.spec(),
                 noise=None if noise is None else noise.spec(),
                 hint=None if hint is None else hint.spec(),
                 solver=self.solver.spec(),
@@ -113,8 +113,8 @@ def make_cells(suite: Suite) -> list[Cell]:
     digests = _Digests()
     cells = []
     for experiment in suite.experiments:
-        for point in experiment.problems:
-            dataset, frame, pooling, *others = point
+        for setting in experiment.problems:
+            dataset, frame, pooling, *others = setting
             more = [digests.of(part) for part in others if part is not None]
             files = digests.files(dataset)
             for entry in experiment.entries:
@@ -131,7 +131,7 @@ def make_cells(suite: Suite) -> list[Cell]:
                         Cell(
                             experiment=experiment.name,
                             label=entry.label,
-                            point=point,
+                            setting=setting,
                             solver=entry.solver,
                             seed=experiment.seed,
                             trial=trial,
@@ -142,7 +142,7 @@ def make_cells(suite: Suite) -> list[Cell]:
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
-                            code=digests.code(*point.parts(), entry.solver),
+                            code=digests.code(*setting.parts(), entry.solver),
                             files=files,
                         )
                     )

@@ -19,7 +19,7 @@ from benchbase.planning.experiment import (
     Entry,
     Experiment,
     Extra,
-    Point,
+    Setting,
 )
 from benchbase.planning.toml import TomlFile
 
@@ -64,7 +64,7 @@ class Draft:
         trace = self.table.get("trace", False)
         if not isinstance(trace, bool):
             self._complain(("trace",), f"must be true or false, not {trace!r}")
-        problems = self._grid_points()
+        problems = self._settings()
         entries = self._entries()
         if self.problems:
             raise SuiteError(self.problems)
@@ -104,7 +104,7 @@ class Draft:
         self._complain(path, f"must be a number of seconds above 0, not {value!r}", origin)
         return None
 
-    def _grid_points(self) -> tuple[Point, ...]:
+    def _settings(self) -> tuple[Setting, ...]:
         grid = self.table.get("grid", {})
         if not isinstance(grid, dict):
             self._complain(("grid",), f"must be a table of axes, not {grid!r}")
@@ -124,16 +124,16 @@ class Draft:
         known: dict[str, Component] = {}
         points = []
         for choice in itertools.product(*(range(len(values)) for _, values in axes)):
-            point = {kind: copy.deepcopy(self.table.get(kind)) for kind in PROBLEM}
+            setting = {kind: copy.deepcopy(self.table.get(kind)) for kind in PROBLEM}
             for (path, values), index in zip(axes, choice, strict=True):
-                self._put(point, path, values[index])
+                self._put(setting, path, values[index])
             where: _Where = {
                 path: ("grid", *path, i) for (path, _), i in zip(axes, choice, strict=True)
             }
-            given = [kind for kind in PROBLEM if kind in NEEDED or point[kind] is not None]
-            parts = {kind: self._component(kind, point[kind], where, known) for kind in given}
+            given = [kind for kind in PROBLEM if kind in NEEDED or setting[kind] is not None]
+            parts = {kind: self._component(kind, setting[kind], where, known) for kind in given}
             if None not in parts.values():
-                made = Point(**parts)  # type: ignore[arg-type] # built by their kinds
+                made = Setting(**parts)  # type: ignore[arg-type] # built by their kinds
                 self._check_fit(made, where)
                 points.append(made)
         return tuple(points)
@@ -154,8 +154,8 @@ class Draft:
         else:
             self._complain(("grid", *path), f"must be a list of at least one value, not {table!r}")
 
-    def _put(self, point: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-        target: Any = point
+    def _put(self, setting: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+        target: Any = setting
         for part in path[:-1]:
             if not isinstance(target.get(part), dict):
                 target[part] = {}
@@ -181,8 +181,8 @@ class Draft:
             return None
         return known[token]
 
-    def _check_fit(self, point: Point, where: _Where) -> None:
-        dataset, frame, pooling = point[:3]
+    def _check_fit(self, setting: Setting, where: _Where) -> None:
+        dataset, frame, pooling = setting[:3]
         points = self.table.get("points", _DEFAULTS["points"])
         if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
             problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"

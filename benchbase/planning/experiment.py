@@ -31,7 +31,7 @@ class Entry:
     time_limit: float | None = None
 
 
-class Point(NamedTuple):
+class Setting(NamedTuple):
     """A point of the grid: the components of a problem. Noise and hint may be None."""
 
     dataset: Dataset
@@ -65,7 +65,7 @@ class Experiment:
 
     Attributes
     ----------
-    problems : tuple of Point
+    problems : tuple of Setting
         The points of the grid, in its order.
     trace : bool
         Whether to store the scores of the estimates that solvers record while they iterate.
@@ -75,7 +75,7 @@ class Experiment:
     seed: int
     trials: int
     points: int
-    problems: tuple[Point, ...]
+    problems: tuple[Setting, ...]
     entries: tuple[Entry, ...]
     time_limit: float | None = None
     trace: bool = False

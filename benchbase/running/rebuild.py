@@ -10,7 +10,7 @@ from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
 from benchbase.interfaces import Inverse, Solver
 from benchbase.planning.cells import Cell, make_cells
-from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Point
+from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Setting
 from benchbase.planning.suite import Suite
 from benchbase.problem import Problem
 from benchbase.running.worker import Instance, Worker
@@ -31,8 +31,8 @@ class Rebuilder:
         self._known = known
         self._worker = Worker(known)
 
-    def point(self, facts: Mapping[str, Any]) -> Point:
-        """Build the components of a problem from facts that hold their specs (`Point.facts`).
+    def setting(self, facts: Mapping[str, Any]) -> Setting:
+        """Build the components of a problem from facts that hold their specs (`Setting.facts`).
 
         Raises
         ------
@@ -40,7 +40,7 @@ class Rebuilder:
             If a component is not installed, or cannot be built.
         """
         kinds = [kind for kind in PROBLEM if kind in facts or kind in NEEDED]
-        return Point(**{kind: self._build(kind, facts[kind]) for kind in kinds})
+        return Setting(**{kind: self._build(kind, facts[kind]) for kind in kinds})
 
     def cell(self, facts: Mapping[str, Any]) -> Cell:
         """Build a cell, and so its key, from its facts (`Cell.facts`).
@@ -54,7 +54,7 @@ class Rebuilder:
         """
         solver = self._build("solver", facts["solver"]) if "solver" in facts else _NoSolver()
         seed, trials, points = facts["seed"], facts["trial"] + 1, facts["points"]
-        problems, entries = (self.point(facts),), (Entry("", solver),)
+        problems, entries = (self.setting(facts),), (Entry("", solver),)
         experiment = Experiment("", seed, trials, points, problems, entries, trace=facts["trace"])
         with _one_error():
             return make_cells(Suite("", "", (experiment,)))[-1]

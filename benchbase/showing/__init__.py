@@ -1,7 +1,7 @@
 """What reports and commands share: names, statistics, texts and figures of results.
 
 Its names are public, for reports of plugins too. Tables are pandas data frames as
-`benchbase.Results.frame` returns them, or what `summarise` makes of them.
+`benchbase.Results.rows` returns them, or what `summarise` makes of them.
 """
 
 from benchbase.showing.components import component_of, offline, solver_specs

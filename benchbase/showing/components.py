@@ -25,7 +25,7 @@ def component_of(row: pd.Series[Any], kind: str) -> Any:
     Parameters
     ----------
     row : pandas.Series
-        A row of `benchbase.Results.frame`, or of a table with its columns of that kind.
+        A row of `benchbase.Results.rows`, or of a table with its columns of that kind.
     kind : {"dataset", "frame", "pooling", "noise", "hint"}
         Which of the row's components to build.
 

@@ -74,7 +74,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
         solver and number of points, the latest run counts.
 
     Returns
@@ -119,7 +119,7 @@ def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`.
+        As from `benchbase.Results.rows`.
     keys : list of str
         The columns that tell problems and solvers apart.
     """

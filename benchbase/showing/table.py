@@ -107,7 +107,7 @@ def comparative_table(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`.
+        As from `benchbase.Results.rows`.
 
     Returns
     -------

@@ -24,13 +24,13 @@ from benchbase.storage.store import (
 
 
 @dataclass(frozen=True)
-class Record:
+class CellRecord:
     """A cell as plain data: one solver on one problem in one trial, and what came out.
 
     Attributes
     ----------
     experiment, label, key, signals_key : str
-        The first three as in `Results.frame`; then the key of the test signals, which several
+        The first three as in `Results.rows`; then the key of the test signals, which several
         cells may share.
     facts : dict
         What the cell consists of, JSON-ready: the specs of its components, n, seed, trial, points.
@@ -54,7 +54,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class SuiteRunRecord:
     """A run as plain data.
 
     Attributes
@@ -63,7 +63,7 @@ class RunRecord:
         As in `Results.suites`.
     resolved : dict
         The suite with every default filled in.
-    cells : list of Record
+    cells : list of CellRecord
         The cells, in the order of the suite.
     """
 
@@ -73,7 +73,7 @@ class RunRecord:
     command: str
     started: str
     finished: str | None
-    cells: list[Record] = field(default_factory=list)
+    cells: list[CellRecord] = field(default_factory=list)
 
     def described(self) -> dict[str, Any]:
         """Return the suite as a `Referee` takes it, with the problems in the order of the cells."""
@@ -89,7 +89,7 @@ class RunRecord:
         return {"name": self.suite, "title": self.title, "experiments": experiments}
 
 
-def read_records(results: ResultsView) -> list[RunRecord]:
+def read_records(results: ResultsView) -> list[SuiteRunRecord]:
     """Read runs as plain data.
 
     Parameters
@@ -99,7 +99,7 @@ def read_records(results: ResultsView) -> list[RunRecord]:
 
     Returns
     -------
-    list of RunRecord
+    list of SuiteRunRecord
         In the order of the runs.
 
     Raises
@@ -120,11 +120,11 @@ class _Reader:
         self._environments, self._signals_keys = store.environments(), store.signals_keys()
         self._signals: dict[str, Array | None] = {}
 
-    def run(self, run: dict[str, Any]) -> RunRecord:
+    def run(self, run: dict[str, Any]) -> SuiteRunRecord:
         number = run.pop("id")
         chunks = self._store.chunks(number)
         cells = [self._cell(*cell, chunks.get(cell[2], [])) for cell in self._store.cells(number)]
-        return RunRecord(**run | {"resolved": json.loads(run["resolved"])}, cells=cells)
+        return SuiteRunRecord(**run | {"resolved": json.loads(run["resolved"])}, cells=cells)
 
     def _cell(
         self,
@@ -133,13 +133,13 @@ class _Reader:
         key: str,
         facts: dict[str, Any],
         chunks: list[dict[str, Any]],
-    ) -> Record:
+    ) -> CellRecord:
         signals_key = self._signals_keys[key]
         if signals_key not in self._signals:
             self._signals[signals_key] = self._store.signals_of(signals_key)
         for chunk in chunks:
             chunk["environment"] = self._environments[chunk["environment"]]
-        return Record(
+        return CellRecord(
             experiment=experiment,
             label=label,
             key=key,
@@ -151,14 +151,14 @@ class _Reader:
         )
 
 
-def write_records(folder: str | Path, runs: Iterable[RunRecord]) -> tuple[int, ...]:
+def write_records(folder: str | Path, runs: Iterable[SuiteRunRecord]) -> tuple[int, ...]:
     """Write runs from plain data into a new store.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         A folder without results.
-    runs : iterable of RunRecord
+    runs : iterable of SuiteRunRecord
         The runs, which are taken one after the other. If several records have the same key, the
         first one is stored and stands for all of them.
 
@@ -176,7 +176,7 @@ def write_records(folder: str | Path, runs: Iterable[RunRecord]) -> tuple[int, .
         return tuple(_write_run(store, run) for run in runs)
 
 
-def _write_run(store: Store, run: RunRecord) -> int:
+def _write_run(store: Store, run: SuiteRunRecord) -> int:
     for cell in run.cells:
         if store.add_cell(cell.key, pack_facts(cell.facts), cell.signals_key):
             _write_outcomes(store, cell, run.finished or run.started)
@@ -184,7 +184,7 @@ def _write_run(store: Store, run: RunRecord) -> int:
     return store.add_run(vars(run) | {"resolved": json.dumps(run.resolved)}, cells)
 
 
-def _write_outcomes(store: Store, cell: Record, time: str) -> None:
+def _write_outcomes(store: Store, cell: CellRecord, time: str) -> None:
     if cell.signals is not None:
         store.add_signals(cell.signals_key, cell.signals)
     for chunk in cell.chunks:

@@ -95,7 +95,7 @@ class Claims(benchbase.Report):
         list of pathlib.Path
             The files.
         """
-        settings = find_settings(results.frame())
+        settings = find_settings(results.rows())
         found = claims(settings)
         if not any(claim.parts for claim in found):
             return []
@@ -112,7 +112,7 @@ class Claims(benchbase.Report):
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the claims that were measured, and which were not."""
-        found = claims(find_settings(results.frame()))
+        found = claims(find_settings(results.rows()))
         if any(claim.parts for claim in found):
             print_claims(found, console)
 

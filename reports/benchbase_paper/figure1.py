@@ -62,7 +62,7 @@ class Figure1(benchbase.Report):
         list of pathlib.Path
             The files. The same results give the same bytes.
         """
-        rows = find_rows(find_settings(results.frame()))
+        rows = find_rows(find_settings(results.rows()))
         if not rows:
             return []
         return save_figure(folder, self.name, lambda: draw(rows, results.suites[-1]["title"]))

@@ -43,7 +43,7 @@ class Setting:
     name : str
         The data set, for people.
     rows : pandas.DataFrame
-        Rows of `benchbase.Results.frame`, those of the paper's poolings; one a signal, solver,
+        Rows of `benchbase.Results.rows`, those of the paper's poolings; one a signal, solver,
         pooling and number of pools, even where several experiments hold it.
     """
 
@@ -109,7 +109,7 @@ def find_settings(frame: pd.DataFrame) -> list[Setting]:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`.
+        As from `benchbase.Results.rows`.
     """
     families = frame["dataset"].map(lambda name: _FAMILIES.get(name, ""))
     letters = [_LETTERS.get(pair, "") for pair in zip(families, frame["frame"], strict=True)]

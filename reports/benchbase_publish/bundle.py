@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from benchbase import Array, Record, RunRecord
+from benchbase import Array, CellRecord, SuiteRunRecord
 from benchbase_publish.schema import Cell, Manifest, SuiteFacts
 
 N_SCORES = 5
@@ -76,7 +76,7 @@ class Bundle(Head):
             found.append((cell, estimates, self.scores[cell.entry][:, first : first + shape[0]]))
         return found
 
-    def record(self) -> RunRecord:
+    def record(self) -> SuiteRunRecord:
         """Return the bundle as a run that can be stored; no two bundles share a cell's key."""
         cells = []
         for position, (cell, estimates, scores) in enumerate(self.cells()):
@@ -94,7 +94,7 @@ class Bundle(Head):
                 chunks.append(chunk.model_dump() | {"scores": own, "environment": made})
             truth = None if cell.signals is None else self.signals[cell.signals]
             cells.append(
-                Record(
+                CellRecord(
                     experiment["name"],
                     entry.label,
                     self._key(f"cell {position}"),
@@ -106,7 +106,7 @@ class Bundle(Head):
                 )
             )
         suite, origin = self.manifest.suite, self.manifest.provenance
-        return RunRecord(
+        return SuiteRunRecord(
             suite=suite.name,
             title=suite.title,
             resolved=self._resolved(),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import benchbase
-from benchbase import Array, BenchbaseError, Record, RunRecord
+from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord
 from benchbase_publish.archive import LARGEST, Archive, write_archive
 from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
 from benchbase_publish.rules import check_arrays, check_manifest
@@ -101,7 +101,7 @@ def pack(
         raise BenchbaseError(f"{path}: {error.strerror or error}") from error
 
 
-def _choose(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Record]:
+def _choose(runs: Sequence[SuiteRunRecord], labels: Sequence[str]) -> list[CellRecord]:
     """Return the cells of the solvers asked for, those of a solver from its latest run."""
     suites = sorted({run.suite for run in runs})
     if len(suites) > 1:
@@ -120,7 +120,9 @@ def _choose(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[Record]:
     return [cell for label in wanted for cell in latest[label].cells if cell.label == label]
 
 
-def _packed(run: RunRecord, cells: Sequence[Record]) -> tuple[dict[str, Any], dict[str, Array]]:
+def _packed(
+    run: SuiteRunRecord, cells: Sequence[CellRecord]
+) -> tuple[dict[str, Any], dict[str, Array]]:
     suite = run.described()
     places = {each["name"]: index for index, each in enumerate(suite["experiments"])}
     problems = [
@@ -192,7 +194,7 @@ def _chunk(chunk: dict[str, Any], known: dict[str, int]) -> dict[str, Any]:
     return found | {"environment": known.setdefault(text, len(known))}
 
 
-def _scores(cell: Record) -> Array:
+def _scores(cell: CellRecord) -> Array:
     scores = np.full((N_SCORES, cell.facts["points"]), np.nan)
     for chunk in cell.chunks:
         if chunk["scores"] is not None:

@@ -69,7 +69,7 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
 
     runs = benchbase.write_records(store, map(_record, held))  # one in memory at a time
     results = benchbase.Results(store, runs)
-    write_csv(results.frame(), folder / "results.csv.gz")
+    write_csv(results.rows(), folder / "results.csv.gz")
     results.export("parquet", folder / "results.parquet")
     board = with_levels(make_board(results), held)
     write_csv(board.table, folder / "leaderboard.csv")
@@ -86,7 +86,7 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     (folder / "index.html").write_text(render(data), encoding="utf-8")
 
 
-def _record(held: Held) -> benchbase.RunRecord:
+def _record(held: Held) -> benchbase.SuiteRunRecord:
     bundle = read_bundle(held.file)
     if bundle.digest != held.bundle.digest:
         raise BenchbaseError(f"{held.file} has been changed meanwhile")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbase import Array, BenchbaseError, Record, Referee, problem_facts, read_records
+from benchbase import Array, BenchbaseError, CellRecord, Referee, problem_facts, read_records
 from benchbase_publish.bundle import Bundle
 from benchbase_publish.judge import TOLERANCE, token
 from benchbase_publish.rules import name_of
@@ -93,14 +93,14 @@ def run_again(
     return told, other_code(bundle, records)
 
 
-def other_code(bundle: Bundle, records: Sequence[Record]) -> list[str]:
+def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
     """Return the packages whose digests are not those that the bundle says it was made with.
 
     Parameters
     ----------
     bundle : Bundle
         What has been submitted.
-    records : sequence of Record
+    records : sequence of CellRecord
         The cells that its solvers were run on again.
 
     Returns

@@ -124,7 +124,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Problem(_Strict):
+class ProblemFacts(_Strict):
     """A point of an experiment's grid: its components, and the facts that follow from them."""
 
     dataset: Spec
@@ -148,7 +148,7 @@ class Experiment(_Strict):
     trials: Annotated[int, Field(ge=1, le=100_000)]
     points: Annotated[int, Field(ge=1, le=10_000_000)]
     trace: bool
-    problems: Annotated[list[Problem], FailFast(), Field(min_length=1, max_length=100_000)]
+    problems: Annotated[list[ProblemFacts], FailFast(), Field(min_length=1, max_length=100_000)]
 
 
 class SuiteFacts(_Strict):

@@ -93,7 +93,7 @@ def compare_command(a: str, b: str, results: Path, run: str | None, as_json: boo
     from benchbase_reports.leaderboard.formats import plain
 
     loaded = benchbase.load_results(results, run)
-    parts = [(part.suites[-1], part.frame()) for part in loaded.by_suite()]
+    parts = [(part.suites[-1], part.rows()) for part in loaded.by_suite()]
     first, second = (resolve([frame for _, frame in parts], name) for name in (a, b))
     if first == second:
         raise benchbase.BenchbaseError(f"{a!r} and {b!r} are the same solver, {first!r}")

@@ -62,7 +62,7 @@ class Curves(benchbase.Report):
         list of pathlib.Path
             The files. The same results give the same bytes.
         """
-        summary = summarise(results.frame())
+        summary = summarise(results.rows())
         return save_figure(folder, self.name, lambda: draw(summary, results.suites[-1]["title"]))
 
 

@@ -46,7 +46,7 @@ def trace_curves(frame: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`.
+        As from `benchbase.Results.rows`.
     traces : pandas.DataFrame
         As from `benchbase.Results.traces`.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import benchbase
 from benchbase.showing import offline, save_figure, split, write_texts
-from benchbase_reports.bounds import cramer_rao
+from benchbase_reports.cramer_rao import cramer_rao
 from benchbase_reports.sweep_figure import draw
 from benchbase_reports.sweeps import sweep_columns, sweeps
 
@@ -49,7 +49,7 @@ class Sweeps(benchbase.Report):
         list of pathlib.Path
             The files. The same results give the same bytes.
         """
-        frame = results.frame()
+        frame = results.rows()
         table = sweeps(frame)
         if table.empty:
             return []

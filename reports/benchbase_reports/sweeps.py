@@ -48,7 +48,7 @@ def sweeps(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
         solver and number of points, the latest run counts.
 
     Returns

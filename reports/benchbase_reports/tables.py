@@ -57,7 +57,7 @@ class ComparativeTable(benchbase.Report):
         list of pathlib.Path
             The three files.
         """
-        summary = summarise(results.frame())
+        summary = summarise(results.rows())
         suite, tables = results.suites[-1], problem_tables(summary)
         texts = {
             "table.csv": summary.to_csv(index=False, lineterminator="\n"),
@@ -68,7 +68,7 @@ class ComparativeTable(benchbase.Report):
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
         """Print the tables; those too wide for the console continue below, no column is cut."""
-        tables = problem_tables(summarise(results.frame()))
+        tables = problem_tables(summarise(results.rows()))
         print_tables(results.suites[-1]["title"], tables, console)
 
 

@@ -72,7 +72,7 @@ class Traces(benchbase.Report):
             The files. The same results give the same bytes.
         """
         traces = results.traces()
-        curves = trace_curves(results.frame(), traces)
+        curves = trace_curves(results.rows(), traces)
         if curves.empty:
             return []
         texts = {"traces.csv": curves.to_csv(index=False, lineterminator="\n")}

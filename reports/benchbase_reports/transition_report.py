@@ -108,7 +108,7 @@ class Transitions(benchbase.Report):
 
     def _table(self, results: benchbase.ResultsView) -> pd.DataFrame | None:
         """Return the transitions of problems with two K, with theory, or None without any."""
-        table = transitions(results.frame(), self.recovered)
+        table = transitions(results.rows(), self.recovered)
         table = table.assign(grid=(table["largest"] > table["least"]).fillna(value=False))
         problems = table.groupby(problem_columns(table), dropna=False, sort=False)
         table = table[problems["grid"].transform("any")].drop(columns="grid")

@@ -118,7 +118,7 @@ def transitions(frame: pd.DataFrame, recovered: float = RECOVERED) -> pd.DataFra
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
         solver and number of points, the latest run counts. Frames without a number of pools are
         left out.
     recovered : float, optional

@@ -31,12 +31,12 @@ name = "phasecut"
 
 
 @pytest.fixture
-def run(tmp_path: Path, fresh_registry: object) -> benchbase.RunRecord:
+def run(tmp_path: Path, fresh_registry: object) -> benchbase.SuiteRunRecord:
     (tmp_path / "suite.toml").write_text(SUITE)
     return read_records(benchbase.run(tmp_path / "suite.toml", jobs=0))[0]
 
 
-def test_what_was_run_scores_the_same(run: benchbase.RunRecord) -> None:
+def test_what_was_run_scores_the_same(run: benchbase.SuiteRunRecord) -> None:
     suite = run.described()
     referee = Referee(suite)
     problems = suite["experiments"][0]["problems"]
@@ -56,7 +56,7 @@ def test_what_was_run_scores_the_same(run: benchbase.RunRecord) -> None:
     assert [referee.facts(0, i) for i in range(len(problems))] == problems
 
 
-def test_an_estimate_that_is_not_finite_has_no_score(run: benchbase.RunRecord) -> None:
+def test_an_estimate_that_is_not_finite_has_no_score(run: benchbase.SuiteRunRecord) -> None:
     referee = Referee(run.described())
     x = referee.truth(0, 0, 0)
     x = np.where(np.arange(4)[:, None] == 1, np.nan, x)
@@ -65,7 +65,7 @@ def test_an_estimate_that_is_not_finite_has_no_score(run: benchbase.RunRecord) -
     np.testing.assert_allclose(scores[0, [0, 2, 3]], 1.0)
 
 
-def test_a_solver_is_asked_whether_it_applies(run: benchbase.RunRecord) -> None:
+def test_a_solver_is_asked_whether_it_applies(run: benchbase.SuiteRunRecord) -> None:
     referee = Referee(run.described())
     refused = [i for i in range(8) if referee.unsupported(0, i, {"name": "phasecut"}) is not None]
     stored = {
@@ -79,11 +79,11 @@ def test_a_solver_is_asked_whether_it_applies(run: benchbase.RunRecord) -> None:
         referee.unsupported(0, 0, {"name": "nobody"})
 
 
-def test_it_runs_solvers_on_another_seed(run: benchbase.RunRecord, tmp_path: Path) -> None:
+def test_it_runs_solvers_on_another_seed(run: benchbase.SuiteRunRecord, tmp_path: Path) -> None:
     referee = Referee(run.described())
     spec = {"name": "knn"}
     results = referee.run([(0, "mine", spec, 4)], 11, tmp_path / "again", jobs=0)
-    frame = results.frame()
+    frame = results.rows()
     assert set(frame["label"]) == {"mine"}
     assert set(frame["seed"]) == {11}
     assert len(frame) == 8 * 2 * 4

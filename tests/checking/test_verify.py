@@ -164,7 +164,7 @@ def test_untouched_results_reproduce(verify_cli: Cli, folder: Path) -> None:
     assert result.stdout == (
         "run 1: 40 cells, 158 estimates scored again, 32 cells run again: all reproduce\n"
     )
-    statuses = set(benchbase.load_results(folder).frame()["status"])
+    statuses = set(benchbase.load_results(folder).rows()["status"])
     assert statuses == {"done", "failed", "unsupported"}  # else the above says less than it seems
 
 

@@ -46,11 +46,11 @@ class Lister(benchbase.Report):
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         file = folder / "labels.txt"
-        file.write_text("\n".join(results.frame()["label"].unique()))
+        file.write_text("\n".join(results.rows()["label"].unique()))
         return [file]
 
     def show(self, results: benchbase.ResultsView, console: Any) -> None:
-        console.print(f"{len(results.frame())} rows of {results.suites[0]['suite']}")
+        console.print(f"{len(results.rows())} rows of {results.suites[0]['suite']}")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_all_runs_can_be_chosen(cli: Cli, done: Path) -> None:
 
 
 def test_the_formats_hold_the_same(cli: Cli, done: Path) -> None:
-    frame = benchbase.load_results(done).frame()
+    frame = benchbase.load_results(done).rows()
     for form in ("csv", "json", "parquet"):
         result = cli("export", "--results", done, "--format", form, "-o", f"out.{form}")
         assert result.exit_code == 0

@@ -119,7 +119,7 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 def rows(folder: Path, run: int | None = None) -> list[tuple[object, ...]]:
     """Return what must be the same whenever a cell is computed."""
-    frame = benchbase.load_results(folder, run).frame()
+    frame = benchbase.load_results(folder, run).rows()
     kept = ["label", "n_pools", "trial", "signal", "status", "squared_cosine", "residual", "cell"]
     return [tuple(row) for row in frame[kept].itertuples(index=False)]
 
@@ -194,7 +194,7 @@ def test_a_solver_has_at_most_the_points_of_the_run(
     text = SUITE.replace('label = "short"', f'label = "short"\npoints = {of_solver}')
     suite.write_text(text)
     summary(cli("run", "s.toml", "--results", "r", "--json", "--points", asked))
-    frame = benchbase.load_results("r").frame()
+    frame = benchbase.load_results("r").rows()
     assert dict(frame.groupby(["label", "n_pools"]).size()) == {
         ("altmin", 6): asked, ("altmin", 9): asked, ("short", 6): got, ("short", 9): got,
     }  # fmt: skip # a solver a pair
@@ -241,7 +241,7 @@ def test_set_changes_values_and_infinity_is_written_inf(cli: Cli, suite: Path) -
     assert summary(cli("run", "s.toml", "--results", "r", "--json", *changes))["cells"] == {
         "done": 4
     }
-    frame = benchbase.load_results("r").frame()
+    frame = benchbase.load_results("r").rows()
     assert set(frame["n_pools"]) == {7}
     assert set(frame["p"]) == {float("inf")}
     records = json.loads(cli("export", "--format", "json", "--results", "r").stdout)
@@ -291,7 +291,7 @@ def test_what_fails_is_told_and_the_others_go_on(cli: Cli, suite: Path) -> None:
     assert "RuntimeError: not today (bad.py:19)" in told["failed: unready"]
     assert "x of shape (3, 3), not (3, 4)" in told["failed: wrong_shape"]
     assert "not finite" in told["failed: not_finite"]
-    frame = benchbase.load_results("r").frame()
+    frame = benchbase.load_results("r").rows()
     of = dict(list(frame.groupby("label")))
     assert set(of["altmin"]["status"]) == {"done"}
     assert list(of["not_finite"]["status"]) == ["done", "failed", "done"] * 2
@@ -309,7 +309,7 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     said = "interrupted; what is finished is stored, and the same command continues from there\n"
     assert result.stderr == said
     assert "1 done" in result.stdout
-    assert set(benchbase.load_results("r").frame()["status"]) == {"done", "pending"}
+    assert set(benchbase.load_results("r").rows()["status"]) == {"done", "pending"}
     again = summary(cli("run", "s.toml", *arguments, "--json"))
     assert again["chunks_computed"] == 1  # the other problem had not been reached
 
@@ -346,7 +346,7 @@ def test_a_plugin_may_be_named_and_given_parameters_in_the_suite(cli: Cli, suite
     assert summary(cli("run", "s.toml", "--results", "r", "--json", *arguments))["cells"] == {
         "done": 2
     }
-    assert set(benchbase.load_results("r").frame()["solver.size"]) == {3.0}
+    assert set(benchbase.load_results("r").rows()["solver.size"]) == {3.0}
 
 
 def test_editing_a_plugin_file_runs_its_cells_again(cli: Cli, suite: Path) -> None:

@@ -61,7 +61,7 @@ def test_its_suite_runs_and_its_report_is_written(
     assert all(line in done.stdout for line in lines)
     again = json.loads(cli_process("run", "stranger", "--results", "r", "--json", path=site).stdout)
     assert again["chunks_computed"] == 0
-    frame = benchbase.load_results(tmp_path / "r").frame()
+    frame = benchbase.load_results(tmp_path / "r").rows()
     assert len(frame) == 2 * 2 * 2 * 5
     assert set(frame["message"]) == {"averaged well", ""}
     assert set(frame["pooling.gain"]) == {1.0, 4.0}
@@ -155,7 +155,7 @@ class All(benchbase.Solver):
 def test_a_bare_file_works_with_plugin(cli_process: Command, plugin: Path, tmp_path: Path) -> None:
     done = cli_process("run", "s.toml", "--plugin", "elsewhere/mine.py", "--results", "r")
     assert (done.returncode, done.stderr) == (0, "")
-    frame = benchbase.load_results(tmp_path / "r").frame()
+    frame = benchbase.load_results(tmp_path / "r").rows()
     assert list(dict.fromkeys(frame["label"])) == ["mean", "one", "all"]
     assert set(frame["status"]) <= {"done", "unsupported"}
     # One signal at a time or all at once, from the same streams: the same.
@@ -187,5 +187,5 @@ def test_a_notebook_may_add_what_it_defines(tmp_path: Path, plugin: Path, what: 
     }[what]  # fmt: skip # two to a line
     results = benchbase.run(tmp_path / "s.toml", results=tmp_path / "r", extra=[extra])
     label = {"function": "guess", "spec": "mine"}.get(what, "halves")
-    assert set(results.frame()["label"]) == {"mean", label}
+    assert set(results.rows()["label"]) == {"mean", label}
     assert "mean squared cosine" in results._repr_html_()

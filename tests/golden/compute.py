@@ -78,7 +78,7 @@ def _compute_here(folder: Path) -> None:
 
 def _by_solver(results: benchbase.Results) -> dict[str, dict[str, Array]]:
     """Return the rows of each label, by solver: cells in the suite's order, signals within them."""
-    frame = results.frame()
+    frame = results.rows()
     found: dict[str, dict[str, Array]] = {}
     for (solver, label), rows in frame.groupby(["solver", "label"], sort=False):
         estimates = [results.estimates(cell) for cell in rows["cell"].unique()]

@@ -113,7 +113,7 @@ def results(tmp_path, fresh_registry) -> benchbase.Results:  # type: ignore[no-u
 
 
 def test_traces_of_a_run_belong_to_its_cells(results: benchbase.Results) -> None:
-    frame, traces = results.frame(), results.traces()
+    frame, traces = results.rows(), results.traces()
     assert list(traces.columns) == ["cell", *COLUMNS]
     mine = frame[frame["label"] == "halves"]
     assert set(traces["cell"]) == set(mine["cell"])
@@ -139,8 +139,8 @@ def test_a_trace_changes_no_result_but_its_key(
     assert plain.traces().empty
     assert list(plain.traces().columns) == ["cell", *COLUMNS]
     scores = ["label", "trial", "signal", "squared_cosine", "relative_error", "residual"]
-    pd.testing.assert_frame_equal(plain.frame()[scores], results.frame()[scores])
-    assert set(plain.frame()["cell"]).isdisjoint(results.frame()["cell"])
+    pd.testing.assert_frame_equal(plain.rows()[scores], results.rows()[scores])
+    assert set(plain.rows()["cell"]).isdisjoint(results.rows()["cell"])
 
 
 def test_traces_survive_a_merge(results: benchbase.Results, cli) -> None:  # type: ignore[no-untyped-def] # a fixture of ours

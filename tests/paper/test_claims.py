@@ -71,7 +71,7 @@ def digits(cell: Make, known: Known) -> Any:
 
 
 def test_projections_are_those_of_a_singular_value_decomposition(digits: Any) -> None:
-    (setting,) = find_settings(digits.frame())
+    (setting,) = find_settings(digits.rows())
     found = projections(digits, setting)
     dataset = benchbase.build("dataset", {"name": "digits", "components": 24})
     training = np.asarray(dataset.train(np.random.default_rng(0)), dtype=float)
@@ -89,7 +89,7 @@ def test_data_that_are_not_here_are_told(
 ) -> None:
     rows = trials(cell, 0.5, "altmin", **(DIGITS | spec))
     results: Any = WithSignals(known(rows), digits.signals("key"))
-    (setting,) = find_settings(results.frame())
+    (setting,) = find_settings(results.rows())
     assert projections(results, setting) == {"rank 10": "data not here"}
 
 
@@ -102,7 +102,7 @@ def test_nothing_is_downloaded(
             monkeypatch.setenv("BENCHBASE_OFFLINE", offline)
         monkeypatch.setenv("BENCHBASE_CACHE", str(tmp_path))
         monkeypatch.delenv("BENCHBASE_DATA", raising=False)
-        frame = known(trials(cell, 0.5, "altmin", dataset__components=100)).frame()
+        frame = known(trials(cell, 0.5, "altmin", dataset__components=100)).rows()
         (setting,) = find_settings(frame)
         assert {*projections(digits, setting).values()} == {"data not here"}
         assert os.environ.get("BENCHBASE_OFFLINE") == offline
@@ -111,12 +111,12 @@ def test_nothing_is_downloaded(
 def test_without_training_signals_there_is_no_projection(
     cell: Make, known: Known, digits: Any
 ) -> None:
-    frame = known(trials(cell, 0.5, "altmin", dataset__n=20, **GAUSSIAN)).frame()
+    frame = known(trials(cell, 0.5, "altmin", dataset__n=20, **GAUSSIAN)).rows()
     assert projections(digits, find_settings(frame)[0]) == {}
 
 
 def test_baselines_stand_at_the_number_of_pools_of_the_paper(digits: Any) -> None:
-    table = baselines(digits, find_settings(digits.frame()))
+    table = baselines(digits, find_settings(digits.rows()))
     assert [*table["pools"]] == [36, 36]  # 1.3 · 24 = 31
     assert [*table["problem"]] == [
         "(b) digits, n = 24, random frames, ℓ2",

@@ -85,7 +85,7 @@ def test_a_cell_in_process(benchmark: BenchmarkFixture, costs: Costs, tmp_path: 
     runs = [Run(cells, 0, f"r{i}-{cells}") for i in range(ROUNDS) for cells in (FEW, MANY)]
     seconds = costs(runs)
     report(benchmark, "cpu_ms_a_cell_in_process", ms_a_cell(seconds[::2], seconds[1::2]))
-    frame = benchbase.load_results(tmp_path / f"r0-{MANY}").frame()
+    frame = benchbase.load_results(tmp_path / f"r0-{MANY}").rows()
     assert len(frame) == MANY * 2
     assert frame["squared_cosine"].between(0, 1).all()
     assert frame["squared_cosine"].nunique() == len(frame)  # each cell has a problem of its own

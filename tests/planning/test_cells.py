@@ -157,7 +157,7 @@ def test_all_these_keys_differ(known: Registry, tmp_path: Path) -> None:
 def test_trials_and_axes_share_what_they_can(known: Registry, tmp_path: Path) -> None:
     text = edited("n_pools = 6 -> ") + "[grid]\nframe.n_pools = [6, 7]\n"
     cells = expand(text, known, tmp_path)
-    assert [(cell.point.frame.spec()["n_pools"], cell.trial) for cell in cells] == [
+    assert [(cell.setting.frame.spec()["n_pools"], cell.trial) for cell in cells] == [
         (6, 0), (6, 1), (7, 0), (7, 1),
     ]  # fmt: skip # a table
     assert len({cell.train_key for cell in cells}) == 1
@@ -363,7 +363,7 @@ def test_tasks_are_the_chunks_of_the_neediest_solver(
         assert (task["key"], task["trial"], task["points"]) == (cell.key, 0, cell.points)
         assert task["plugins"] == ["a.py"]
         assert json.loads(json.dumps(task)) == task
-        for part in (*cell.point.parts(), cell.solver):
+        for part in (*cell.setting.parts(), cell.solver):
             assert plugged.build(part.kind, task[part.kind]) == part  # type: ignore[literal-required] # a kind
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import benchbase
 from benchbase.errors import SuiteError
-from benchbase.planning.experiment import Change, Point
+from benchbase.planning.experiment import Change, Setting
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def test_what_is_no_change_is_refused(text: str) -> None:
 def test_the_facts_of_a_problem_are_ready_for_json() -> None:
     specs = {"dataset": {"name": "gaussian", "n": 6}, "frame": {"name": "gaussian", "n_pools": 9}}
     specs |= {"pooling": {"name": "lp", "p": float("inf"), "rectified": True}}
-    point = Point(**{kind: benchbase.build(kind, spec) for kind, spec in specs.items()})
-    facts = point.facts()
+    setting = Setting(**{kind: benchbase.build(kind, spec) for kind, spec in specs.items()})
+    facts = setting.facts()
     assert [*facts][:3] == ["dataset", "frame", "pooling"]
     assert facts["pooling"]["p"] == "inf"
     rest = {name: fact for name, fact in facts.items() if name not in specs}

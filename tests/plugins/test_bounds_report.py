@@ -80,11 +80,11 @@ class Changed:
     """Results whose rows are changed; counts the problems that are rebuilt."""
 
     results: benchbase.Results
-    rows: pd.DataFrame
+    table: pd.DataFrame
     rebuilt: list[str] = field(default_factory=list)
 
-    def frame(self) -> pd.DataFrame:
-        return self.rows.copy()
+    def rows(self) -> pd.DataFrame:
+        return self.table.copy()
 
     def problem(self, cell: str) -> benchbase.Problem:
         self.rebuilt.append(cell)
@@ -104,7 +104,7 @@ def test_every_frame_of_every_trial_is_there(
         assert row["largest_lower"] <= row["largest"]
         assert row["inverse_lower"] == pytest.approx(row["lower"] / row["largest"])
         assert row["inverse_upper"] == pytest.approx(row["upper"] / row["largest_lower"])
-    scores = results.frame()
+    scores = results.rows()
     one = scores[(scores["pooling"] == "maxout") & (scores["n_pools"] == 3)]
     means = one.groupby(["trial", "label"])["squared_cosine"].mean()
     own = frames[(frames["pooling"] == "maxout") & (frames["n_pools"] == 3)].set_index("trial")
@@ -116,7 +116,7 @@ def test_every_frame_of_every_trial_is_there(
 def test_constants_are_those_of_the_frames(
     results: benchbase.Results, frames: pd.DataFrame
 ) -> None:
-    rows = results.frame().query("pooling == 'maxout' and n_pools == 5 and label == 'start'")
+    rows = results.rows().query("pooling == 'maxout' and n_pools == 5 and label == 'start'")
     for trial, own in frames.query("pooling == 'maxout' and n_pools == 5").groupby("trial"):
         problem = results.problem(rows[rows["trial"] == trial]["cell"].iloc[0])
         found = bounds(problem.frame, problem.pooling, effort=0.05)
@@ -143,7 +143,7 @@ def test_frames_of_a_problem_are_taken_together(frames: pd.DataFrame, table: pd.
 
 
 def test_what_fails_counts_as_nothing_recovered(results: benchbase.Results) -> None:
-    rows = results.frame().query("experiment == 'against L'")
+    rows = results.rows().query("experiment == 'against L'")
     rows.loc[rows["label"] == "start", "status"] = "unsupported"
     rows.loc[(rows["label"] == "altmin") & (rows["trial"] == 1), "status"] = "timeout"
     rows.loc[(rows["label"] == "altmin") & (rows["trial"] == 0), "squared_cosine"] = 1.0
@@ -154,7 +154,7 @@ def test_what_fails_counts_as_nothing_recovered(results: benchbase.Results) -> N
 
 
 def test_noise_makes_no_other_frame(results: benchbase.Results) -> None:
-    rows = results.frame().query("experiment == 'against L'")
+    rows = results.rows().query("experiment == 'against L'")
     noisy = rows.assign(noise="gaussian", squared_cosine=0.5)
     changed = Changed(results, pd.concat([rows, noisy], ignore_index=True))
     found = measured(changed, lambda p: {"size": p.frame.pool_size}, label="", limit=9.0)  # type: ignore[arg-type] # as good as results
@@ -173,7 +173,7 @@ def test_pools_of_one_are_the_same_for_every_p(
         calls.append(pooling)
         return bounds(frame, pooling, **options)
 
-    rows = results.frame().query("pool_size == 1 and trial == 0 and label == 'start'")
+    rows = results.rows().query("pool_size == 1 and trial == 0 and label == 'start'")
     other = rows.assign(p=1.0)  # the same cell, and so the same frame
     monkeypatch.setattr("benchbase_bounds.dispatch.bounds", counted)
     changed = Changed(results, pd.concat([rows, other], ignore_index=True))
@@ -196,7 +196,7 @@ def test_what_is_not_computed_is_said(results: benchbase.Results, tmp_path: Path
 
 
 def test_frames_that_cannot_be_rebuilt_have_a_reason(results: benchbase.Results) -> None:
-    rows = results.frame().query("experiment == 'against L'").assign(cell="gone")
+    rows = results.rows().query("experiment == 'against L'").assign(cell="gone")
     found = frames_table(Changed(results, rows))  # type: ignore[arg-type] # as good as results
     assert found["upper"].isna().all()
     assert found["reason"].str.contains("not computed: there is no cell gone").all()

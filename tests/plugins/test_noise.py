@@ -227,7 +227,7 @@ def noisy(tmp_path_factory: pytest.TempPathFactory) -> benchbase.Results:
 
 
 def test_a_suite_with_an_axis_of_noise(noisy: benchbase.Results) -> None:
-    frame = noisy.frame()
+    frame = noisy.rows()
     assert set(frame["noise"]) == {"gaussian"}
     assert set(frame["noise.snr"]) == {20, 60, np.inf}
     error = frame[frame["n_pools"] == 40].groupby("noise.snr")["relative_error"].median()
@@ -237,7 +237,7 @@ def test_a_suite_with_an_axis_of_noise(noisy: benchbase.Results) -> None:
     exact = frame["residual"][frame["noise.snr"] == np.inf]
     assert exact.median() < 1e-6
     found = benchbase.load_results(noisy.folder)
-    assert found.frame().equals(frame)
+    assert found.rows().equals(frame)
 
 
 def test_noisy_results_verify(noisy: benchbase.Results, cli: Any) -> None:
@@ -246,8 +246,8 @@ def test_noisy_results_verify(noisy: benchbase.Results, cli: Any) -> None:
 
 
 def test_noise_is_the_same_in_a_worker_process(noisy: benchbase.Results, tmp_path: Any) -> None:
-    there = run(NOISY.replace("[30, 40]", "[40]"), tmp_path, jobs=1).frame()
-    here = noisy.frame()
+    there = run(NOISY.replace("[30, 40]", "[40]"), tmp_path, jobs=1).rows()
+    here = noisy.rows()
     here = here[here["n_pools"] == 40].reset_index(drop=True)
     scores = ["n_pools", "noise.snr", "trial", "signal", "squared_cosine", "residual"]
     assert there[scores].equals(here[scores])
@@ -283,7 +283,7 @@ init = { name = "hint" }
 
 
 def test_a_suite_with_an_axis_of_angles(tmp_path: Any) -> None:
-    frame = run(HINTED, tmp_path).frame()
+    frame = run(HINTED, tmp_path).rows()
     raw = frame[frame["label"] == "hint"]
     cosine = np.cos(np.deg2rad(raw["hint.degrees"]))
     assert_allclose(raw["squared_cosine"], cosine**2, atol=1e-6)
@@ -295,7 +295,7 @@ def test_a_suite_with_an_axis_of_angles(tmp_path: Any) -> None:
 
 def test_without_hints_the_start_is_unsupported(tmp_path: Any) -> None:
     text = HINTED.replace("hint.degrees = [0, 20, 90]", "").replace('[hint]\nname = "angle"', "")
-    frame = run(text, tmp_path).frame()
+    frame = run(text, tmp_path).rows()
     assert set(frame["status"]) == {"unsupported"}
     assert frame["message"].str.contains("a hint").all()
 
@@ -309,6 +309,6 @@ def test_what_a_noise_gives_is_checked(tmp_path: Any, fresh_registry: Any) -> No
 
     fresh_registry.classes["noise"]["wrong"] = Wrong
     text = NOISY.replace('[noise]\nname = "gaussian"', '[noise]\nname = "wrong"')
-    frame = run(text.replace("noise.snr = [20, 60, inf]\n", ""), tmp_path).frame()
+    frame = run(text.replace("noise.snr = [20, 60, inf]\n", ""), tmp_path).rows()
     assert set(frame["status"]) == {"failed"}
     assert frame["message"].str.contains("the noise 'wrong' gave an array of shape").all()

@@ -131,9 +131,9 @@ def test_a_bundle_makes_the_rows_that_it_was_made_of(
     bundle = read_bundle(honest)
     runs = benchbase.write_records(tmp_path / "again", [bundle.record()])
     again = benchbase.Results(tmp_path / "again", runs)
-    before = benchbase.load_results(ran).frame()
+    before = benchbase.load_results(ran).rows()
     before = before[before["label"] != "altmin"].reset_index(drop=True)
-    after = again.frame()
+    after = again.rows()
     apart = ["run", "cell", "solver.n_iter", "solver.init.name"]
     same = [c for c in before if c in after and c not in apart]
     order = ["label", "n_pools", "rectified", "trial", "signal"]
@@ -240,7 +240,7 @@ def test_the_data_are_those_of_all_bundles(ran: Path, honest: Path, site: Path) 
     place = site / "suites" / "small"
     rows = pd.read_parquet(place / "results.parquet")
     assert len(rows) == len(pd.read_csv(place / "results.csv.gz")) == 4 * 8 * 4
-    whole = benchbase.load_results(ran).frame()
+    whole = benchbase.load_results(ran).rows()
     key = ["label", "n_pools", "rectified", "trial", "signal"]
     pd.testing.assert_series_equal(
         rows.set_index(key)["squared_cosine"].sort_index(),

@@ -37,7 +37,7 @@ def test_a_board_has_a_row_for_each_problem_and_solver(board: Board) -> None:
 def test_k95_is_that_of_the_transitions(board: Board, results: benchbase.Results) -> None:
     keys = ["rectified", "label"]
     names = ["K95", "K95_low", "K95_high", "signals", "trials", "failed", "unsupported"]
-    wanted = transitions(results.frame()).set_index(keys)[names]
+    wanted = transitions(results.rows()).set_index(keys)[names]
     found = board.table.set_index(keys)[names].loc[wanted.index]
     np.testing.assert_allclose(found.to_numpy(float), wanted.to_numpy(float), rtol=1e-6)
 
@@ -54,7 +54,7 @@ def test_environments_are_told(board: Board) -> None:
 
 
 def test_the_environment_of_each_cell(results: benchbase.Results) -> None:
-    cells = {*results.frame()["cell"]}
+    cells = {*results.rows()["cell"]}
     assert {cell for cell, _ in results.environments()} == cells
     assert all("numpy" in facts["versions"] for _, facts in results.environments())
 

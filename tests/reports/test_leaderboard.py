@@ -35,11 +35,11 @@ class Results:
     """Results whose rows are given."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        self.rows = rows
+        self.table = rows
         self.suites = [{"id": 1, "suite": "a_suite", "title": "A suite", "command": "run it"}]
 
-    def frame(self) -> pd.DataFrame:
-        return self.rows.copy()
+    def rows(self) -> pd.DataFrame:
+        return self.table.copy()
 
     def environments(self) -> list[tuple[str, dict[str, Any]]]:
         return [("key", {"python": "3.11", "versions": {"benchbase": "0.1.0"}})]

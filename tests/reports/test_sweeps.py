@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 import benchbase
-from benchbase_reports.bounds import cramer_rao
+from benchbase_reports.cramer_rao import cramer_rao
 from benchbase_reports.sweep_figure import draw
 from benchbase_reports.sweep_report import Sweeps, bounds
 from benchbase_reports.sweeps import sweeps
@@ -48,7 +48,7 @@ class Elsewhere:
     """Results whose problems cannot be rebuilt."""
 
     def __init__(self, known: Any) -> None:
-        self.suites, self.frame = known.suites, known.frame
+        self.suites, self.rows = known.suites, known.rows
 
     def problem(self, cell: str) -> Any:
         raise benchbase.DataError("not here")
@@ -320,7 +320,7 @@ def test_the_bound_is_that_of_the_cells_own_problem(
 ) -> None:
     Sweeps().write(results, tmp_path)
     table = pd.read_csv(tmp_path / "sweeps.csv")
-    frame = results.frame()
+    frame = results.rows()
     own = table[(table["noise.on"] == "measurements") & (table["n_pools"] == 25)]
     cells = frame[(frame["noise.snr"] == 20) & (frame["noise.on"] == "measurements")]
     medians = []
@@ -341,7 +341,7 @@ def test_the_bound_is_that_of_the_cells_own_problem(
 
 
 def test_the_bound_is_drawn(results: benchbase.Results) -> None:
-    frame = results.frame()
+    frame = results.rows()
     table = sweeps(frame)
     figure = drawn(table.assign(bound=bounds(results, frame, table)))
     assert figure.legends[0].get_texts()[-1].get_text() == "Cramér-Rao bound"

@@ -52,7 +52,7 @@ def suite(cell: Make, unsupported: Make, known: Known) -> Any:
 
 def test_csv_holds_the_summary_in_full(suite: Any, tmp_path: Path) -> None:
     ComparativeTable().write(suite, tmp_path)
-    summary = summarise(suite.frame())
+    summary = summarise(suite.rows())
     with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
         rows = [*csv.DictReader(file)]
     assert [*rows[0]] == [*summary.columns]
@@ -86,7 +86,7 @@ def of_terminal(text: str) -> Iterator[list[list[str]]]:
 
 
 def test_all_formats_hold_the_texts_of_the_data_frame(suite: Any) -> None:
-    table, summary = comparative_table(suite.frame()), summarise(suite.frame())
+    table, summary = comparative_table(suite.rows()), summarise(suite.rows())
     tables = problem_tables(summary)
     wanted = [
         [["Solver", *table], *part.drop(columns="Problem").to_numpy().tolist()]
@@ -109,7 +109,7 @@ def test_all_formats_hold_the_texts_of_the_data_frame(suite: Any) -> None:
 
 
 def test_markdown_holds_the_summary_with_the_best_in_bold(suite: Any) -> None:
-    tables = problem_tables(summarise(suite.frame()))
+    tables = problem_tables(summarise(suite.rows()))
     text = markdown(suite.title, tables)
     found = [*of_markdown(text)]
     assert [rows[0] for rows in found] == [["Solver", *(f"K={k}" for k in range(10, 100, 10))]] * 2
@@ -134,7 +134,7 @@ def parsed(table: ProblemTable) -> list[list[str]]:
 
 
 def test_latex_is_well_formed(suite: Any) -> None:
-    text = latex(suite.title, "a_suite", problem_tables(summarise(suite.frame())))
+    text = latex(suite.title, "a_suite", problem_tables(summarise(suite.rows())))
     commands = r"\\(?:[A-Za-z]+|[&%$#_{}\\])"
     bare = re.sub(commands, "", text.partition("\n")[2].replace(r"\ell_", ""))
     assert not re.search(r"[%#_^~]", bare)
@@ -164,7 +164,7 @@ def test_every_cell_is_shown_whatever_the_width(suite: Any, width: int) -> None:
     pools = [head for line in heads for head in line.split()]
     assert pools == [f"K={k}" for k in range(10, 100, 10)] * 2
     digits = max((d for d in (2, 3) if re.search(rf"\.\d{{{d}}}\b", text)), default=0)
-    for value in summarise(suite.frame())["mean_squared_cosine"].dropna():
+    for value in summarise(suite.rows())["mean_squared_cosine"].dropna():
         assert f"{value:.{digits}f}".removeprefix("0") in text
 
 
@@ -195,7 +195,7 @@ def test_labels_are_no_markup(cell: Make, known: Known) -> None:
 
 
 def test_shared_notes_are_said_once(suite: Any) -> None:
-    terminal, page = shown(suite, 200), markdown("", problem_tables(summarise(suite.frame())))
+    terminal, page = shown(suite, 200), markdown("", problem_tables(summarise(suite.rows())))
     for text in (terminal, page):
         assert text.count("only the first 2 signals of each trial") == 1
         assert text.count("n/a, PhaseLift: rectified: 5% of") == 1

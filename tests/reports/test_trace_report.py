@@ -229,13 +229,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> benchbase.Results:
 
 @pytest.fixture(scope="module")
 def curves(results: benchbase.Results) -> pd.DataFrame:
-    return trace_curves(results.frame(), results.traces())
+    return trace_curves(results.rows(), results.traces())
 
 
 def test_curves_end_at_least_as_well_as_the_results(
     results: benchbase.Results, curves: pd.DataFrame
 ) -> None:
-    frame = results.frame()
+    frame = results.rows()
     keys = ["label", "n_pools", "p"]
     ends = curves[curves["axis"] == "iterations"].groupby(keys)["median"].last()
     found = frame.groupby(keys)["relative_error"].median()[ends.index]

@@ -67,7 +67,7 @@ def suite(cells: list[pd.DataFrame], known: Known) -> Any:
 
 @pytest.fixture(scope="module")
 def panels(suite: Any) -> list[Panel]:
-    return make_panels(with_theory(suite.frame()))
+    return make_panels(with_theory(suite.rows()))
 
 
 def with_theory(frame: pd.DataFrame, value: float = np.nan) -> pd.DataFrame:
@@ -154,7 +154,7 @@ def test_notes_say_what_a_reader_must_know(cell: Make, join: Make, unsupported: 
 def test_csv_holds_the_table_in_full(suite: Any, tmp_path: Path) -> None:
     files = Transitions().write(suite, tmp_path)
     assert [file.name for file in files] == FILES
-    table = with_theory(suite.frame())
+    table = with_theory(suite.rows())
     with files[0].open(encoding="utf-8", newline="") as file:
         rows = [*csv.DictReader(file)]
     assert [*rows[0]] == [*table.columns]
@@ -207,7 +207,7 @@ def test_the_terminal_shows_all_whatever_the_width(suite: Any, width: int) -> No
     assert max(map(len, text.splitlines())) <= width
     for part in ("ℓ2", "rectified ℓ∞", "always", ">40", "≤10", "0.75 s; 2", "n/a"):
         assert part in text
-    for row in with_theory(suite.frame()).to_dict("records"):
+    for row in with_theory(suite.rows()).to_dict("records"):
         if np.isfinite(row["K95"]) and row["K95_low"] > 0:
             assert crossing_text(pd.Series(row), "K95").split(" [")[0] in text
     flat = " ".join(text.split())
@@ -396,7 +396,7 @@ def test_what_is_outside_the_grid_has_an_arrow(panels: list[Panel]) -> None:
 
 
 def test_theory_has_a_tick(suite: Any) -> None:
-    figure = drawn(make_panels(with_theory(suite.frame(), 1.25)))
+    figure = drawn(make_panels(with_theory(suite.rows(), 1.25)))
     ticks = [
         line for line in figure.axes[0].lines if np.array_equal(line.get_xdata(), [1.25, 1.25])
     ]

@@ -190,7 +190,7 @@ def table(
     with Store(folder, create=True) as store:
         todo = plan(make_cells(suite), store, [str(PLUGIN)])
         run_suite(suite, todo, store, executor, "", on_outcome)
-    return benchbase.load_results(folder).frame().drop(columns=[*TIMES, "suite"])
+    return benchbase.load_results(folder).rows().drop(columns=[*TIMES, "suite"])
 
 
 def test_faults_cost_their_own_chunks_only(dask: Cluster, make: Make) -> None:

@@ -115,7 +115,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def rows(folder: Path) -> pd.DataFrame:
-    return benchbase.load_results(folder).frame().drop(columns=TIMES)
+    return benchbase.load_results(folder).rows().drop(columns=TIMES)
 
 
 @linux
@@ -124,7 +124,7 @@ def test_each_fault_costs_its_own_chunks_only(run: Run, mark: str, tmp_path: Pat
     one = PROBLEM.replace("[5, 6]", "[6]")
     ran = run(one + SLOW, "--jobs", 2, "--memory-limit", 8)
     assert ran.exit_code == 1, ran.stderr
-    frame = benchbase.load_results(tmp_path / "r").frame()
+    frame = benchbase.load_results(tmp_path / "r").rows()
     assert len(frame) == len(EXPECTED) * 2
     for label, (status, message) in EXPECTED.items():
         found = frame[frame["label"] == label]
@@ -368,7 +368,7 @@ def test_an_unguarded_script_runs_once(tmp_path: Path) -> None:
         "def mine(frame, pooling, b, rng):\n"
         "    return rng.standard_normal(frame.n)\n"
         "results = benchbase.run('s.toml', results='r', extra=[mine], jobs=2)\n"
-        "print(sorted(set(results.frame()['status'])), len(results.frame()))\n"
+        "print(sorted(set(results.rows()['status'])), len(results.rows()))\n"
     )
     (tmp_path / "s.toml").write_text(PROBLEM + '[[solver]]\nname = "altmin"\n')
     ran = subprocess.run(

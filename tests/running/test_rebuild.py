@@ -44,7 +44,7 @@ def test_a_cell_has_the_same_keys(cells: list[Cell]) -> None:
         again = rebuilder.cell(cell.facts())
         assert (again.key, again.problem_key) == (cell.key, cell.problem_key)
         assert again.facts() == cell.facts()
-        assert rebuilder.point(problem_facts(cell.facts())) == cell.point
+        assert rebuilder.setting(problem_facts(cell.facts())) == cell.setting
 
 
 def test_a_problem_needs_no_solver(cells: list[Cell]) -> None:
@@ -65,4 +65,4 @@ def test_what_cannot_be_built_is_told(cells: list[Cell]) -> None:
     with pytest.raises(SpecError, match="no solver named 'gone'"):
         Rebuilder(registry()).cell(facts | {"solver": {"name": "gone"}})
     with pytest.raises(BenchbaseError, match="n_pools"):
-        Rebuilder(registry()).point(facts | {"frame": {"name": "gaussian", "n_pools": 0}})
+        Rebuilder(registry()).setting(facts | {"frame": {"name": "gaussian", "n_pools": 0}})

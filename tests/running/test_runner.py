@@ -85,7 +85,7 @@ def place(tmp_path: Path, fresh_registry: Registry, monkeypatch: pytest.MonkeyPa
 
 def rows(results: Results) -> pd.DataFrame:
     """Return all that a run computes, in an order of its own."""
-    frame = results.frame().drop(columns=TIMES)
+    frame = results.rows().drop(columns=TIMES)
     order = ["label", "n_pools", "trial", "points", "signal"]
     return frame.sort_values(order).reset_index(drop=True)
 
@@ -123,7 +123,7 @@ def test_running_again_computes_nothing(place: Place) -> None:
     assert again.runs == (2,)
     assert same(rows(first), rows(again))
     # Times too are those of the computation.
-    assert first.frame()[TIMES[:3]].equals(again.frame()[TIMES[:3]])
+    assert first.rows()[TIMES[:3]].equals(again.rows()[TIMES[:3]])
 
 
 def test_a_solver_that_is_added_changes_no_other_row(place: Place) -> None:
@@ -141,7 +141,7 @@ def test_the_order_of_solvers_and_axes_does_not_matter(place: Place) -> None:
     blocks = SUITE.split("[[solver]]")
     turned = "[[solver]]".join([blocks[0], blocks[2], blocks[1]]).replace("[5, 12]", "[12, 5]")
     one, two = place.run(), place.run(turned, results=place.folder / "turned")
-    assert list(one.frame()["label"]) != list(two.frame()["label"])
+    assert list(one.rows()["label"]) != list(two.rows()["label"])
     assert same(rows(one), rows(two))
 
 
@@ -149,22 +149,22 @@ def test_fewer_points_neither_mix_with_nor_replace_more(place: Place) -> None:
     many = place.run(points=9)
     before = rows(many)
     few = place.run(points=4)
-    assert set(few.frame()["points"]) == {4}
-    assert len(few.frame()) == 8 * 4
+    assert set(few.rows()["points"]) == {4}
+    assert len(few.rows()) == 8 * 4
     assert same(rows(load_results(place.results, 1)), before)
     assert same(rows(place.run(points=9)), before)
     # They are the first of the others all the same.
     merged = rows(few).merge(before, on=["label", "n_pools", "trial", "signal"])
-    assert len(merged) == len(few.frame())
+    assert len(merged) == len(few.rows())
     steps = merged[merged["label"] == "steps"]
     assert (steps["squared_cosine_x"] - steps["squared_cosine_y"]).abs().max() < 1e-12
-    both = load_results(place.results, "all").frame()
+    both = load_results(place.results, "all").rows()
     assert sorted(both.groupby("points").size().items()) == [(4, 8 * 4), (9, 8 * 9)]
 
 
 def test_a_solver_may_take_the_first_points_only(place: Place) -> None:
     text = SUITE.replace('name = "steps"', 'name = "steps"\npoints = 3')
-    frame = place.run(text).frame()
+    frame = place.run(text).rows()
     assert frame.groupby("label")["signal"].max().to_dict() == {"guess": 4, "steps": 2}
 
 
@@ -172,7 +172,7 @@ def test_solvers_that_fail_do_not_keep_the_others(place: Place) -> None:
     extra = "".join(f'[[solver]]\nname = "{name}"\n' for name in ("fails", "loses", "picky"))
     head, *blocks = SUITE.split("[[solver]]")
     results = place.run(head + extra + "".join("[[solver]]" + block for block in blocks))
-    frame = results.frame()
+    frame = results.rows()
     assert frame[frame["label"].isin(["guess", "steps"])]["status"].eq("done").all()
     counts = frame.groupby(["label", "n_pools", "status"]).size().to_dict()
     assert counts == {
@@ -225,7 +225,7 @@ def test_an_interrupted_run_goes_on_where_it_was(place: Place, after: int) -> No
         assert plan(cells, store).n_done == after
         counts = count_by_status(store, 1)
     assert counts["pending"] == counts.total() - counts["done"] > 0
-    partial = load_results(place.results).frame()
+    partial = load_results(place.results).rows()
     assert len(partial) == 8 * 5
     incomplete = partial[partial["status"] == "pending"].groupby(["cell", "label"]).size()
     assert counts["pending"] == len(incomplete)
@@ -254,7 +254,7 @@ def test_the_order_of_outcomes_does_not_matter(place: Place, stop: int | None) -
     with Store(place.results, create=True) as store:
         todo = plan(make_cells(suite), store)
         run_suite(suite, todo, store, Backwards(InProcess(place.registry), stop))
-    frame = load_results(place.results).frame()
+    frame = load_results(place.results).rows()
     counts = frame.groupby(["label", "n_pools", "trial"])["signal"].agg(list)
     assert len(counts) == 8
     assert all(signals == [0, 1, 2, 3, 4] for signals in counts)
@@ -275,7 +275,7 @@ def test_a_mistake_of_the_user_stops_the_run_and_keeps_what_there_is(place: Plac
     assert same(rows(load_results(place.results)), rows(whole))
     again = place.run("seed = 1\n" + text)
     assert len(place.called()) == 2 * len(calls)
-    assert again.frame()["status"].eq("done").all()
+    assert again.rows()["status"].eq("done").all()
 
 
 def test_problems_whose_frame_fails_keep_no_other_from_its_signals(place: Place) -> None:
@@ -293,7 +293,7 @@ def test_problems_whose_frame_fails_keep_no_other_from_its_signals(place: Place)
     place.registry.load_file(place.folder / "frame.py")
     text = SUITE.replace('[frame]\nname = "gaussian"', '[frame]\nname = "fragile"')
     results = place.run(text)
-    frame = results.frame()
+    frame = results.rows()
     assert frame.groupby("n_pools")["status"].unique().map(list).to_dict() == {
         5: ["failed"],
         12: ["done"],
@@ -389,7 +389,7 @@ def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> 
 def test_the_same_cell_under_two_labels_is_computed_once(place: Place) -> None:
     results = place.run(SUITE + '[[solver]]\nname = "steps"\nlabel = "again"\n')
     assert place.called().count("steps") == 12
-    frame = results.frame()
+    frame = results.rows()
     assert frame.groupby("label").size().to_dict() == {"guess": 20, "steps": 20, "again": 20}
     scores = [only(results, label)["squared_cosine"] for label in ("steps", "again")]
     assert scores[0].equals(scores[1])

@@ -155,7 +155,7 @@ def content(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def frame(folder: Path) -> pd.DataFrame:
-    return load_results(folder, "all").frame()
+    return load_results(folder, "all").rows()
 
 
 # The algebra -------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def test_stores_of_two_seeds_lose_no_row(
     pd.testing.assert_frame_equal(both, wanted)
     merged = load_results(joined(*parts), "all")
     for source in map(load_results, parts):
-        for key in source.frame()["cell"].unique():
+        for key in source.rows()["cell"].unique():
             np.testing.assert_array_equal(merged.estimates(key), source.estimates(key))
             np.testing.assert_array_equal(merged.signals(key), source.signals(key))
 

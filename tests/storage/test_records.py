@@ -44,16 +44,16 @@ def results(
         yield benchbase.run(folder / "suite.toml", results=folder, plugins=plugin)
 
 
-def written(folder: Path, runs: list[benchbase.RunRecord]) -> benchbase.Results:
+def written(folder: Path, runs: list[benchbase.SuiteRunRecord]) -> benchbase.Results:
     return benchbase.Results(folder, write_records(folder, runs))
 
 
 def test_what_is_read_and_written_is_the_same(results: benchbase.Results, tmp_path: Path) -> None:
     again = written(tmp_path / "again", read_records(results))
-    pd.testing.assert_frame_equal(results.frame(), again.frame())
+    pd.testing.assert_frame_equal(results.rows(), again.rows())
     assert again.suites == results.suites
-    assert set(again.frame()["status"]) == {"done", "failed", "unsupported"}
-    for cell in results.frame()["cell"].unique():
+    assert set(again.rows()["status"]) == {"done", "failed", "unsupported"}
+    for cell in results.rows()["cell"].unique():
         np.testing.assert_array_equal(results.estimates(cell), again.estimates(cell))
         np.testing.assert_array_equal(results.signals(cell), again.signals(cell))
     assert merge([results.folder, again.folder], tmp_path / "both") == []
@@ -68,7 +68,7 @@ def test_two_records_of_one_key_are_one_cell(results: benchbase.Results, tmp_pat
     (run,) = read_records(results)
     again = written(tmp_path / "again", [run, run])
     assert again.runs == (1, 2)
-    assert len(again.frame()) == len(results.frame())
+    assert len(again.rows()) == len(results.rows())
 
 
 def test_a_suite_is_described_with_its_problems(results: benchbase.Results) -> None:

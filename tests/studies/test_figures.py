@@ -95,7 +95,7 @@ def test_figure1a(tmp_path: Path) -> None:
     pools = [40, 60, 80, 120, 200]
     changes = {"grid.frame.n_pools": pools}
     results = benchbase.run("figure1a", results=tmp_path, changes=changes, extra=ONE_SIGN[:1])
-    compared = compare(results.frame().query("n == 40"), GAUSSIAN, frames=4)
+    compared = compare(results.rows().query("n == 40"), GAUSSIAN, frames=4)
     print(compared.round(3).to_string())  # noqa: T201 # the figures are to be quoted
     assert (~compared["agrees"]).sum() <= len(compared) / 40
 
@@ -106,7 +106,7 @@ def test_figure1b(tmp_path: Path) -> None:
     pools = [60, 130, 200]
     changes = {"grid.frame.n_pools": pools}
     results = benchbase.run("figure1b", results=tmp_path, changes=changes, extra=ONE_SIGN)
-    frame = results.frame()
+    frame = results.rows()
     compared = compare(frame, MNIST, frames=1)
     print(compared.round(3).to_string())  # noqa: T201 # as above
     assert (~compared["agrees"]).sum() <= max(1, len(compared) / 40)
@@ -136,7 +136,7 @@ def test_random_frames_and_starts_take_mnist_for_gaussian_vectors(tmp_path: Path
     for dataset in ({"name": "mnist"}, {"name": "gaussian", "n": 100}):
         changes = {"grid.frame.n_pools": [130, 200], "dataset": dataset}
         results = benchbase.run("figure1b", results=tmp_path, changes=changes, solvers="altmin")
-        tables.append(means(results.frame()))
+        tables.append(means(results.rows()))
     gap = (tables[0]["mean"] - tables[1]["mean"]).abs()
     assert len(gap) == 12
     assert (gap <= 4 * np.hypot(tables[0]["error"], tables[1]["error"]) + 1e-6).all()
@@ -147,7 +147,7 @@ def test_figure1c(tmp_path: Path) -> None:
     labels = ["altmin", "altmin, no sphere"]
     changes = {"grid.frame.n_pools": [130]}
     results = benchbase.run("figure1c", results=tmp_path, changes=changes, solvers=labels)
-    table = means(results.frame()).set_index(["label", "rectified"])["mean"]
+    table = means(results.rows()).set_index(["label", "rectified"])["mean"]
     assert (table["altmin", False] >= 0.95).all()
     assert (table["altmin, no sphere", False] <= 0.3).all()
     assert (table["altmin", True] >= 0.75).all()
@@ -160,7 +160,7 @@ def test_figure1d(tmp_path: Path) -> None:
     results = benchbase.run(
         "figure1d", results=tmp_path, changes=changes, points=100, solvers="altmin + kNN"
     )
-    (mean,) = means(results.frame())["mean"]
+    (mean,) = means(results.rows())["mean"]
     assert 0.86 <= mean <= 0.97  # the paper says .97, its split at random
 
 
@@ -169,7 +169,7 @@ def test_figure1d(tmp_path: Path) -> None:
 def test_rectified_is_easier_from_random_starts(tmp_path: Path, suite: str) -> None:
     changes = {"grid.frame.n_pools": [60, 100, 130, 160], "grid.pooling": SIX}
     results = benchbase.run(suite, results=tmp_path, changes=changes, solvers="altmin")
-    frame = results.frame()
+    frame = results.rows()
     for _, problem in frame.groupby("n"):
         trials = problem.groupby(["p", "rectified", "trial"])["squared_cosine"].mean()
         gain = trials.xs(True, level="rectified") - trials.xs(False, level="rectified")

@@ -230,7 +230,7 @@ def signals(tables: Tables) -> int:
 
 
 def table(results: Path) -> pd.DataFrame:
-    return benchbase.load_results(results).frame().drop(columns=TIMES)
+    return benchbase.load_results(results).rows().drop(columns=TIMES)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,7 +66,7 @@ def measured(
     experiments : sequence of str, optional
         Only these; by default all.
     rows : callable, optional
-        Takes `benchbase.Results.frame`, and returns which of its rows are looked at.
+        Takes `benchbase.Results.rows`, and returns which of its rows are looked at.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def measured(
     """
     import pandas as pd
 
-    table = with_scores(_chosen(results.frame(), experiments))
+    table = with_scores(_chosen(results.rows(), experiments))
     if rows is not None:
         table = table[rows(table)]
     if table.empty:

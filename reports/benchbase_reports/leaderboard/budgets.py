@@ -9,7 +9,7 @@ import numpy as np
 
 from benchbase import Array
 from benchbase_reports.leaderboard.cells import ROUNDING, Cells
-from benchbase_reports.leaderboard.counts import Problem
+from benchbase_reports.leaderboard.counts import ProblemCounts
 from benchbase_reports.leaderboard.numbers import costs
 from benchbase_reports.statistics.logistic import LEVELS, find_levels, fit_many
 
@@ -32,7 +32,7 @@ def budget_grid(cells: Cells) -> Array:
     return np.array(steps[first : last + 1])
 
 
-def first_budgets(problem: Problem, grid: Array) -> Array:
+def first_budgets(problem: ProblemCounts, grid: Array) -> Array:
     """Count the signals that are recovered from each budget of the grid on, (S, G, D)."""
     n_solvers, _, n_pools = problem.shape
     cost = problem.cells.cost[problem.rows]
@@ -43,12 +43,12 @@ def first_budgets(problem: Problem, grid: Array) -> Array:
     return found.reshape(n_solvers, n_pools, len(grid))
 
 
-def budget_curves(problem: Problem, grid: Array, name: str) -> pd.DataFrame:
+def budget_curves(problem: ProblemCounts, grid: Array, name: str) -> pd.DataFrame:
     """Return K95 against the budget, of solvers whose applications are counted.
 
     Parameters
     ----------
-    problem : Problem
+    problem : ProblemCounts
         Whose solvers.
     grid : ndarray, shape (D,)
         The budgets, ascending.

@@ -80,7 +80,7 @@ def read_cells(
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
         number of pools and solver, the latest run counts.
     recovered : float, optional
         The squared cosine above which a signal is recovered.
@@ -243,7 +243,7 @@ def signal_costs(frame: pd.DataFrame, chunks: Array) -> Array:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`, R rows.
+        As from `benchbase.Results.rows`, R rows.
     chunks : ndarray
         The first row of each chunk.
 

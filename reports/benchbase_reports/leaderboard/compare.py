@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import benchbase
 from benchbase.showing import pooling_name, problem_columns, setting_name, varying_parameters
 from benchbase_reports.leaderboard.cells import read_cells
-from benchbase_reports.leaderboard.counts import Problem, problems
+from benchbase_reports.leaderboard.counts import ProblemCounts, problems
 from benchbase_reports.leaderboard.ranking import k95_difference
 from benchbase_reports.statistics.paired import compare_pairs
 
@@ -147,7 +147,7 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.frame`, of one suite. What failed has a squared cosine of 0;
+        As from `benchbase.Results.rows`, of one suite. What failed has a squared cosine of 0;
         signals that one of the two does not apply to, or has no outcome for yet, are left out.
     suite : dict
         An entry of `benchbase.Results.suites`.
@@ -182,7 +182,7 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
     return found
 
 
-def _pairs(problem: Problem, a: str, b: str) -> pd.DataFrame:
+def _pairs(problem: ProblemCounts, a: str, b: str) -> pd.DataFrame:
     """Return the squared cosines of both, a row a signal that both have an outcome for."""
     import pandas as pd
 
@@ -205,13 +205,13 @@ def _pairs(problem: Problem, a: str, b: str) -> pd.DataFrame:
     return sides[0].merge(sides[1], on=keys)
 
 
-def _k95(problem: Problem, a: str, b: str) -> dict[str, float]:
+def _k95(problem: ProblemCounts, a: str, b: str) -> dict[str, float]:
     places = [problem.labels.index(label) for label in (a, b)]
     wins, sizes = problem.sums("won")[places], problem.sums("ran")[places]
     return k95_difference(problem.pools, wins, sizes, trials=not problem.one_frame)
 
 
-def _reason(problem: Problem) -> str:
+def _reason(problem: ProblemCounts) -> str:
     """Say why the two have no signals in common."""
     messages = problem.cells.messages
     told = dict.fromkeys(messages[block] for block in problem.blocks if block in messages)

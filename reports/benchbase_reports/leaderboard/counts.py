@@ -13,7 +13,7 @@ from benchbase_reports.leaderboard.cells import Cells, repeat
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemCounts:
     """The counts of one problem.
 
     Attributes
@@ -99,7 +99,7 @@ def _by_signal(cells: Cells, name: str, rows: Array) -> Array:
     return found
 
 
-def problems(cells: Cells) -> Iterator[Problem]:
+def problems(cells: Cells) -> Iterator[ProblemCounts]:
     """Yield the counts of each problem, in order of appearance."""
     number = cells.blocks["problem"].to_numpy()
     order = np.argsort(number, kind="stable")
@@ -109,7 +109,7 @@ def problems(cells: Cells) -> Iterator[Problem]:
             yield _problem(cells, blocks)
 
 
-def _problem(cells: Cells, blocks: Array) -> Problem:
+def _problem(cells: Cells, blocks: Array) -> ProblemCounts:
     import pandas as pd
 
     told = {name: cells.blocks[name].iloc[blocks] for name in ("label", "n_pools", "draw")}
@@ -124,4 +124,4 @@ def _problem(cells: Cells, blocks: Array) -> Problem:
         signals, cluster = np.unique(cells.signal[cells.rows(blocks)], return_inverse=True)
         count = len(signals)
     names = [str(label) for label in labels]
-    return Problem(cells, blocks, names, pools, solver, column, cluster, count, draws, one)
+    return ProblemCounts(cells, blocks, names, pools, solver, column, cluster, count, draws, one)

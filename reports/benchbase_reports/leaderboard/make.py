@@ -20,7 +20,7 @@ from benchbase_reports.invocation import suite_command
 from benchbase_reports.leaderboard.board import TABLE, Board
 from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
 from benchbase_reports.leaderboard.cells import Cells, read_cells
-from benchbase_reports.leaderboard.counts import Problem, problems
+from benchbase_reports.leaderboard.counts import ProblemCounts, problems
 from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers, trial_means
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def make_board(
     if not budget > 0:
         raise benchbase.BenchbaseError(f"a budget is a positive number, not {budget:g}")
     suite = results.suites[-1]
-    cells = read_cells(results.frame(), recovered=recovered, budget=budget)
+    cells = read_cells(results.rows(), recovered=recovered, budget=budget)
     texts = _block_texts(cells, _environments(results))
     grid, heads = budget_grid(cells), _heads(cells)
     tables, recovery, budgets, trials = [], [], [], []
@@ -118,7 +118,7 @@ def _block_texts(cells: Cells, environments: dict[str, str]) -> tuple[Array, Arr
     return cells.blocks["solver"].to_numpy(object), made, np.asarray(names, object)
 
 
-def _row_texts(problem: Problem, texts: tuple[Array, Array, Array]) -> dict[str, Any]:
+def _row_texts(problem: ProblemCounts, texts: tuple[Array, Array, Array]) -> dict[str, Any]:
     """Return what is not a number in a problem's rows, and what is counted by block."""
     cells, blocks = problem.cells, problem.blocks
     solvers, made, names = texts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbase import Array
-from benchbase_reports.leaderboard.counts import Problem
+from benchbase_reports.leaderboard.counts import ProblemCounts
 from benchbase_reports.leaderboard.ranking import rank_solvers
 from benchbase_reports.statistics.intervals import (
     Interval,
@@ -28,7 +28,7 @@ CURVES = (
 _COSTS = {"seconds": "seconds", "init_seconds": "init_seconds", "frame_applications": "cost"}
 
 
-def row_numbers(problem: Problem, *, counted: bool) -> dict[str, Any]:
+def row_numbers(problem: ProblemCounts, *, counted: bool) -> dict[str, Any]:
     """Return the numbers of a problem's rows: rank, K95, success, mean, area, costs."""
     sizes, wins = problem.sums("ran"), problem.sums("won")
     by_cluster = sizes.sum(axis=2)
@@ -68,7 +68,7 @@ def _of_cosines(interval: Interval) -> Interval:
     return Interval(interval.value, np.maximum(interval.low, 0), np.minimum(interval.high, 1))
 
 
-def costs(problem: Problem) -> dict[str, Array]:
+def costs(problem: ProblemCounts) -> dict[str, Array]:
     """Return mean seconds and frame applications of each solver, (S,); NaN where not known."""
     return {
         column: _ratio(*(each.sum(axis=1) for each in _spent(problem, name)))
@@ -76,7 +76,7 @@ def costs(problem: Problem) -> dict[str, Array]:
     }
 
 
-def _spent(problem: Problem, name: str) -> tuple[Array, Array]:
+def _spent(problem: ProblemCounts, name: str) -> tuple[Array, Array]:
     """Return a cost by solver and K, and of how many signals it is known, (S, G)."""
     return problem.totals(name), problem.totals(f"{name} known")
 
@@ -87,7 +87,7 @@ def _ratio(total: Array, count: Array) -> Array:
     return ratio
 
 
-def _medians(problem: Problem) -> Interval:
+def _medians(problem: ProblemCounts) -> Interval:
     """Return the median squared cosine of each solver."""
     solver = problem.by_row(problem.solver)
     cluster = problem.cluster if problem.one_frame else problem.by_row(problem.cluster)
@@ -101,13 +101,13 @@ def _medians(problem: Problem) -> Interval:
     return median_interval(values, owners)
 
 
-def _trials(problem: Problem) -> Array:
+def _trials(problem: ProblemCounts) -> Array:
     ran = problem.sums("ran").sum(axis=2) > 0
     found: Array = ran.sum(axis=1)
     return np.minimum(found, 1) if problem.one_frame else found
 
 
-def curves(problem: Problem, name: str) -> pd.DataFrame:
+def curves(problem: ProblemCounts, name: str) -> pd.DataFrame:
     """Return the recovery curves of a problem, of the K that have an outcome."""
     import pandas as pd
 
@@ -130,7 +130,7 @@ def curves(problem: Problem, name: str) -> pd.DataFrame:
     return pd.DataFrame(columns)[sizes.any(axis=1).ravel()]
 
 
-def trial_means(problem: Problem, name: str) -> pd.DataFrame:
+def trial_means(problem: ProblemCounts, name: str) -> pd.DataFrame:
     """Return the mean squared cosine of each solver in each trial, over the K that all ran on."""
     import pandas as pd
 

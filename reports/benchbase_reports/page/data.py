@@ -181,7 +181,7 @@ def _runs(results: benchbase.ResultsView) -> dict[str, list[dict[str, Any]]]:
     runs = {run["id"]: run for run in results.suites}
     if len(runs) < 2:
         return {}
-    frame = results.frame()
+    frame = results.rows()
     rows = latest(frame, [*problem_columns(frame), "label", "n_pools", "points"])
     found: dict[str, list[dict[str, Any]]] = {}
     for label, run in rows[["label", "run"]].drop_duplicates().itertuples(index=False):

@@ -97,7 +97,7 @@ def album(
     largest : int, optional
         Characters that all pictures may take.
     """
-    frame = results.frame()
+    frame = results.rows()
     columns = problem_columns(frame)
     made, queues = Album(), []
     with offline():

@@ -39,7 +39,7 @@ class Nothing:
         {"id": 1, "suite": "a_suite", "command": "benchbase run a_suite --points 25 --jobs 2"},
     )
 
-    def frame(self) -> pd.DataFrame:
+    def rows(self) -> pd.DataFrame:
         raise AssertionError("without pictures nothing is looked up")
 
 

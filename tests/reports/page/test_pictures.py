@@ -43,7 +43,7 @@ def test_png_keeps_grey_levels() -> None:
 
 
 def test_pictures_are_of_the_signals_they_are_said_to_be(results: benchbase.Results) -> None:
-    data, frame = page_data(results, make_board(results)), results.frame()
+    data, frame = page_data(results, make_board(results)), results.rows()
     dataset = component_of(frame.iloc[0], "dataset")
     assert len(set(data.pictures)) == len(data.pictures)
     problem = data.problems[0]

@@ -24,7 +24,7 @@ class Summary(benchbase.Report):
     digits: int = 3
 
     def lines(self, results: benchbase.ResultsView) -> list[str]:
-        means = results.frame().groupby("label")["squared_cosine"].mean()
+        means = results.rows().groupby("label")["squared_cosine"].mean()
         return [f"{label} {mean:.{self.digits}f}" for label, mean in means.items()]
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:

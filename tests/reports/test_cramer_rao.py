@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase import Problem
-from benchbase_reports.bounds import cramer_rao, jacobian
+from benchbase_reports.cramer_rao import cramer_rao, jacobian
 
 Array = npt.NDArray[Any]
 POOLINGS: list[dict[str, Any]] = [

@@ -30,7 +30,7 @@ CORE_FILES = (
     "representation",
     "numerics/streams",
     "numerics/traces",
-    "running/worker",
+    "numerics/instance",
 )
 """The core's modules that numbers depend on."""
 

@@ -388,7 +388,7 @@ def test_a_solver_that_gives_something_else_is_found_by_running_it(
     def reseeded(seed: int, trial: int, signals: range) -> list[bytes]:
         return solver_keys(seed + 1, trial, signals)
 
-    monkeypatch.setattr("benchbase.running.worker.solver_keys", reseeded)
+    monkeypatch.setattr("benchbase.numerics.instance.solver_keys", reseeded)
     found = check(sample=None)
     assert {finding.label for finding in found.findings} >= {"altmin", "scaled", "restarts"}
     assert "knn" not in {finding.label for finding in found.findings}  # nothing random in it

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.discovery.provenance import CORE, circumstances, core_digest, package_digest
+from benchbase.discovery.code import Code
+from benchbase.discovery.provenance import circumstances
 from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
 from benchbase.interfaces import Dataset, Inverse, Solver
 from benchbase.numerics.instance import Arrays, Instance, Signals, build, draw
@@ -44,7 +45,8 @@ class Worker:
         self._problems: OrderedDict[str, tuple[str, Signals, Instance]] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
         self._sent: set[str] = set()
-        self._compared: dict[str, tuple[str, int]] = {}
+        self._code, self._modules = Code(), len(sys.modules)
+        self._compared: dict[str, str] = {}
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` when the solver is about to have its turn.
@@ -58,7 +60,7 @@ class Worker:
             stop=task["stop"],
             signals_key=task["signals_key"],
             status="failed",
-            environment=circumstances(task["code"], host_name=task["host_name"]),
+            environment=circumstances(task),
         )
         folder = Path.cwd()
         try:
@@ -74,6 +76,7 @@ class Worker:
     def _execute(self, task: Task, outcome: Outcome, on_start: Callable[[], None]) -> Outcome:
         try:
             self._load(task)
+            before = set(sys.modules)
             signals = self.signals(task)
             if task["send_signals"] and task["signals_key"] not in self._sent:
                 outcome["signals"] = signals.truth.astype(np.float32)
@@ -91,8 +94,11 @@ class Worker:
             solved = _went_wrong(error)
         try:
             self._compare(task["code"])
+            loaded = self._code.unforeseen(task["code"], before)
         except PluginError as error:
             return _refused(error)
+        if loaded:
+            outcome["environment"]["loaded"] = loaded
         return solved
 
     def _load(self, task: Task) -> None:
@@ -104,17 +110,12 @@ class Worker:
 
     def _compare(self, code: dict[str, str]) -> None:
         """Make sure that the code is what the task was planned with; once more after imports."""
-        modules = len(sys.modules)
+        if self._modules != len(sys.modules):
+            self._code, self._modules, self._compared = Code(), len(sys.modules), {}
         for name, digest in code.items():
-            if self._compared.get(name) == (digest, modules):
-                continue
-            found = core_digest() if name == CORE else package_digest(name)
-            if found != digest:
-                raise PluginError(
-                    f"the code of '{name}' is not what the run was planned with: it was edited "
-                    "since, or is another version where the worker is; run the same again"
-                )
-            self._compared[name] = (digest, modules)
+            if self._compared.get(name) != digest:
+                self._code.compare(name, digest)
+                self._compared[name] = digest
 
     def signals(self, task: Task) -> Signals:
         """Draw the signals, or return those of one of the last two problems."""

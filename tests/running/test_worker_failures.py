@@ -79,6 +79,7 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             "start": 0,
             "plugins": [],
             "code": {},
+            "packages": {},
             "host_name": False,
             "send_signals": False,
             "noise": None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.channel import note
 from benchbase.component import Array, Component
+from benchbase.discovery.code import code_digest
 from benchbase.errors import (
     BenchbaseError,
     DataError,
@@ -81,6 +82,7 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "code_digest",
     "from_toml",
     "has_init",
     "hookimpl",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from abc import ABC
 from collections.abc import Iterator
 from typing import Any, ClassVar, TypeAlias, dataclass_transform
 
 import numpy.typing as npt
+
+from benchbase.loading import note_loaded
 
 Array: TypeAlias = npt.NDArray[Any]
 """A NumPy array of any type."""
@@ -45,7 +46,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        note_loaded(package_of(cls))
+        note_loaded(cls.__module__)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         for field in dataclasses.fields(cls):  # type: ignore[arg-type] # made one just now
             if field.name in cls.reserved:
@@ -77,21 +78,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
-
-
-def package_of(cls: type) -> str:
-    """Return the name of the top-level package, or of the plugin file's module, of a class."""
-    return cls.__module__.partition(".")[0]
-
-
-def note_loaded(package: str) -> None:
-    """Note that a package has just been loaded: what is edited afterwards is not what runs."""
-    _loaded_at.setdefault(package, time.time())
-
-
-def loaded_at(package: str) -> float | None:
-    """Return the time at which a package was loaded, in seconds since the epoch."""
-    return _loaded_at.get(package)
-
-
-_loaded_at: dict[str, float] = {}

@@ -10,8 +10,9 @@ from benchbase.component import Array
 class Task(TypedDict):
     """One chunk of a cell, as plain data: what an executor passes to a worker.
 
-    `code` has the digests of its components' packages and of the core, `files` those of the data
-    set's files, for a worker to compare with what it finds;
+    `code` has the digests of what its components' modules reach, and of the core, `files` those of
+    the data set's files, for a worker to compare with what it finds; `packages` those of whole
+    packages, for the record.
     `send_signals` asks for the test signals, unless the worker has sent them before; `time_limit`
     is in wall-clock seconds a signal; `trace` asks for the scores of what the solver records.
     """
@@ -33,6 +34,7 @@ class Task(TypedDict):
     problem_key: str
     plugins: list[str]
     code: dict[str, str]
+    packages: dict[str, str]
     files: list[str]
     host_name: bool
     send_signals: bool

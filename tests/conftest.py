@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 import benchbase
+from benchbase import loading
 from benchbase.cli import main
 from benchbase.discovery.registry import Registry, registry
 from benchbase.results import COLUMNS
@@ -136,6 +138,36 @@ def cli_process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
         )
 
     return run
+
+
+@pytest.fixture
+def write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Mapping[str, str | None]], Path]]:
+    """Return what writes files, by their names, into a folder on the path, and returns the folder.
+
+    None removes a file. Modules that were loaded from there are forgotten in the end.
+    """
+    folder = tmp_path / "path"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+
+    def run(files: Mapping[str, str | None]) -> Path:
+        for name, text in files.items():
+            file = folder / name
+            if text is None:
+                file.unlink()
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+        importlib.invalidate_caches()
+        return folder
+
+    yield run
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(str(folder)):
+            del sys.modules[name]
+            loading._seen.discard(name)  # another test may have one of that name elsewhere
 
 
 WHOLE = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal")

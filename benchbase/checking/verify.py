@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchbase.component import Array, Component
-from benchbase.discovery.provenance import core_digest, environment
+from benchbase.discovery.code import Code
+from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, StoreError, described
 from benchbase.interfaces import Dataset
@@ -193,7 +194,8 @@ class _Verifier:
         if cell.signals_key == stored.signals_key:
             changed = [part for part in changed if not isinstance(part, Dataset)]
         names = [f"{part.kind} '{part.name}'" for part in reversed(changed)]
-        if any(chunk["core"] != core_digest() for chunk in stored.chunks):
+        core = Code().core()
+        if any(chunk["core"] != core for chunk in stored.chunks):
             names.append("benchbase")
         reason = "what is stored of its components, seed, trial or points has changed since"
         if names:
@@ -289,9 +291,8 @@ class _Verifier:
 
 
 def _origin(part: Component) -> tuple[str, str]:
-    """Return what a component's numbers come from: its package, and a data set's own files."""
-    package = type(part).__module__.partition(".")[0]
-    return package, part.name if isinstance(part, Dataset) else ""
+    """Return what a component's numbers come from: its module, and a data set's own files."""
+    return type(part).__module__, part.name if isinstance(part, Dataset) else ""
 
 
 def _alike(a: Array, b: Array, tolerance: float) -> Array:

@@ -21,10 +21,11 @@ import pluggy
 
 from benchbase import hookspecs
 from benchbase.component import Component
-from benchbase.discovery.provenance import IMPORTS, local_imports
+from benchbase.discovery.code import Code
 from benchbase.discovery.validation import validate
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
+from benchbase.loading import give_source, given_source
 from benchbase.numerics.functions import MARK, solver_class
 from benchbase.representation import FrameDesign, Pooling
 
@@ -135,13 +136,12 @@ class Registry:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
         name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
         provider = Provider(f"the file {file}", name)
-        digest = hashlib.sha256(source).hexdigest()
-        known = sys.modules.get(name)
-        if file in self.plugin_files and known and known.__dict__["__digest__"] == digest:
+        if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
+        before = set(sys.modules)
         module = _execute(file, name, source, str(path))
-        module.__dict__["__digest__"] = digest
-        module.__dict__[IMPORTS] = local_imports(source)
+        give_source(name, source)
+        Code().unforeseen([name], before)  # noted for the outcomes of its solvers
         self._forget(provider)
         try:
             self._adopt(module, provider)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
-from benchbase.discovery.provenance import CORE, code_digests, core_digest
+from benchbase.discovery.code import Code
 from benchbase.interfaces import Dataset, Solver
+from benchbase.loading import CORE
 from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from benchbase.planning.experiment import Setting
     from benchbase.planning.suite import Suite
@@ -28,13 +29,15 @@ class Cell:
     ----------
     key : str
         The digest of all that its numbers depend on: the resolved components, seed, trial, points,
-        the source of the components' packages, the data set's files, the core's numerical files.
+        the code that the components reach, the data set's files, the numerical part of the core.
         Label, suite, limits and library versions are not in it.
     train_key, signals_key, problem_key : str
         Digests of what the training signals, the test signals and the problem depend on.
     code : dict of str to str
-        The digests of its components' packages, those without a source on disk left out, and of
-        the core.
+        The digests of the code of its components by module, those in no file left out, and of the
+        core; see `Code.of`.
+    packages : dict of str to str
+        The digests of all packages that the components reach, as a whole.
     files : list of str
         The fingerprints of the data set's files.
     """
@@ -53,6 +56,7 @@ class Cell:
     signals_key: str
     problem_key: str
     code: dict[str, str]
+    packages: dict[str, str]
     files: list[str]
 
     @property
@@ -94,6 +98,7 @@ class Cell:
                 problem_key=self.problem_key,
                 plugins=plugins,
                 code=self.code,
+                packages=self.packages,
                 files=self.files,
                 host_name=host_name,
                 send_signals=False,
@@ -118,10 +123,11 @@ def make_cells(suite: Suite) -> list[Cell]:
             more = [digests.of(part) for part in others if part is not None]
             files = digests.files(dataset)
             for entry in experiment.entries:
+                code = digests.code(*setting.parts(), entry.solver)
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
                     # The core makes streams, rounds and scores: what is kept depends on it too.
-                    train = digests.join(core_digest(), digests.of(dataset, experiment.seed))
+                    train = digests.join(digests.core(), digests.of(dataset, experiment.seed))
                     signals = digests.join("signals", train, trial, points)
                     parts = digests.of(frame), digests.of(pooling), *more
                     problem = digests.join(signals, *parts)
@@ -142,7 +148,8 @@ def make_cells(suite: Suite) -> list[Cell]:
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
-                            code=digests.code(*setting.parts(), entry.solver),
+                            code=code | {CORE: digests.core()},
+                            packages=digests.packages(code),
                             files=files,
                         )
                     )
@@ -164,9 +171,15 @@ class _Digests:
     """Digests of components, each worked out once: code and data files are read for them."""
 
     def __init__(self) -> None:
+        self._source = Code()
         self._known: dict[tuple[str, str], str] = {}
         self._code: dict[type, dict[str, str | None]] = {}
+        self._packages: dict[frozenset[str], dict[str, str]] = {}
         self._files: dict[Component, list[str]] = {}
+
+    def core(self) -> str:
+        """Return the digest of the core's numerical part."""
+        return self._source.core()
 
     def files(self, component: Component) -> list[str]:
         """Return the fingerprints of a component's data sets."""
@@ -175,17 +188,24 @@ class _Digests:
         return self._files[component]
 
     def code(self, *components: Component) -> dict[str, str]:
-        """Return the digests of the core and of the packages that components come from."""
-        found = {CORE: core_digest()}
+        """Return the digests of the code of components and of those inside them, by module."""
+        found: dict[str, str] = {}
         for component in components:
             for part in component.walk():
                 digests = self._of_type(type(part)).items()
                 found |= {name: digest for name, digest in digests if digest is not None}
         return found
 
+    def packages(self, modules: Iterable[str]) -> dict[str, str]:
+        """Return the digests of the packages that modules reach."""
+        asked = frozenset(modules)
+        if asked not in self._packages:
+            self._packages[asked] = self._source.packages(asked)
+        return self._packages[asked]
+
     def _of_type(self, cls: type) -> dict[str, str | None]:
         if cls not in self._code:
-            self._code[cls] = code_digests(cls)
+            self._code[cls] = self._source.of(cls)
         return self._code[cls]
 
     def of(self, component: Component, *extra: int) -> str:

@@ -116,7 +116,7 @@ def lost_outcome(task: Task, status: str, message: str) -> Outcome:
         status=status,
         message=message,
         time_limit=task["time_limit"] if status == "timeout" else None,
-        environment=circumstances(task["code"], host_name=task["host_name"]),
+        environment=circumstances(task),
     )
 
 

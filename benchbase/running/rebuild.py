@@ -9,11 +9,12 @@ from typing import Any
 from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
 from benchbase.interfaces import Inverse, Solver
+from benchbase.numerics.instance import Instance
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Setting
 from benchbase.planning.suite import Suite
 from benchbase.problem import Problem
-from benchbase.running.worker import Instance, Worker
+from benchbase.running.worker import Worker
 
 
 class Rebuilder:

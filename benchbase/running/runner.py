@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from benchbase.discovery.code import Code
 from benchbase.errors import BenchbaseError
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
@@ -67,13 +68,15 @@ def plan(
     again = {cell.key for cell in cells if cell.label in rerun}
     outcomes = store.outcomes([*unique]) if store else {}
     known = store.known_signals() if store else set()
+    changed = _changed(store, [*unique]) if store else set()
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):
         for task in cell.tasks(list(plugins), host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
             lost = outcome is not None and outcome[0] in LOST
-            due = task["key"] in again or (lost if failed else _is_due(task, outcome))
+            stale = task["key"] in changed or _is_due(task, outcome)
+            due = task["key"] in again or (lost if failed else stale)
             if not due:
                 n_done += outcome is not None
                 continue
@@ -81,6 +84,12 @@ def plan(
             task["send_signals"] = task["signals_key"] not in known
             tasks.append(task)
     return Plan(cells, tasks, n_done)
+
+
+def _changed(store: Store, keys: Sequence[str]) -> set[str]:
+    """Return the keys of cells that loaded modules which are others now, beyond what keys tell."""
+    code = Code()
+    return {key for key, loaded in store.loaded(keys) if code.has_changed(loaded)}
 
 
 def _patience(cell: Cell | None) -> float:

@@ -7,31 +7,23 @@ import os
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.component import Array
-from benchbase.discovery.provenance import CORE, circumstances, core_digest, package_digest
+from benchbase.discovery.code import Code
+from benchbase.discovery.provenance import circumstances
 from benchbase.errors import BenchbaseError, DataError, PluginError, in_one_line
-from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Solver
+from benchbase.interfaces import Dataset, Inverse, Solver
+from benchbase.numerics.instance import Arrays, Instance, Signals, build, draw
 from benchbase.numerics.recovery import recover, score
-from benchbase.numerics.streams import (
-    CountingFrame,
-    Ledger,
-    Role,
-    SignalRun,
-    Snapshot,
-    generator,
-    solver_keys,
-)
+from benchbase.numerics.streams import CountingFrame, Ledger, Snapshot
 from benchbase.numerics.traces import pack
 from benchbase.planning.cells import fingerprints
-from benchbase.problem import Problem
-from benchbase.representation import FrameDesign, Pooling
 from benchbase.storage.cache import cached
 from benchbase.tasks import Outcome, Task
 
@@ -50,10 +42,11 @@ class Worker:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._problems: OrderedDict[str, Instance] = OrderedDict()
+        self._problems: OrderedDict[str, tuple[str, Signals, Instance]] = OrderedDict()
         self._prepared: tuple[str, _Prepared] | None = None
         self._sent: set[str] = set()
-        self._compared: dict[str, tuple[str, int]] = {}
+        self._code, self._modules = Code(), len(sys.modules)
+        self._compared: dict[str, str] = {}
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` when the solver is about to have its turn.
@@ -67,7 +60,7 @@ class Worker:
             stop=task["stop"],
             signals_key=task["signals_key"],
             status="failed",
-            environment=circumstances(task["code"], host_name=task["host_name"]),
+            environment=circumstances(task),
         )
         folder = Path.cwd()
         try:
@@ -83,6 +76,7 @@ class Worker:
     def _execute(self, task: Task, outcome: Outcome, on_start: Callable[[], None]) -> Outcome:
         try:
             self._load(task)
+            before = set(sys.modules)
             signals = self.signals(task)
             if task["send_signals"] and task["signals_key"] not in self._sent:
                 outcome["signals"] = signals.truth.astype(np.float32)
@@ -100,8 +94,11 @@ class Worker:
             solved = _went_wrong(error)
         try:
             self._compare(task["code"])
+            loaded = self._code.unforeseen(task["code"], before)
         except PluginError as error:
             return _refused(error)
+        if loaded:
+            outcome["environment"]["loaded"] = loaded
         return solved
 
     def _load(self, task: Task) -> None:
@@ -113,34 +110,48 @@ class Worker:
 
     def _compare(self, code: dict[str, str]) -> None:
         """Make sure that the code is what the task was planned with; once more after imports."""
-        modules = len(sys.modules)
+        if self._modules != len(sys.modules):
+            self._code, self._modules, self._compared = Code(), len(sys.modules), {}
         for name, digest in code.items():
-            if self._compared.get(name) == (digest, modules):
-                continue
-            found = core_digest() if name == CORE else package_digest(name)
-            if found != digest:
-                raise PluginError(
-                    f"the code of '{name}' is not what the run was planned with: it was edited "
-                    "since, or is another version where the worker is; run the same again"
-                )
-            self._compared[name] = (digest, modules)
+            if self._compared.get(name) != digest:
+                self._code.compare(name, digest)
+                self._compared[name] = digest
 
     def signals(self, task: Task) -> Signals:
         """Draw the signals, or return those of one of the last two problems."""
-        for instance in self._problems.values():
-            if instance.signals.key == task["signals_key"]:
-                return instance.signals
-        return _draw(self._registry, task)
+        for key, signals, _ in self._problems.values():
+            if key == task["signals_key"]:
+                return signals
+        dataset: Dataset = self._built("dataset", task)
+        label = f"train-{dataset.name} {task['train_key']}"
+
+        def kept(make: Callable[[], Arrays]) -> Arrays:
+            with _same_files(dataset, task):  # before anything is kept
+                return make()
+
+        with _same_files(dataset, task):
+            return draw(
+                dataset, task["seed"], task["trial"], task["points"],
+                lambda make: cached(label, lambda: kept(make)),
+            )  # fmt: skip # one argument a line says no more
 
     def instance(self, task: Task, signals: Signals) -> Instance:
         """Build the problem, or return it if it is one of the last two."""
         key = task["problem_key"]
         if key not in self._problems:
-            self._problems[key] = _build(self._registry, task, signals)
+            kinds = ("frame", "pooling", "noise", "hint")
+            design, pooling, noise, hint = (self._built(kind, task) for kind in kinds)
+            built = build(signals, design, pooling, noise, hint, task["seed"], task["trial"])
+            self._problems[key] = (task["signals_key"], signals, built)
             if len(self._problems) > 2:
                 self._problems.popitem(last=False)
         self._problems.move_to_end(key)
-        return self._problems[key]
+        return self._problems[key][-1]
+
+    def _built(self, kind: str, task: Task) -> Any:
+        """Build a component of a task; None if it has none of that kind."""
+        spec = task[kind]  # type: ignore[literal-required] # a kind
+        return None if spec is None else self._registry.build(kind, spec, trusted=True)
 
     def _solve(self, task: Task, instance: Instance, on_start: Callable[[], None]) -> Outcome:
         prepared = self._prepare(task, instance, on_start)
@@ -148,12 +159,10 @@ class Worker:
             return Outcome(status="unsupported", message=prepared)
         rows = slice(task["start"], task["stop"])
         b = instance.b[rows]
-        keys = solver_keys(task["seed"], task["trial"], range(task["start"], task["stop"]))
         ledger = prepared.ledger
         ledger.clear()
         trace: list[Snapshot] | None = [] if task["trace"] else None
-        hint = None if instance.hint is None else instance.hint[rows]
-        run = SignalRun(keys, ledger, trace, hint=hint)
+        run = instance.run(rows, ledger, trace)
         with ledger.clock(()):
             recovery = recover(prepared.inverse, b, run, instance.problem.frame.n)
         truth = instance.truth[rows]
@@ -179,8 +188,7 @@ class Worker:
             on_start()
             return self._prepared[1]
         self._prepared = None  # frees what the last solver held before the next one is prepared
-        solver = self._registry.build("solver", task["solver"], trusted=True)
-        assert isinstance(solver, Solver)  # noqa: S101 # built as one
+        solver: Solver = self._built("solver", task)
         ledger = Ledger()
         problem = replace(instance.problem, frame=CountingFrame(instance.problem.frame, ledger))
         on_start()  # it may hang here already
@@ -196,31 +204,6 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Signals:
-    """A trial's test signals, and the training signals that go with them."""
-
-    key: str
-    truth: Array
-    training: Array | None
-    norm: float | None
-
-
-@dataclass(frozen=True)
-class Instance:
-    """A problem, the signals to recover, their measurements, and hints where there are any."""
-
-    problem: Problem
-    signals: Signals
-    b: Array
-    hint: Array | None
-
-    @property
-    def truth(self) -> Array:
-        """The signals to recover, (S, N)."""
-        return self.signals.truth
-
-
-@dataclass(frozen=True)
 class _Prepared:
     """A prepared solver, its ledger, and the seconds that preparing it took."""
 
@@ -229,82 +212,18 @@ class _Prepared:
     seconds: float
 
 
-def _draw(registry: Registry, task: Task) -> Signals:
-    dataset = registry.build("dataset", task["dataset"], trusted=True)
-    assert isinstance(dataset, Dataset)  # noqa: S101 # built as one
-    training = _training(dataset, task)
-    drawn = dataset.test(task["points"], generator(task["seed"], "test", task["trial"]))
-    # Rounded as they are stored, so that a stored table can be scored again exactly.
-    truth = drawn.astype(np.float32).astype(np.float64)
-    _check_files(dataset, task)
-    if truth.shape != (task["points"], dataset.n):
-        raise ValueError(f"the data set gave test signals of shape {truth.shape}")
-    return Signals(task["signals_key"], _read_only(truth), training, dataset.signal_norm)
-
-
-def _build(registry: Registry, task: Task, signals: Signals) -> Instance:
-    design = registry.build("frame", task["frame"], trusted=True)
-    pooling = registry.build("pooling", task["pooling"], trusted=True)
-    assert isinstance(design, FrameDesign)  # noqa: S101 # built as one
-    assert isinstance(pooling, Pooling)  # noqa: S101 # built as one
-    n = signals.truth.shape[1]
-    stream = generator(task["seed"], "frame", design.size(n)[0] or 0, task["trial"])
-    frame = design.build(n, signals.training, stream)
-    problem = Problem(frame, pooling, signals.training, signals.norm)
-    b, x0 = problem.measure(signals.truth), None
-
-    def generators(role: Role) -> list[np.random.Generator]:
-        return [generator(task["seed"], role, task["trial"], s) for s in range(task["points"])]
-
-    if task["noise"] is not None:
-        noise = registry.build("noise", task["noise"], trusted=True)
-        assert isinstance(noise, Noise)  # noqa: S101 # built as one
-        b = _of_shape(noise.measure(problem, signals.truth, generators("noise")), b.shape, noise)
-        problem = replace(problem, noise=None)
-    if task["hint"] is not None:
-        hint = registry.build("hint", task["hint"], trusted=True)
-        assert isinstance(hint, Hint)  # noqa: S101 # built as one
-        guess = hint.guess(signals.truth, generators("hint"))
-        x0 = _read_only(_of_shape(guess, signals.truth.shape, hint))
-        problem = replace(problem, hint=True)
-    return Instance(problem, signals, _read_only(b), x0)
-
-
-def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
-    if array.shape != shape or not np.isfinite(array).all():
-        told = f"an array of shape {array.shape}" if array.shape != shape else "what is not finite"
-        raise ValueError(f"the {part.kind} '{part.name}' gave {told}, not finite {shape}")
-    return array
-
-
-def _training(dataset: Dataset, task: Task) -> Array | None:
-    """Return the training signals from the cache, or have them made."""
-
-    def build() -> dict[str, Array]:
-        signals = dataset.train(generator(task["seed"], "train"))
-        _check_files(dataset, task)
-        if isinstance(signals, np.memmap) and signals.dtype == np.float32:
-            return {"mapped": np.ones(1)}  # the data set keeps them itself: once is enough
-        return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
-
-    kept = cached(f"train-{dataset.name} {task['train_key']}", build)
-    if "mapped" in kept:
-        return dataset.train(generator(task["seed"], "train"))
-    return kept.get("train")
-
-
-def _check_files(dataset: Dataset, task: Task) -> None:
-    """Refuse signals that come from other files than those of the key."""
-    if fingerprints(dataset) != task["files"]:
-        raise DataError(
-            f"the files of the data set '{dataset.name}' are not those that the run was planned "
-            "with: they were changed since, or are others where the worker is; run the same again"
-        )
-
-
-def _read_only(array: Array) -> Array:
-    array.flags.writeable = False
-    return array
+@contextmanager
+def _same_files(dataset: Dataset, task: Task) -> Iterator[None]:
+    """Refuse what is made meanwhile if the files of the data set are not those of the key."""
+    try:
+        yield
+    finally:  # what fails because of other files is refused too
+        if fingerprints(dataset) != task["files"]:
+            raise DataError(
+                f"the files of the data set '{dataset.name}' are not those that the run was "
+                "planned with: they were changed since, or are others where the worker is; run "
+                "the same again"
+            )
 
 
 def _missing(solver: Solver) -> str | None:

@@ -35,8 +35,9 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     Parameters
     ----------
     key : str
-        A text with everything that the arrays depend on, including the code that computes them.
-        The part before the first space becomes part of the folder's name, for people.
+        A text with everything that the arrays depend on, including the code that computes them
+        (`code_digest`). The part before the first space becomes part of the folder's name, for
+        people.
     build : callable
         Computes the arrays and returns them by name.
 

@@ -301,6 +301,21 @@ class Store(Database):
         )
         return [(key, known[number]) for key, number in rows]
 
+    def loaded(self, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the modules that were loaded although no key tells of them, by the cell's key.
+
+        Only the latest attempts count. Most cells have no such modules.
+        """
+        rows = self._query(
+            "SELECT DISTINCT key, json_extract(facts, '$.loaded') "
+            "FROM latest JOIN environment ON environment.id = latest.environment "
+            "WHERE json_type(facts, '$.loaded') = 'object' "
+            "AND key IN (SELECT value FROM json_each(?))",
+            json.dumps(list(keys)),
+        )
+        for key, loaded in rows:
+            yield key, json.loads(loaded)
+
     # Signals and estimates ------------------------------------------------------------------------
 
     def signals_keys(self) -> dict[str, str]:

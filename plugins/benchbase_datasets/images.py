@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -113,7 +111,7 @@ def _signals(dataset: ImageDataset) -> Mapping[str, Array]:
 
 @cache
 def _cached_signals(dataset: ImageDataset, fingerprint: str) -> Mapping[str, Array]:
-    key = f"{dataset.name} {fingerprint} {dataset.spec()} {code_digest()}"
+    key = f"{dataset.name} {fingerprint} {dataset.spec()} {benchbase.code_digest(type(dataset))}"
     return benchbase.cached(key, lambda: _build(dataset))
 
 
@@ -135,10 +133,3 @@ def _build(dataset: ImageDataset) -> dict[str, Array]:
         arrays["scale"] = np.asarray(to_unit_norm(arrays["train"]))
         to_unit_norm(arrays["test"])
     return arrays if basis is None else arrays | {"basis": basis}
-
-
-@cache
-def code_digest() -> str:
-    """Return a digest of this package's code, so that arrays of other code are not reused."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -12,7 +12,6 @@ import numpy as np
 import benchbase
 from benchbase import Array, DataError, ParameterError
 from benchbase_datasets import photographs
-from benchbase_datasets.images import code_digest
 from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 from benchbase_datasets.photographs import Folder, Source
 from benchbase_datasets.sampling import Sampling, sample
@@ -191,7 +190,8 @@ def _cached_patches(dataset: Patches, fingerprint: str) -> Mapping[str, Array]:
             )
         return arrays
 
-    return benchbase.cached(f"patches {parameters} {code_digest()}", build)
+    code = benchbase.code_digest(type(dataset))
+    return benchbase.cached(f"patches {parameters} {code}", build)
 
 
 def _prepare(dataset: Patches) -> dict[str, Array]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -133,7 +131,7 @@ class KSVD(benchbase.FrameDesign):
             )
         points = self._draw(train, rng)
         digest = hashlib.sha256(points.tobytes()).hexdigest()
-        key = f"ksvd {points.shape} {digest} {self.spec()} {_code()}"
+        key = f"ksvd {points.shape} {digest} {self.spec()} {benchbase.code_digest(type(self))}"
         arrays = benchbase.cached(key, lambda: self._learn(points))
         return LearnedFrame(arrays["vectors"], arrays["objective"], int(arrays["replaced"][0]))
 
@@ -185,10 +183,3 @@ def span(points: Array) -> Array:
     energies, directions = np.linalg.eigh(points.T @ points)
     kept = energies > SPAN**2 * energies[-1]
     return np.ascontiguousarray(directions[:, kept][:, ::-1].T)
-
-
-@cache
-def _code() -> str:
-    """Return a digest of this package's code, so that frames of other code are not reused."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

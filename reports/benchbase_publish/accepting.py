@@ -28,7 +28,7 @@ _SHOWN = 20
 class Acceptance:
     """What came of `accept`: the bundle's suite, its solvers, and what is known of them now.
 
-    `other_code` are the packages whose code was another, when the solvers were run again now, than
+    `other_code` are the modules whose code was another, when the solvers were run again now, than
     the bundle names.
     """
 
@@ -236,7 +236,7 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
 
 
 def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
-    """Run the solvers on a seed; return which packages have other code than the bundle names."""
+    """Run the solvers on a seed; return which modules have other code than the bundle names."""
     with tempfile.TemporaryDirectory() as place:
         try:
             told, other = run_again(bundle, referee, seed, Path(place), jobs)

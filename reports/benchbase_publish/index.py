@@ -53,12 +53,12 @@ class BundleEntry(_Model):
     level: Level = Field(description="what is known of its rows")
     seeds: list[int] = Field(description="seeds on which its solvers were run again, and agreed")
     other_seeds: list[int] = Field(description="the same, with other code than the bundle names")
-    other_code: list[str] = Field(description="packages whose code was another on other_seeds")
+    other_code: list[str] = Field(description="modules whose code was another on other_seeds")
     checked_by: str = Field(description="the software that checked it")
     software: str = Field(description="the software that it says it was made with")
     command: str = Field(description="the command that it says it was made with")
     code: dict[str, list[str]] = Field(
-        description="the digests of the packages that it says its rows were made with"
+        description="the digests of the code that it says its rows were made with, by module"
     )
     citation: str = Field(description="how to cite it")
     bibtex: str = Field(description="the same as BibTeX")
@@ -137,7 +137,7 @@ def _bundle_entry(held: Held) -> BundleEntry:
 
 
 def _code(environments: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the digests of code that environments name, by package."""
+    """Return the digests of code that environments name, by module."""
     found: dict[str, set[str]] = {}
     for each in environments:
         code = each.get("code")

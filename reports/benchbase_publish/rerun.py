@@ -50,7 +50,7 @@ def run_again(
     told : list of str
         Where the solver does not do what the bundle says, a line each.
     other : list of str
-        The packages whose code is another here than the bundle names.
+        The modules whose code is another here than the bundle names.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def run_again(
 
 
 def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
-    """Return the packages whose digests are not those that the bundle says it was made with.
+    """Return the modules whose digests are not those that the bundle says it was made with.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
     Returns
     -------
     list of str
-        Names of packages, `PLUGIN_FILE` for plugin files: their modules are named by their paths.
+        Names of modules, `PLUGIN_FILE` for plugin files: their modules are named by their paths.
     """
     used = {chunk.environment for cell in bundle.manifest.cells for chunk in cell.chunks}
     claimed = _digests(bundle.manifest.environments[number] for number in used)
@@ -115,7 +115,7 @@ def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
 
 
 def _digests(environments: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Return (package, digest) of all code that environments name."""
+    """Return (module, digest) of all code that environments name."""
     return {
         (PLUGIN_FILE if name.startswith(_PLUGIN_FILE) else name, digest)
         for environment in environments

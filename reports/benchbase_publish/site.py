@@ -41,7 +41,7 @@ class Receipt(BaseModel):
     other_seeds : list of int
         The same with other code than the bundle names.
     other_code : list of str
-        The packages whose code was another on `other_seeds`.
+        The modules whose code was another on `other_seeds`.
     software : str
         What checked it.
     """
@@ -71,7 +71,7 @@ class Receipt(BaseModel):
         seed : int
             The seed, on which they agreed.
         other_code : sequence of str
-            The packages whose code was another than the bundle names.
+            The modules whose code was another than the bundle names.
         """
         which = "other_seeds" if other_code else "seeds"
         changes: dict[str, Any] = {"scored": True, which: sorted({*getattr(self, which), seed})}

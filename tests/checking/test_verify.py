@@ -18,6 +18,7 @@ from click.testing import Result
 import benchbase
 from benchbase import cli as command_line
 from benchbase.checking.verify import Verification, verify
+from benchbase.discovery.code import Code
 from benchbase.discovery.provenance import environment
 from benchbase.numerics.streams import solver_keys
 from benchbase.running.executors import InProcess
@@ -356,7 +357,7 @@ def test_a_data_set_that_gives_the_same_signals_is_not_suspected(
     check: Callable[..., Verification], folder: Path, tamper: Callable[..., Any]
 ) -> None:
     tamper("DELETE FROM run_cell WHERE label != 'scaled'")  # nothing else speaks for the parts
-    (folder / "plugin.py").write_text(f"{PLUGIN}# edited")
+    (folder / "plugin.py").write_text(f"{PLUGIN}\nEDITED = 1\n")
     (told,) = {finding.message for finding in check().findings}
     suspects = "solver 'scaled' or of pooling 'lp' or of frame 'gaussian'"
     assert told == f"cannot be verified: the code of {suspects} has changed since"
@@ -365,8 +366,7 @@ def test_a_data_set_that_gives_the_same_signals_is_not_suspected(
 def test_a_changed_core_is_named(
     check: Callable[..., Verification], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("benchbase.planning.cells", "benchbase.checking.verify"):
-        monkeypatch.setattr(f"{module}.core_digest", lambda: "another")
+    monkeypatch.setattr(Code, "core", lambda _: "another")
     found = check(sample=None)
     assert found.cells_run == 0
     assert len(found.findings) == 40
@@ -388,7 +388,7 @@ def test_a_solver_that_gives_something_else_is_found_by_running_it(
     def reseeded(seed: int, trial: int, signals: range) -> list[bytes]:
         return solver_keys(seed + 1, trial, signals)
 
-    monkeypatch.setattr("benchbase.running.worker.solver_keys", reseeded)
+    monkeypatch.setattr("benchbase.numerics.instance.solver_keys", reseeded)
     found = check(sample=None)
     assert {finding.label for finding in found.findings} >= {"altmin", "scaled", "restarts"}
     assert "knn" not in {finding.label for finding in found.findings}  # nothing random in it

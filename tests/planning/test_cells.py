@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import importlib
+import itertools
 import json
-import os
-import subprocess
 import sys
-import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 import benchbase
+import benchbase.numerics
+from benchbase import loading
+from benchbase.discovery import closure
+from benchbase.discovery.code import Code
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import Extra
 from benchbase.planning.suite import load_suite
 from benchbase.tasks import json_ready
 
+TINY = Path(__file__).parents[1] / "parts" / "tiny.py"
 KEYS = ("train_key", "signals_key", "problem_key", "key")
 
 SUITE = """
@@ -171,7 +176,7 @@ def test_an_edit_of_the_core_changes_all_keys(
 ) -> None:
     # Streams and rounding are the core's: stored signals and cached training data depend on it.
     before = expand(SUITE, known, tmp_path)
-    monkeypatch.setattr("benchbase.planning.cells.core_digest", lambda: "another")
+    monkeypatch.setattr(Code, "core", lambda _: "another")
     after = expand(SUITE, known, tmp_path)
     for name in KEYS:
         assert getattr(before[0], name) != getattr(after[0], name), name
@@ -260,7 +265,10 @@ def test_a_plugin_file_s_own_cells_change_with_it(plugged: Registry, tmp_path: P
     extras = [{"name": "typed", "value": 1}]
     before = keys(expand(SUITE, plugged, tmp_path, extras), "key")
     file = tmp_path / "plugin.py"
-    file.write_text(PLUGIN + "# changed\n")
+    file.write_text(PLUGIN + "# a remark\n")
+    plugged.load_file(file)
+    assert keys(expand(SUITE, plugged, tmp_path, extras), "key") == before
+    file.write_text(PLUGIN + "CHANGED = 1\n")
     plugged.load_file(file)
     after = keys(expand(SUITE, plugged, tmp_path, extras), "key")
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False]
@@ -283,63 +291,137 @@ def test_notebook_classes_never_share_a_key(known: Registry, tmp_path: Path) -> 
     assert len({*first, *second}) == 10
 
 
-def test_an_edited_helper_module_changes_exactly_its_cells(tmp_path: Path) -> None:
-    (tmp_path / "suite.toml").write_text(edited("trials = 2 -> trials = 1"))
-    for name in ("one", "two"):
-        package = tmp_path / f"plugin_{name}"
-        package.mkdir()
-        (package / "__init__.py").write_text(
-            textwrap.dedent(f"""
-            import benchbase
-            from plugin_{name}.helper import STEPS
+HOUSE = {
+    "based.py": """
+import benchbase
+class Base(benchbase.Solver):
+    inner: benchbase.Solver | None = None
+    def prepare(self, problem): raise NotImplementedError
+""",
+    "house/__init__.py": "from house.names import name\nfrom house.one import One\n",
+    "house/one.py": """
+from based import Base
+from house.helper import STEPS
+class One(Base):
+    name = "one"
+    step: int = STEPS
+""",
+    "house/two.py": """
+import benchbase
+from house import name
+class Two(benchbase.Solver):
+    name = name
+    inner: benchbase.Solver | None = None
+    def prepare(self, problem):
+        from house.lazy import late
+        raise late
+""",
+    "house/three.py": """
+import benchbase
+class Three(benchbase.Solver):
+    name = "three"
+    def prepare(self, problem):
+        from benchbase.numerics import tool
+""",
+    "house/helper.py": "from .sub.nested import NESTED\nSTEPS = NESTED + 1\n",
+    "house/sub/__init__.py": "",
+    "house/sub/nested.py": "NESTED = 1\n",
+    "house/names.py": "name = 'two'\n",
+    "house/lazy.py": "late = ValueError\n",
+    "house/unused.py": "X = 1\n",
+    "house/table.csv": "1\n",
+    "plug.py": """
+import benchbase, beside
+@benchbase.solver
+def plugged(frame, pooling, b, rng): return beside.under.X * b
+""",
+    "beside.py": "import under\n",
+    "under.py": "X = 1\n",
+    "room/tool.py": "X = 1\n",
+    "room/all_use.py": "X = 1\n",
+}
+"""Plugins of which each solver reaches some modules, and a room of the core."""
 
-            class Mine(benchbase.Solver):
-                name = "{name}"
-                inner: benchbase.Solver | None = None
-                def prepare(self, problem): raise NotImplementedError
+HOUSE_SUITE = """
+[dataset]
+name = "noise"
+[frame]
+name = "random"
+n_pools = 3
+[pooling]
+name = "sum"
+"""
+PACKAGE = {"one", "two", "three", "two of one"}
+EVERY = PACKAGE | {"plugged", "zero"}
+REMARK = "# a remark\n\n'''More.'''\n"
 
-            @benchbase.hookimpl
-            def register_solvers(register): register(Mine)
-            """)
-        )
-        (package / "helper.py").write_text("STEPS = 1\n")
-        facts = tmp_path / f"plugin_{name}-1.dist-info"
-        facts.mkdir()
-        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugin-{name}\nVersion: 1\n")
-        (facts / "entry_points.txt").write_text(f"[benchbase]\nmy_{name} = plugin_{name}\n")
 
-    def found() -> dict[str, str]:
-        script = """
-            import json
-            from pathlib import Path
-            from benchbase.planning.cells import make_cells
-            from benchbase.planning.experiment import Extra
-            from benchbase.discovery.registry import registry
-            from benchbase.planning.suite import load_suite
-            one, two = {"name": "one"}, {"name": "two"}
-            specs = [one, two, two | {"inner": one, "label": "two of one"}]
-            suite = load_suite(Path("suite.toml"), registry(), (), [Extra(s, "") for s in specs])
-            print(json.dumps({cell.label: cell.key for cell in make_cells(suite)}))
-        """
-        done = subprocess.run(
-            [sys.executable, "-B", "-c", textwrap.dedent(script)],
-            env=os.environ | {"PYTHONPATH": str(tmp_path)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        labels: dict[str, str] = json.loads(done.stdout)
-        return labels
+@pytest.fixture
+def keys_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Return what gives the keys of solvers by label, as a new process has them after edits."""
+    monkeypatch.setattr(closure, "TOOLBOX", ("benchbase.numerics.tool",))
+    numerical = (*closure.NUMERICAL, "benchbase.numerics.all_use")
+    monkeypatch.setattr(closure, "NUMERICAL", numerical)
+    numbers = itertools.count()
 
-    before, same = found(), found()
-    assert before == same
-    (tmp_path / "plugin_one" / "helper.py").write_text("STEPS = 2\n")
-    after = found()
-    changed = {label for label in before if before[label] != after[label]}
-    assert changed == {"one", "two of one"}
-    assert len(before) == 4
+    def run(changes: dict[str, str]) -> dict[str, str]:
+        folder = tmp_path / str(next(numbers))
+        for name, text in (HOUSE | changes).items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(folder)
+            patch.setattr(sys, "modules", dict(sys.modules))
+            patch.setattr(loading, "_seen", set(sys.modules))
+            places = [*benchbase.numerics.__path__, str(folder / "room")]
+            patch.setattr(benchbase.numerics, "__path__", places)
+            fresh = Registry()
+            fresh.load_file(TINY)
+            fresh.load_file(folder / "plug.py")
+            for module in ("one", "two", "three"):
+                fresh.add(getattr(importlib.import_module(f"house.{module}"), module.title()))
+            specs: list[Any] = [{"name": name} for name in sorted(EVERY - {"two of one"})]
+            specs.append({"name": "two", "inner": {"name": "one"}, "label": "two of one"})
+            return {cell.label: cell.key for cell in expand(HOUSE_SUITE, fresh, folder, specs)}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "changed"),
+    [
+        ("house/helper.py", "X = 1\n", {"one", "two of one"}),
+        ("house/sub/nested.py", "X = 1\n", {"one", "two of one"}),
+        ("based.py", "X = 1\n", {"one", "two of one"}),
+        ("house/one.py", "X = 1\n", {"one", "two of one"}),
+        ("house/names.py", "X = 1\n", {"two", "two of one"}),
+        ("house/lazy.py", "X = 1\n", {"two", "two of one"}),
+        ("house/three.py", "X = 1\n", {"three"}),
+        ("house/table.csv", "2\n", PACKAGE),
+        ("house/new.txt", "2\n", PACKAGE),
+        ("house/__init__.py", "X = 1\n", PACKAGE),
+        ("house/__init__.py", "import house.unused\n", set()),
+        ("house/unused.py", "X = 2\n", set()),
+        ("house/new.py", "X = 2\n", set()),
+        ("plug.py", "X = 1\n", {"plugged"}),
+        ("beside.py", "X = 1\n", {"plugged"}),
+        ("under.py", "Y = 1\n", {"plugged"}),
+        ("room/tool.py", "Y = 1\n", {"three"}),
+        ("room/all_use.py", "Y = 1\n", EVERY),
+        *((file, REMARK, set()) for file in HOUSE if file.endswith(".py")),
+    ],
+)
+def test_what_is_edited_changes_exactly_the_cells_that_reach_it(
+    keys_with: Callable[[dict[str, str]], dict[str, str]],
+    file: str,
+    text: str,
+    changed: set[str],
+) -> None:
+    before, after = keys_with({}), keys_with({file: HOUSE.get(file, "") + text})
+    assert before.keys() == EVERY
+    assert {label for label in EVERY if before[label] != after[label]} == changed
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_frames_learned_by_other_code_are_not_taken_from_the_cache(
     learned: list[Learned], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learn()
-    monkeypatch.setattr(ksvd, "_code", lambda: "edited")
+    monkeypatch.setattr(benchbase, "code_digest", lambda cls: f"edited {cls.name}")
     learn()
     assert len(learned) == 2
 

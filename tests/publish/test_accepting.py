@@ -56,7 +56,7 @@ def test_the_whole_way_from_results_to_a_leaderboard(cli: Cli, ran: Path, tmp_pa
     ]
     assert found["bundles"][1]["citation"] == "By us."
     assert found["bundles"][1]["bibtex"] == "@misc{knn}"
-    assert "benchbase_knn" in found["bundles"][1]["code"]
+    assert "benchbase_knn.knn" in found["bundles"][1]["code"]
 
 
 def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path: Path) -> None:

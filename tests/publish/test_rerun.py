@@ -84,7 +84,7 @@ def test_the_seed_must_be_another_and_the_solver_there(
 
 def of_older_code(m: M, a: M) -> None:
     for each in m["environments"]:
-        each["code"]["benchbase_knn"] = "0" * 64
+        each["code"]["benchbase_knn.knn"] = "0" * 64
 
 
 def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
@@ -94,16 +94,16 @@ def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
     done = cli("accept", path, site, "--rerun", "11", "--jobs", "0")
     assert done.exit_code == 0, done.output
     assert done.stdout.endswith("knn, mean, phasecut on small: solver verified (other code)\n")
-    told = "warning: run here with other code than the bundle names: benchbase_knn\n"
+    told = "warning: run here with other code than the bundle names: benchbase_knn.knn\n"
     assert told in done.stderr
     found = json.loads((site / "index.json").read_text())["bundles"][1]
     assert (found["level"], found["seeds"]) == ("solver verified (other code)", [])
-    assert (found["other_seeds"], found["other_code"]) == ([11], ["benchbase_knn"])
-    assert "with other code of benchbase_knn: seed 11" in (site / "index.html").read_text()
+    assert (found["other_seeds"], found["other_code"]) == ([11], ["benchbase_knn.knn"])
+    assert "with other code of benchbase_knn.knn: seed 11" in (site / "index.html").read_text()
     rows = (site / "suites" / "small" / "leaderboard.csv").read_text()
     assert rows.count('"solver verified (other code)"') == 6
     done = cli("accept", path, site, "--rerun", "12", "--jobs", "0", "--json")
-    assert json.loads(done.stdout)["other_code"] == ["benchbase_knn"]
+    assert json.loads(done.stdout)["other_code"] == ["benchbase_knn.knn"]
     assert levels(site)[1][1] == "solver verified (other code)"
 
 

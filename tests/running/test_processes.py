@@ -254,18 +254,6 @@ def computed(process: subprocess.Popen[str]) -> int:
     return int(json.loads(said)["chunks_computed"])
 
 
-def test_what_is_computed_again(start: Start) -> None:
-    only = ("--solver", "fine", "--solver", "hangs", "--solver", "exits", "--jobs", 2)
-    limited = PROBLEM + SLOW
-    assert computed(start(limited, *only)) == 6
-    assert computed(start(limited, *only)) == 0
-    assert computed(start(limited, *only, "--time-limit", 0.1)) == 0
-    assert computed(start(limited, *only, "--time-limit", 0.3)) == 2
-    assert computed(start(limited, *only, "--failed")) == 4
-    assert computed(start(limited, *only, "--rerun", "fine")) == 2
-    assert computed(start(limited, *only)) == 0
-
-
 def test_a_worker_that_cannot_start_is_told(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

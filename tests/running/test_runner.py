@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterable
+import sys
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchbase
+from benchbase import loading
 from benchbase.api import execute, resolve
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import make_cells
@@ -16,6 +19,7 @@ from benchbase.results import Results, load_results
 from benchbase.running import runner
 from benchbase.running.executors import InProcess
 from benchbase.running.launch import make_plan
+from benchbase.running.processes import lost_outcome
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
@@ -331,6 +335,90 @@ def test_a_plan_is_what_is_to_do(place: Place) -> None:
     assert (len(rest.cells), len(rest.tasks), rest.n_done) == (8, 12, 4)
     assert {task["solver"]["name"] for task in rest.tasks} == {"steps"}
     assert all(task["plugins"] == ["a.py"] for task in rest.tasks)
+
+
+class Pretends:
+    """An executor of whose tasks some are done, and the others come to what is said of a solver."""
+
+    def __init__(self, inner: InProcess, endings: dict[str, tuple[str, str]]) -> None:
+        self._inner, self._endings = inner, endings
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
+        for task in tasks:
+            ending = self._endings.get(task["solver"]["name"])
+            yield from self._inner.run([task]) if ending is None else [lost_outcome(task, *ending)]
+
+
+AGAIN = (
+    SUITE
+    + """
+time_limit = 0.2
+[[solver]]
+name = "fails"
+[[solver]]
+name = "picky"
+"""
+)
+ENDINGS = {
+    "steps": ("timeout", "took longer"),
+    "fails": ("crashed", "no luck"),
+    "picky": ("unsupported", "not installed: a library"),
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "options", "due"),
+    [
+        ("", "", {}, {"picky": 4}),  # it may be installed by now
+        ("= 0.2", "= 0.1", {}, {"picky": 4}),
+        ("= 0.2", "= 0.3", {}, {"picky": 4, "steps": 12}),
+        ("time_limit = 0.2", "", {}, {"picky": 4, "steps": 12}),
+        ("", "", {"failed": True}, {"steps": 12, "fails": 12}),
+        ("", "", {"rerun": ["guess"]}, {"picky": 4, "guess": 4}),
+    ],
+)
+def test_what_is_computed_again(
+    place: Place, old: str, new: str, options: dict[str, Any], due: dict[str, int]
+) -> None:
+    suite = place.suite(AGAIN)
+    with Store(place.results, create=True) as store:
+        todo = plan(make_cells(suite), store)
+        run_suite(suite, todo, store, Pretends(InProcess(place.registry), ENDINGS))
+        again = plan(make_cells(place.suite(AGAIN.replace(old, new))), store, **options)
+    assert Counter(task["solver"]["name"] for task in again.tasks) == due
+
+
+DYNAMIC = """
+import importlib, benchbase
+@benchbase.solver
+def dynamic(frame, pooling, b, rng):
+    return importlib.import_module("untold_" + "run").X + rng.standard_normal(frame.n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "due"), [("X = 1  # a remark\n", 0), ("X = 2\n", 4), ("", 4), (None, 4)]
+)
+def test_modules_that_no_text_tells_of_count_all_the_same(
+    place: Place,
+    write: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    edit: str | None,
+    due: int,
+) -> None:
+    write({"untold_run.py": "X = 1\n"})
+    (place.folder / "dynamic.py").write_text(DYNAMIC)
+    place.registry.load_file(place.folder / "dynamic.py")
+    text = SUITE.replace('name = "steps"', 'name = "dynamic"')
+    place.run(text)
+    cells = make_cells(place.suite(text))
+    monkeypatch.delitem(sys.modules, "untold_run")  # as in another process
+    monkeypatch.setattr(loading, "_sources", {})
+    write({"untold_run.py": edit})
+    with Store(place.results) as store:
+        tasks = plan(cells, store).tasks
+        assert plan(cells, store, failed=True).tasks == []
+    assert [task["solver"]["name"] for task in tasks] == ["dynamic"] * due
 
 
 def test_signals_are_asked_for_until_they_are_stored(place: Place) -> None:

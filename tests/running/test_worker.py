@@ -5,7 +5,6 @@ import importlib
 import json
 import pickle
 import platform
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,8 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
-from benchbase.discovery import provenance
-from benchbase.discovery.provenance import package_digest
-from benchbase.discovery.registry import Registry
+from benchbase.discovery.code import Code
+from benchbase.discovery.registry import Registry, registry
 from benchbase.numerics.streams import generator
 from benchbase.running.worker import Worker
 from benchbase.tasks import Outcome, Task
@@ -116,6 +114,7 @@ def make(**changes: Any) -> Task:
         "start": 0,
         "plugins": [],
         "code": {},
+        "packages": {},
         "files": [""],
         "host_name": False,
         "send_signals": False,
@@ -262,13 +261,18 @@ def test_the_host_is_named_when_asked_for(execute: Callable[..., Outcome]) -> No
     assert execute(host_name=True)["environment"]["host"] == platform.node()
 
 
-@pytest.mark.parametrize("name", ["benchbase_altmin", "no_such_package"])
+def planned(cls: type) -> dict[str, str]:
+    """Return the digests of a class that a task has."""
+    return {name: digest for name, digest in Code().of(cls).items() if digest is not None}
+
+
+@pytest.mark.parametrize("name", ["benchbase_altmin.altmin", "no_such_package", "benchbase"])
 def test_other_code_than_the_run_was_planned_with_is_refused(
     execute: Callable[..., Outcome], name: str
 ) -> None:
-    right = package_digest("benchbase_knn")
-    assert execute(code={"benchbase_knn": right})["status"] == "done"
-    outcome = execute(code={"benchbase_knn": right, name: "0" * 64})
+    right = planned(registry().classes["solver"]["knn"])
+    assert execute(code=right)["status"] == "done"
+    outcome = execute(code=right | {name: "0" * 64})
     assert outcome["status"] == "refused"
     assert outcome["exit_code"] == 2
     assert f"the code of '{name}' is not what the run was planned with" in outcome["message"]
@@ -284,38 +288,54 @@ class Mine(benchbase.Solver):
 """
 
 
-@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize(
+    ("edit", "status"),
+    [(None, "done"), ("scale = 1  # a remark\n", "done"), ("scale = 2\n", "refused")],
+)
 def test_code_that_is_edited_before_it_is_imported_is_refused(
     execute: Callable[..., Outcome],
-    tmp_path: Path,
+    write: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
-    edited: bool,
+    edit: str | None,
+    status: str,
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    package = tmp_path / "lazy_package"
-    package.mkdir()
-    (package / "__init__.py").write_text(LAZY)
-    (package / "helper.py").write_text("scale = 1\n")
-    monkeypatch.setattr(provenance, "_digests", {})
-    monkeypatch.setattr("benchbase.component._loaded_at", {})
-    try:
-        mine = importlib.import_module("lazy_package").Mine
-        digest = package_digest("lazy_package")
-        if edited:
-            (package / "helper.py").write_text("scale = 2\n")
-        # Told to be as it was planned, as it is for a worker that has looked already.
-        monkeypatch.setattr("benchbase.running.worker.package_digest", first(digest))
-        outcome = execute(mine, code={"lazy_package": digest})
-    finally:
-        for name in [name for name in sys.modules if name.startswith("lazy_package")]:
-            del sys.modules[name]
-    assert outcome["status"] == ("refused" if edited else "done")
+    """After the worker has compared it with the plan; if it says something else."""
+    write({"lazy_package/__init__.py": LAZY, "lazy_package/helper.py": "scale = 1\n"})
+    mine = importlib.import_module("lazy_package").Mine
+    asked = []
+
+    def unsupported(self: benchbase.Solver, problem: Problem) -> None:
+        asked.append(problem)
+        if edit is not None:
+            write({"lazy_package/helper.py": edit})
+
+    monkeypatch.setattr(mine, "unsupported", unsupported)
+    outcome = execute(mine, code=planned(mine))
+    assert asked
+    assert outcome["status"] == status, outcome
 
 
-def first(digest: str | None) -> Callable[[str], str | None]:
-    """Return what gives a digest, and from the second call on looks."""
-    known = [digest]
-    return lambda name: known.pop() if known else package_digest(name)
+DYNAMIC = """
+import importlib
+import benchbase
+class Mine(benchbase.Solver):
+    name = "dynamic"
+    def prepare(self, problem):
+        scale = importlib.import_module("dynamic_" + "scale").X
+        return lambda b, run: benchbase.Recovery(x=scale * run.normal(problem.frame.n))
+"""
+
+
+def test_modules_that_no_text_tells_of_are_recorded(
+    execute: Callable[..., Outcome], known: Registry, write: Callable[..., Path]
+) -> None:
+    write({"dynamic.py": DYNAMIC, "dynamic_scale.py": "X = 2\n"})
+    mine = importlib.import_module("dynamic").Mine
+    first, second = (execute(mine, code=planned(mine)) for _ in range(2))
+    assert first["environment"]["loaded"].keys() == {"dynamic_scale"}
+    assert second["environment"] == first["environment"]
+    told = make(solver={"name": "altmin"}, code=planned(known.classes["solver"]["altmin"]))
+    assert "loaded" not in Worker(known).execute(told)["environment"]
 
 
 # Tasks in succession -----------------------------------------------------------------------------

@@ -79,6 +79,7 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             "start": 0,
             "plugins": [],
             "code": {},
+            "packages": {},
             "host_name": False,
             "send_signals": False,
             "noise": None,
@@ -376,13 +377,16 @@ class Files(benchbase.Dataset):
         return np.full((50, 5), self._read("train"), dtype=np.float32)
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
+        if self.write_when == "fails":
+            Path(self.file).write_text("2")
+            raise ValueError("cut short")
         return self._read("test") + rng.standard_normal((size, 5))
 
     def fingerprint(self) -> str:
         return Path(self.file).read_text()
 
 
-@pytest.mark.parametrize("what", ["train", "test"])
+@pytest.mark.parametrize("what", ["train", "test", "fails"])
 def test_signals_of_other_files_than_planned_are_refused(
     execute: Callable[..., Outcome], known: Registry, tmp_path: Path, what: str
 ) -> None:

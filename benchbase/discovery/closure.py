@@ -1,0 +1,277 @@
+"""What a module's numbers may depend on: all modules that it reaches by its imports.
+
+Nothing is imported to find out. Libraries that are installed are left out; the packages of plugins
+are not, nor is the core's toolbox. Where a program's text does not tell what it imports, its whole
+package counts: when in doubt, numbers are computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from benchbase.discovery.finding import Finder
+from benchbase.discovery.imports import Reference
+from benchbase.discovery.sources import Program, file_digest, program_of
+from benchbase.loading import CORE, given_source, note_loaded, top_of
+
+NUMERICAL = (
+    "benchbase.component",
+    "benchbase.interfaces",
+    "benchbase.numerics.compose",
+    "benchbase.numerics.dense",
+    "benchbase.numerics.functions",
+    "benchbase.numerics.instance",
+    "benchbase.numerics.recovery",
+    "benchbase.numerics.streams",
+    "benchbase.numerics.traces",
+    "benchbase.problem",
+    "benchbase.representation",
+)
+"""The core's modules that all numbers pass through: they count for every result."""
+
+TOOLBOX = (
+    "benchbase.numerics.iteration",
+    "benchbase.numerics.operators",
+    "benchbase.numerics.rows",
+    "benchbase.numerics.starts",
+)
+"""The core's modules that count for the results of what reaches them."""
+
+_Looked = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What counts of a module.
+
+    Attributes
+    ----------
+    digest : str
+        The digest of all its programs, and of the other files of their packages.
+    modules : frozenset of str
+        The modules, itself among them.
+    opaque : bool
+        Whether one of them may import what its text does not tell.
+    """
+
+    digest: str
+    modules: frozenset[str]
+    opaque: bool
+
+
+@dataclass
+class _Reached:
+    """The modules that one leads to, and the packages of which it may need any."""
+
+    modules: set[str] = field(default_factory=set)
+    packages: set[str] = field(default_factory=set)
+
+
+class Closures:
+    """The closures of modules as their files are now; each file is read once."""
+
+    def __init__(self) -> None:
+        note_loaded()
+        self._finder = Finder()
+        self._programs: dict[str, Program | None] = {}
+        self._reached: dict[str, _Reached] = {}
+        self._files: dict[str, list[str]] = {}
+        self._closures: dict[str, Closure | None] = {}
+
+    def of(self, name: str) -> Closure | None:
+        """Return the closure of a module, None if it is in no file, as in a notebook.
+
+        Parameters
+        ----------
+        name : str
+            The name of the module, or ``package.*`` for all modules of a package.
+
+        Raises
+        ------
+        PluginError
+            If a file was edited after this process had loaded it, so that it says something else.
+        """
+        if name not in self._closures:
+            package = name.removesuffix(".*")
+            roots = [name] if package == name else [*self._all(package)]
+            closure = self._closure(roots)
+            self._closures[name] = closure if closure.modules else None
+        return self._closures[name]
+
+    def core(self) -> str:
+        """Return the digest of the core's numerical modules, with what they reach of the toolbox.
+
+        Raises
+        ------
+        PluginError
+            As for `of`.
+        """
+        return self._closure(NUMERICAL).digest
+
+    def program(self, module: str) -> Program | None:
+        """Return the program of one module, None if it is in no file.
+
+        Raises
+        ------
+        PluginError
+            As for `of`.
+        """
+        if module not in self._programs:
+            place = self._finder.find(module)
+            file = None if place is None else place.file
+            self._programs[module] = None if file is None else program_of(module, file)
+        return self._programs[module]
+
+    def is_package(self, module: str) -> bool:
+        """Whether other modules may be inside a module."""
+        place = self._finder.find(module)
+        return place is not None and place.is_package
+
+    def files(self, package: str) -> Iterator[tuple[str, Path]]:
+        """Yield name and place of the files of a package, or of a module in none."""
+        return self._finder.files(package)
+
+    def is_ours(self, module: str) -> bool:
+        """Whether a module is neither of the core nor a library nor a plugin file."""
+        if top_of(module) == CORE or given_source(module) is not None:
+            return False
+        place = self._finder.find(module)
+        return place is not None and place.file is not None and not place.is_installed
+
+    def _closure(self, roots: Iterable[str]) -> Closure:
+        left = list(roots)
+        programs: dict[str, Program] = {}
+        while left:
+            module = left.pop()
+            program = self.program(module)
+            if module not in programs and program is not None:
+                programs[module] = program
+                reached = self._reach(module)
+                left += reached.modules
+                left += (name for package in reached.packages for name in self._all(package))
+        lines = [f"{_shown(name)} {each.digest}" for name, each in programs.items()]
+        for package in {top_of(name) for name in programs} - {CORE}:
+            lines += self._other_files(package)
+        digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+        opaque = any(each.imports.opaque for each in programs.values())
+        return Closure(digest, frozenset(programs), opaque)
+
+    def _reach(self, module: str) -> _Reached:
+        """Return what a module leads to in one step."""
+        if module not in self._reached:
+            reached = self._reached[module] = _Reached()
+            program = self.program(module)
+            assert program is not None  # noqa: S101 # it is in a closure
+            self._enter(module, reached)
+            if program.imports.opaque:
+                reached.packages.add(top_of(module))
+            for reference in program.imports.references:
+                self._follow(module, reference, reached, frozenset())
+        return self._reached[module]
+
+    def _follow(
+        self, module: str, reference: Reference, reached: _Reached, met: frozenset[_Looked]
+    ) -> None:
+        """Find the modules that something which `module` imports leads to."""
+        start = self._absolute(module, reference)
+        if start is None or (start, reference.names) in met:  # a name handed round in a circle
+            reached.packages.add(top_of(module))
+        elif self._counts(top_of(start), module):
+            self._look_up(start, reference, reached, met | {(start, reference.names)})
+
+    def _look_up(
+        self, module: str, reference: Reference, reached: _Reached, met: frozenset[_Looked]
+    ) -> None:
+        """Look up one name after the other, until a module is reached that is no package."""
+        names = list(reference.names)
+        while (place := self._finder.find(module)) is not None:
+            self._enter(module, reached)
+            if not place.is_package:
+                self._add(module, reached)
+                return
+            if not names:
+                if reference.used:  # as a value: what is looked up in it may be anything
+                    reached.packages.add(top_of(module))
+                return
+            program = self.program(module)
+            bound = program.imports.names.get(names[0]) if program is not None else None
+            if bound is not None:
+                self._hand_on(module, bound, reference._replace(names=tuple(names)), reached, met)
+                return
+            module = f"{module}.{names.pop(0)}"
+        reached.packages.add(top_of(module))  # not there, as far as can be told
+
+    def _hand_on(
+        self,
+        package: str,
+        bound: list[Reference | None],
+        asked: Reference,
+        reached: _Reached,
+        met: frozenset[_Looked],
+    ) -> None:
+        """Follow a name to where the package has it from; it may be the package's own."""
+        for each in bound:
+            if each is None:
+                self._add(package, reached)
+            else:
+                names = (*each.names, *asked.names[1:])
+                self._follow(package, each._replace(names=names, used=asked.used), reached, met)
+
+    def _enter(self, module: str, reached: _Reached) -> None:
+        """Add the packages around a module, or itself if it is one, that do more than hand on."""
+        parts = module.split(".")
+        for size in range(1, len(parts) + 1):
+            package = ".".join(parts[:size])
+            program = self.program(package)
+            hands_on = program is None or program.imports.hands_on
+            if self.is_package(package) and not hands_on:
+                self._add(package, reached)
+
+    @staticmethod
+    def _add(module: str, reached: _Reached) -> None:
+        if top_of(module) != CORE or module in TOOLBOX:
+            reached.modules.add(module)
+
+    def _absolute(self, module: str, reference: Reference) -> str | None:
+        """Return the full name of a reference's module; None if its dots lead out of all."""
+        if not reference.level:
+            return reference.module
+        parts = module.split(".")
+        size = len(parts) - reference.level + self.is_package(module)
+        return ".".join([*parts[:size], *filter(None, [reference.module])]) if size > 0 else None
+
+    def _counts(self, top: str, importer: str) -> bool:
+        """Whether the modules of a top-level package count for one that imports them."""
+        if top in (CORE, top_of(importer)) or top in _plugins():
+            return True
+        place = self._finder.find(top)
+        # What is not found may be found only once the program runs: that is noted then.
+        return place is not None and not place.is_installed
+
+    def _all(self, package: str) -> Iterator[str]:
+        return iter(TOOLBOX) if package == CORE else self._finder.modules_in(package)
+
+    def _other_files(self, package: str) -> list[str]:
+        if package not in self._files:
+            self._files[package] = [
+                f"{package}/{name} {file_digest(package, file)}"
+                for name, file in self._finder.other_files(package)
+            ]
+        return self._files[package]
+
+
+def _shown(module: str) -> str:
+    """Return the name of a module; that of a plugin file tells where it is, which is no matter."""
+    return module if given_source(module) is None else ""
+
+
+@cache
+def _plugins() -> frozenset[str]:
+    """Return the top-level packages of the installed plugins."""
+    points = metadata.entry_points(group=CORE)
+    return frozenset(top_of(point.module) for point in points)

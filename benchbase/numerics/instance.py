@@ -1,0 +1,179 @@
+"""One problem to solve, made from its components: signals, frame, measurements, hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from benchbase.component import Array
+from benchbase.interfaces import Dataset, Hint, Noise
+from benchbase.numerics.streams import Ledger, Role, SignalRun, Snapshot, generator, solver_keys
+from benchbase.problem import Problem
+from benchbase.representation import FrameDesign, Pooling
+
+Arrays: TypeAlias = Mapping[str, Array]
+Cached: TypeAlias = Callable[[Callable[[], Arrays]], Arrays]
+"""Returns the arrays that a function makes, or those that it has made before."""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """A trial's test signals, and the training signals that go with them.
+
+    Attributes
+    ----------
+    truth : ndarray, shape (S, N)
+        The test signals, read-only.
+    training : ndarray, shape (T, N), or None
+        The training signals; None if the data set has none.
+    norm : float or None
+        The norm that all signals share, if there is one.
+    """
+
+    truth: Array
+    training: Array | None
+    norm: float | None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A problem with the signals to recover.
+
+    Attributes
+    ----------
+    problem : Problem
+        What solvers are told.
+    truth : ndarray, shape (S, N)
+        The signals to recover, read-only.
+    b : ndarray, shape (S, K)
+        Their measurements, read-only.
+    hint : ndarray, shape (S, N), or None
+        A first guess at each signal, read-only, if the problem has a hint.
+    seed, trial : int
+        What the random streams are keyed by.
+    """
+
+    problem: Problem
+    truth: Array
+    b: Array
+    hint: Array | None
+    seed: int
+    trial: int
+
+    def run(self, rows: slice, ledger: Ledger, trace: list[Snapshot] | None) -> SignalRun:
+        """Return the run of a solver on some of the signals: each has a stream of its own.
+
+        Parameters
+        ----------
+        rows : slice
+            The signals, from ``start`` to before ``stop``.
+        ledger : Ledger
+            What counts time and applications of the frame.
+        trace : list or None
+            Where the solver's snapshots go, if they are asked for.
+        """
+        keys = solver_keys(self.seed, self.trial, range(rows.start, rows.stop))
+        hint = None if self.hint is None else self.hint[rows]
+        return SignalRun(keys, ledger, trace, hint=hint)
+
+
+def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -> Signals:
+    """Draw a trial's test signals, and take the training signals from the cache.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where they come from.
+    seed, trial : int
+        What the random streams are keyed by; training signals are the same for all trials.
+    points : int
+        The number of test signals, S.
+    cached : callable
+        Keeps the training signals, see `Cached`.
+
+    Raises
+    ------
+    ValueError
+        If the data set gives test signals of another shape.
+    """
+    training = _training(dataset, seed, cached)
+    drawn = dataset.test(points, generator(seed, "test", trial))
+    # Rounded as they are stored, so that a stored table can be scored again exactly.
+    truth = drawn.astype(np.float32).astype(np.float64)
+    if truth.shape != (points, dataset.n):
+        raise ValueError(f"the data set gave test signals of shape {truth.shape}")
+    return Signals(_read_only(truth), training, dataset.signal_norm)
+
+
+def build(
+    signals: Signals,
+    design: FrameDesign,
+    pooling: Pooling,
+    noise: Noise | None,
+    hint: Hint | None,
+    seed: int,
+    trial: int,
+) -> Instance:
+    """Build the frame, measure the signals, and make the hints.
+
+    Parameters
+    ----------
+    signals : Signals
+        From `draw`.
+    design, pooling, noise, hint : Component
+        The other components of the problem; noise and hint are None if it has none.
+    seed, trial : int
+        What the random streams are keyed by.
+
+    Raises
+    ------
+    ValueError
+        If noise or hint give an array of another shape, or one that is not finite.
+    """
+    truth = signals.truth
+    stream = generator(seed, "frame", design.size(truth.shape[1])[0] or 0, trial)
+    frame = design.build(truth.shape[1], signals.training, stream)
+    problem = Problem(frame, pooling, signals.training, signals.norm)
+    b, x0 = problem.measure(truth), None
+
+    def generators(role: Role) -> list[np.random.Generator]:
+        return [generator(seed, role, trial, signal) for signal in range(len(truth))]
+
+    if noise is not None:
+        b = _of_shape(noise.measure(problem, truth, generators("noise")), b.shape, noise)
+        problem = replace(problem, noise=None)
+    if hint is not None:
+        guess = hint.guess(truth, generators("hint"))
+        x0 = _read_only(_of_shape(guess, truth.shape, hint))
+        problem = replace(problem, hint=True)
+    return Instance(problem, truth, _read_only(b), x0, seed, trial)
+
+
+def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
+    """Return the training signals from the cache, or have them made."""
+
+    def make() -> Arrays:
+        signals = dataset.train(generator(seed, "train"))
+        if isinstance(signals, np.memmap) and signals.dtype == np.float32:
+            return {"mapped": np.ones(1)}  # the data set keeps them itself: once is enough
+        return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
+
+    kept = cached(make)
+    if "mapped" in kept:
+        return dataset.train(generator(seed, "train"))
+    return kept.get("train")
+
+
+def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
+    if array.shape != shape or not np.isfinite(array).all():
+        told = f"an array of shape {array.shape}" if array.shape != shape else "what is not finite"
+        raise ValueError(f"the {part.kind} '{part.name}' gave {told}, not finite {shape}")
+    return array
+
+
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array

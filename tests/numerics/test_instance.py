@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import benchbase
+from benchbase import Array
+from benchbase.discovery.registry import Registry
+from benchbase.numerics.instance import Arrays, Instance, Signals, build, draw
+from benchbase.numerics.streams import Ledger, generator, open_stream, solver_keys
+
+SEED, TRIAL, POINTS, N, K = 5, 2, 6, 4, 7
+
+
+class Trained(benchbase.Dataset):
+    name = "trained"
+    n: int = N
+    extra: int = 0
+    file: str = ""
+
+    def train(self, rng: np.random.Generator) -> Array:
+        signals = rng.standard_normal((9, self.n))
+        if not self.file:
+            return signals
+        np.save(self.file, signals.astype(np.float32))
+        mapped: Array = np.load(self.file, mmap_mode="r")
+        return mapped
+
+    def test(self, size: int, rng: np.random.Generator) -> Array:
+        return rng.standard_normal((size, self.n + self.extra))
+
+
+class Shaken(benchbase.Noise):
+    name = "shaken"
+    bad: str = ""
+
+    def measure(
+        self, problem: benchbase.Problem, x: Array, generators: Sequence[np.random.Generator]
+    ) -> Array:
+        noise = np.array([rng.standard_normal(problem.frame.n_pools) for rng in generators])
+        return spoilt(problem.measure(x) + noise, self.bad)
+
+
+class Told(benchbase.Hint):
+    name = "told"
+    bad: str = ""
+
+    def guess(self, x: Array, generators: Sequence[np.random.Generator]) -> Array:
+        return spoilt(x + np.array([rng.standard_normal(N) for rng in generators]), self.bad)
+
+
+def spoilt(array: Array, how: str) -> Array:
+    """Return an array as it is, or with an entry that is not finite, or a column less."""
+    if how == "nan":
+        array[0, 0] = np.nan
+    return array[:, 1:] if how == "shape" else array
+
+
+def make(make: Callable[[], Arrays]) -> Arrays:
+    """Keep nothing."""
+    return make()
+
+
+def drawn(points: int = POINTS, **parameters: Any) -> Signals:
+    return draw(Trained(**parameters), SEED, TRIAL, points, make)
+
+
+@pytest.fixture
+def built(parts: Registry) -> Callable[..., Instance]:
+    """Return what builds a problem of a number of signals, without noise and hint."""
+
+    def run(points: int = POINTS, noise: Any = None, hint: Any = None) -> Instance:
+        frame: Any = parts.build("frame", {"name": "random", "n_pools": K})
+        pooling: Any = parts.build("pooling", {"name": "sum"})
+        return build(drawn(points), frame, pooling, noise, hint, SEED, TRIAL)
+
+    return run
+
+
+def test_signals_come_from_their_streams_and_are_rounded_as_they_are_stored() -> None:
+    signals = drawn()
+    test = generator(SEED, "test", TRIAL).standard_normal((POINTS, N))
+    np.testing.assert_array_equal(signals.truth, test.astype(np.float32).astype(np.float64))
+    train = generator(SEED, "train").standard_normal((9, N)).astype(np.float32)
+    np.testing.assert_array_equal(signals.training, train)
+
+
+def test_training_signals_are_those_that_were_kept() -> None:
+    kept = {"train": np.ones((3, N), dtype=np.float32)}
+    assert draw(Trained(), SEED, TRIAL, POINTS, lambda _: kept).training is kept["train"]
+
+
+def test_training_signals_in_a_file_of_their_own_are_not_kept_again(tmp_path: Path) -> None:
+    made: list[Arrays] = []
+
+    def keep(make: Callable[[], Arrays]) -> Arrays:
+        made.append(make())
+        return made[-1]
+
+    dataset = Trained(file=str(tmp_path / "train.npy"))
+    training = draw(dataset, SEED, TRIAL, POINTS, keep).training
+    assert isinstance(training, np.memmap)
+    assert [*made[0]] == ["mapped"]
+
+
+def test_signals_of_another_shape_are_told() -> None:
+    with pytest.raises(ValueError, match=r"gave test signals of shape \(6, 5\)"):
+        drawn(extra=1)
+
+
+def test_the_frame_and_what_it_measures_come_from_the_frame_s_stream(
+    built: Callable[..., Instance],
+) -> None:
+    instance = built()
+    vectors = generator(SEED, "frame", K, TRIAL).standard_normal((K, 2, N))
+    np.testing.assert_array_equal(instance.problem.frame.dense(), vectors)
+    wanted = np.abs(np.einsum("kln,sn->skl", vectors, instance.truth)).sum(axis=-1)
+    np.testing.assert_allclose(instance.b, wanted)
+    assert instance.hint is None
+    assert (instance.problem.noise, instance.problem.hint) == (0.0, False)
+
+
+def test_noise_and_hints_are_each_signal_s_own(built: Callable[..., Instance]) -> None:
+    clean = built()
+    few, many = (built(points, Shaken(), Told()) for points in (2, POINTS))
+    np.testing.assert_allclose(few.b, many.b[:2])
+    assert many.hint is not None
+    np.testing.assert_array_equal(few.hint, many.hint[:2])
+    for signal in range(POINTS):
+        noise = generator(SEED, "noise", TRIAL, signal).standard_normal(K)
+        np.testing.assert_allclose(many.b[signal] - clean.b[signal], noise)
+        hint = generator(SEED, "hint", TRIAL, signal).standard_normal(N)
+        np.testing.assert_array_equal(many.hint[signal], many.truth[signal] + hint)
+    assert (many.problem.noise, many.problem.hint) == (None, True)
+
+
+@pytest.mark.parametrize("bad", ["nan", "shape"])
+@pytest.mark.parametrize("part", [Shaken, Told])
+def test_noise_and_hints_that_cannot_be_used_are_told(
+    built: Callable[..., Instance], part: type[Shaken | Told], bad: str
+) -> None:
+    spoiler = part(bad=bad)
+    told = "what is not finite" if bad == "nan" else "an array of shape"
+    with pytest.raises(ValueError, match=f"the {part.kind} '{part.name}' gave {told}"):
+        built(**{part.kind: spoiler})
+
+
+def test_nothing_of_a_problem_can_be_written(built: Callable[..., Instance]) -> None:
+    instance = built(hint=Told())
+    assert instance.hint is not None
+    for array in (instance.truth, instance.b, instance.hint):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1.0
+
+
+def test_each_signal_of_a_run_has_its_own_stream(built: Callable[..., Instance]) -> None:
+    instance = built(hint=Told())
+    run = instance.run(slice(2, 5), Ledger(), None)
+    keys = solver_keys(SEED, TRIAL, range(2, 5))
+    wanted = [open_stream(key).standard_normal(3) for key in keys]
+    np.testing.assert_array_equal(run.normal(3), wanted)
+    assert instance.hint is not None
+    np.testing.assert_array_equal(run.hint, instance.hint[2:5])

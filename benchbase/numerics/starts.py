@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -16,33 +17,6 @@ HALVINGS = 50
 
 Start: TypeAlias = Callable[[Array, Run], Array]
 """Returns starts (S, N), from measurements (S, K) and the run of their signals."""
-
-
-def start_of(init: Solver | None, problem: Problem) -> Start:
-    """Prepare what gives the starts of an iterative solver.
-
-    Parameters
-    ----------
-    init : Solver or None
-        Its estimates are the starts. It runs in the phase "init", which has its own streams, clock
-        and count of frame applications. With None the starts are those of `gaussian_start`.
-    problem : Problem
-        The problem to solve.
-
-    Returns
-    -------
-    callable
-        ``start(b, run)`` with b of shape (S, K) and a `Run`; it returns a new array (S, N).
-    """
-    if init is None:
-        return lambda b, run: gaussian_start(problem, b, run)
-    inverse = init.prepare(problem)
-
-    def start(b: Array, run: Run) -> Array:
-        with run.phase("init") as inner:
-            return np.array(inverse(b, inner).x, dtype=np.float64)
-
-    return start
 
 
 def gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
@@ -70,6 +44,39 @@ def gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
 
     x *= fitting_scale(values, norms(b), homogeneous=problem.pooling.homogeneous)[:, None]
     return x
+
+
+def start_of(
+    init: Solver | None,
+    problem: Problem,
+    otherwise: Callable[[Problem, Array, Run], Array] = gaussian_start,
+) -> Start:
+    """Prepare what gives the starts of an iterative solver.
+
+    Parameters
+    ----------
+    init : Solver or None
+        Its estimates are the starts. It runs in the phase "init", which has its own streams, clock
+        and count of frame applications.
+    problem : Problem
+        The problem to solve.
+    otherwise : callable, optional
+        Gives the starts if `init` is None.
+
+    Returns
+    -------
+    callable
+        ``start(b, run)`` with b of shape (S, K) and a `Run`; it returns a new array (S, N).
+    """
+    if init is None:
+        return partial(otherwise, problem)
+    inverse = init.prepare(problem)
+
+    def start(b: Array, run: Run) -> Array:
+        with run.phase("init") as inner:
+            return np.array(inverse(b, inner).x, dtype=np.float64)
+
+    return start
 
 
 def fitting_scale(values: Callable[[Array], Array], wanted: Array, *, homogeneous: bool) -> Array:

@@ -19,13 +19,18 @@ from benchbase.errors import (
     SpecError,
     StoreError,
     SuiteError,
+    check_range,
 )
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
 from benchbase.numerics.compose import has_init, starting_at
 from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver
+from benchbase.numerics.iteration import Begin, Blocks, Iteration, IterativeSolver, StepSolver
 from benchbase.numerics.recovery import solve
+from benchbase.numerics.rounds import BestSoFar, run_rounds
+from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
+from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
 from benchbase.problem import (
     Problem,
     Recovery,
@@ -50,7 +55,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Array",
+    "Begin",
     "BenchbaseError",
+    "BestSoFar",
+    "Blocks",
     "CellRecord",
     "Component",
     "DataError",
@@ -61,6 +69,8 @@ __all__ = [
     "FrameDesign",
     "Hint",
     "Inverse",
+    "Iteration",
+    "IterativeSolver",
     "Noise",
     "ParameterError",
     "PluginError",
@@ -75,6 +85,8 @@ __all__ = [
     "SignalSet",
     "Solver",
     "SpecError",
+    "Start",
+    "StepSolver",
     "StoreError",
     "SuiteError",
     "SuiteRunRecord",
@@ -82,21 +94,31 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "check_range",
     "code_digest",
+    "divisors",
+    "energies",
+    "fitting_scale",
     "from_toml",
+    "gaussian_start",
     "has_init",
     "hookimpl",
     "load_results",
+    "moved",
+    "norms",
     "note",
     "problem_facts",
     "progress",
     "read_records",
     "relative_error",
     "report",
+    "root_mean_squares",
     "run",
+    "run_rounds",
     "solve",
     "solver",
     "squared_cosine",
+    "start_of",
     "starting_at",
     "suite_problems",
     "write_records",

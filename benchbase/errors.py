@@ -15,7 +15,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+import math
+import operator
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 
@@ -46,6 +48,48 @@ class ParameterError(BenchbaseError, ValueError):
         super().__init__(f"{parameter} {problem}")
         self.parameter = parameter
         self.problem = problem
+
+
+def check_range(
+    parameter: str,
+    value: float,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Raise a `ParameterError` if a parameter is out of its range, or not a number.
+
+    Parameters
+    ----------
+    parameter : str
+        The name of the parameter.
+    value : float
+        Its value.
+    least, above : float, optional
+        The lower end of the range; with `above` the end itself is not allowed.
+    most, below : float, optional
+        The upper end; with `below` the end itself is not allowed. ``below=math.inf`` says that the
+        value must be finite.
+
+    Raises
+    ------
+    ParameterError
+        For example with the text "tol must be finite and at least 0, not -1.0".
+    """
+    ends: list[tuple[str, float | None, Callable[[float, float], bool]]] = [
+        ("at least", least, operator.ge),
+        ("above", above, operator.gt),
+        ("at most", most, operator.le),
+        ("below", below, operator.lt),
+    ]
+    given = [(word, end, holds) for word, end, holds in ends if end is not None]
+    if all(holds(value, end) for _, end, holds in given):
+        return
+    words = ["finite"] if below == math.inf else []
+    words += [f"{word} {end:g}" for word, end, _ in given if end != math.inf]
+    raise ParameterError(parameter, f"must be {' and '.join(words)}, not {value}")
 
 
 class SpecError(BenchbaseError):

@@ -2,6 +2,7 @@
 
 import errno
 import inspect
+import math
 import os
 
 import pytest
@@ -111,3 +112,38 @@ def test_a_full_disk_is_no_mistake_of_the_user(number: int, kind: type[Benchbase
     assert type(error) is kind
     assert error.exit_code == (1 if kind is DiskError else 2)
     assert str(error).startswith(f"a/place: {os.strerror(number)}")
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "problem"),
+    [
+        (-1, {"least": 0}, "must be at least 0, not -1"),
+        (0.5, {"least": 1}, "must be at least 1, not 0.5"),
+        (-1.0, {"least": 0, "below": math.inf}, "must be finite and at least 0, not -1.0"),
+        (math.inf, {"least": 0, "below": math.inf}, "must be finite and at least 0, not inf"),
+        (math.nan, {"least": 0, "below": math.inf}, "must be finite and at least 0, not nan"),
+        (0.0, {"above": 0, "below": math.inf}, "must be finite and above 0, not 0.0"),
+        (2.5, {"above": 0, "most": 2}, "must be above 0 and at most 2, not 2.5"),
+        (1.0, {"above": 0, "below": 1}, "must be above 0 and below 1, not 1.0"),
+        (math.nan, {"most": 1}, "must be at most 1, not nan"),
+    ],
+)
+def test_values_out_of_range(value: float, limits: dict[str, float], problem: str) -> None:
+    with pytest.raises(errors.ParameterError) as caught:
+        errors.check_range("tol", value, **limits)
+    assert (caught.value.parameter, caught.value.problem) == ("tol", problem)
+
+
+@pytest.mark.parametrize(
+    ("value", "limits"),
+    [
+        (0, {"least": 0}),
+        (1e300, {"least": 0, "below": math.inf}),
+        (math.inf, {"least": 0}),
+        (2.0, {"above": 0, "most": 2}),
+        (0.5, {"above": 0, "below": 1}),
+        (7, {}),
+    ],
+)
+def test_values_in_range(value: float, limits: dict[str, float]) -> None:
+    errors.check_range("tol", value, **limits)

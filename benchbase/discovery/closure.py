@@ -36,7 +36,7 @@ NUMERICAL = (
 
 TOOLBOX = (
     "benchbase.numerics.iteration",
-    "benchbase.numerics.operators",
+    "benchbase.numerics.rounds",
     "benchbase.numerics.rows",
     "benchbase.numerics.starts",
 )

@@ -1,31 +1,26 @@
 """Alternating minimisation between measurements and signals, for batches of signals."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 import benchbase
-from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase_altmin.start import gaussian_start, norms
+from benchbase import Array, Begin, Blocks, Problem, Run, Start, norms
 from benchbase_altmin.updates import KnownRows, KnownRowsOnSphere, PseudoInverse, Sphere, Update
 
-CHECK = 10  # iterations between two looks at the residual, which costs a pooling
-BLOCK = 50_000  # coefficients in a block of signals, which then stay in a core's L2 cache
-STALLED = 1e-12  # relative change over CHECK iterations at which nothing more is to come
 
-
-class AltMin(benchbase.Solver):
-    """Alternating minimisation.
+class AltMin(benchbase.IterativeSolver):
+    """Alternating minimisation: between coefficients with the measured values and signals.
 
     Section 3.1.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
     2014, after the phase retrieval of Gerchberg and Saxton (1972) and of Griffin and Lim (1984).
     Each iteration gives the pools of F x the values b along the direction that they have,
     y_k = b_k · F_k x / ‖F_k x‖_p, and takes the x with the least ‖F x − y‖. With fewer
-    coefficients than dimensions, L·K < N, only the part of x that the frame sees changes:
-    x + F⁺(y − F x), so that the start keeps its say about the rest.
+    coefficients than dimensions, L·K < N, only the part of x that the frame sees changes, to
+    x + F⁺(y − F x); the rest stays as it is in the start.
 
-    Signals share two matrix products an iteration. One leaves the batch when it is solved or has
-    stopped moving; both are looked at every 10 iterations.
+    An iteration takes two matrix products for all signals of a batch. A signal leaves the batch
+    when it is solved or has stopped moving; this is checked every 10 iterations.
 
     Parameters
     ----------
@@ -34,18 +29,18 @@ class AltMin(benchbase.Solver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     rectified_update : {"rows", "keep"}, optional
-        What becomes of coefficients about which b says nothing, those that a half rectification
-        cuts off. "rows": x is fitted by least squares to the others alone, a different set for
-        each signal, with a small ridge on the step from one x to the next. "keep": they keep the
-        value that they have in F x and x is fitted to all; an iteration is cheaper, more are
-        needed. In both, a pool with b_k = 0 says that none of its coefficients is positive.
-        Without rectification the two are one.
+        What becomes of the coefficients about which b says nothing: those that a half
+        rectification cuts off. "rows": x is fitted by least squares to the others alone, which are
+        different ones for each signal, with a small ridge on the step from one x to the next.
+        "keep": they keep the value that they have in F x, and x is fitted to all; an iteration is
+        then cheaper, but more are needed. In both, a pool with b_k = 0 says that none of its
+        coefficients is positive. Without rectification there is no difference.
     sphere : bool, optional
-        Fit x among the vectors of the norm that all signals share, exactly, as the paper does for
-        learned frames: the problem must know that norm (``normalise = true`` of a data set).
+        Fit x among the vectors of the norm that all signals share, as the paper does for learned
+        frames. The problem must know that norm (``normalise = true`` of a data set).
     init : Solver, optional
         Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+        so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
@@ -55,22 +50,16 @@ class AltMin(benchbase.Solver):
 
     name = "altmin"
     requires = ("scipy.linalg.lapack",)
-    n_iter: int = 1000
-    tol: float = 1e-8
+    best: ClassVar[bool] = False
+    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # which then stay in a core's L2 cache
     rectified_update: Literal["rows", "keep"] = "rows"
     sphere: bool = False
-    init: benchbase.Solver | None = None
-
-    def __post_init__(self) -> None:
-        if self.n_iter < 0:
-            raise benchbase.ParameterError("n_iter", f"must be at least 0, not {self.n_iter}")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name complex frames, a missing norm, and frames that lack the vectors needed."""
-        if problem.frame.is_complex:
-            return "the frame is complex, and the iteration is for real ones"
+        """Return why not: a complex frame, no common norm, or no vectors where they are needed."""
+        reason = super().unsupported(problem)
+        if reason is not None:
+            return reason
         if self.sphere and problem.signal_norm is None:
             return "sphere = true needs signals of one norm (normalise = true of a data set)"
         if self.sphere or self._by_rows(problem):
@@ -79,37 +68,26 @@ class AltMin(benchbase.Solver):
             except NotImplementedError:
                 option = "sphere = true" if self.sphere else 'rectified_update = "rows"'
                 return f"{option} needs a frame that forms its vectors"
-        return super().unsupported(problem)
+        return None
 
-    def prepare(self, problem: Problem) -> Inverse:
+    def set_up(self, problem: Problem) -> tuple[Start, Begin]:
         """Prepare the initialiser and factorise the frame."""
-        start = None if self.init is None else self.init.prepare(problem)
-        frame = problem.frame
-        if not self._by_rows(problem):
-            fit = Sphere(problem) if self.sphere else PseudoInverse(problem)
+        start = benchbase.start_of(self.init, problem)
 
-        def update(signals: int) -> Update:
-            if self._by_rows(problem):
-                return (KnownRowsOnSphere if self.sphere else KnownRows)(problem, signals)
-            return fit
+        def on_sphere(b: Array, run: Run) -> Array:
+            x = start(b, run)
+            x *= problem.signal_norm / np.maximum(norms(x), np.finfo(np.float64).tiny)[:, None]
+            return x
 
-        def inverse(b: Array, run: Run) -> Recovery:
-            if start is None:
-                x = gaussian_start(problem, b, run)
-            else:
-                with run.phase("init") as inner:
-                    x = np.array(start(b, inner).x, dtype=np.float64)
-            if self.sphere:
-                x *= problem.signal_norm / np.maximum(norms(x), np.finfo(np.float64).tiny)[:, None]
-            n_iter, converged = np.zeros(len(b), dtype=np.int64), np.zeros(len(b), dtype=bool)
-            blocks = max(1, min(len(b), len(b) * frame.pool_size * frame.n_pools // BLOCK))
-            for block in np.array_split(np.arange(len(b)), blocks):
-                fits = update(len(block))
-                part = self._iterate(problem, fits, b[block], x[block], run.rows(block))
-                x[block], n_iter[block], converged[block] = part
-            return Recovery(x=x, n_iter=n_iter, converged=converged)
+        return on_sphere if self.sphere else start, self._begin(problem)
 
-        return inverse
+    def _begin(self, problem: Problem) -> Begin:
+        """Factorise the frame, unless signals see different rows of it."""
+        if self._by_rows(problem):
+            by_rows = KnownRowsOnSphere if self.sphere else KnownRows
+            return lambda b, x, _: Alternation(problem, b, x, by_rows(problem, len(b)))
+        fit = Sphere(problem) if self.sphere else PseudoInverse(problem)
+        return lambda b, x, _: Alternation(problem, b, x, fit)
 
     def _by_rows(self, problem: Problem) -> bool:
         """Whether signals see different rows of the frame."""
@@ -118,36 +96,41 @@ class AltMin(benchbase.Solver):
         K, L = problem.frame.n_pools, problem.frame.pool_size
         return problem.pooling.known(np.zeros((L, K)), np.zeros(K)) is not None
 
-    def _iterate(
-        self, problem: Problem, update: Update, b: Array, x: Array, run: Run
-    ) -> tuple[Array, Array, Array]:
-        """Run all iterations from the starts x (S, N); return x, iterations and convergence."""
-        frame, pooling = problem.frame, problem.pooling
-        found = np.empty_like(x)
-        n_iter, converged = np.full(len(b), self.n_iter), np.zeros(len(b), dtype=bool)
-        size = norms(b)
-        limit = self.tol * np.where(size > 0, size, 1)
-        batch = np.arange(len(b))  # the signals that have not left
-        moving = np.ones(len(b), dtype=bool)
-        for i in [*range(0, self.n_iter, CHECK), self.n_iter]:
-            found[batch] = x
-            run.record(i, found)
-            c = frame.analyse(x)
-            gap = norms(pooling(c) - b)
-            solved = gap <= limit
-            stay = moving & ~solved
-            converged[batch[solved]] = True
-            n_iter[batch[~stay]] = i
-            if i == self.n_iter or not stay.any():
-                break
-            if not stay.all():
-                batch, x, c, b = batch[stay], x[stay], c[stay], b[stay]
-                limit = limit[stay]
-                update.keep(stay)
-            before = x
-            for step in range(min(CHECK, self.n_iter - i)):
-                if step:
-                    c = frame.analyse(x)
-                x = update(x, c, pooling.rescale(c, b), b)
-            moving = norms(x - before) > STALLED * norms(x)
-        return found, n_iter, converged
+
+class Alternation(benchbase.Iteration):
+    """The state of alternating minimisation for one block of signals.
+
+    Parameters
+    ----------
+    problem, b, x
+        As for `Iteration`.
+    update : Update
+        Fits signals to the coefficients that are wanted.
+
+    Attributes
+    ----------
+    c : ndarray, shape (S, L, K)
+        The coefficients F x.
+    """
+
+    per_signal = (*benchbase.Iteration.per_signal, "c")
+
+    def __init__(self, problem: Problem, b: Array, x: Array, update: Update) -> None:
+        super().__init__(problem, b, x)
+        self._update = update
+        self.c = problem.frame.analyse(x)
+
+    def look(self) -> tuple[Array, Array]:
+        """Return the signals and their residuals."""
+        return self.x, norms(self.problem.pooling(self.c) - self.b)
+
+    def step(self) -> None:
+        """Give the pools the values b, and fit signals to that."""
+        wanted = self.problem.pooling.rescale(self.c, self.b)
+        self.x = self._update(self.x, self.c, wanted, self.b)
+        self.c = self.problem.frame.analyse(self.x)
+
+    def keep(self, stay: Array) -> None:
+        """Go on with the signals that a boolean mask (S,) marks."""
+        super().keep(stay)
+        self._update.keep(stay)

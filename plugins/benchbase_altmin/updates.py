@@ -16,7 +16,7 @@ ROUNDING = 1e-12  # relative to a signal's norm: less is nothing
 
 
 class Update(Protocol):
-    """Gives the next signals of a batch."""
+    """Fits the next signals of a block to the coefficients that are wanted."""
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return the next x (S, N).
@@ -54,7 +54,7 @@ class PseudoInverse:
         return self._frame.least_squares(y)
 
     def keep(self, stay: Array) -> None:
-        """Hold nothing that would have to follow."""
+        """Do nothing: there is no state that belongs to a signal."""
 
 
 class Sphere:
@@ -97,7 +97,7 @@ class Sphere:
         return found
 
     def keep(self, stay: Array) -> None:
-        """Hold nothing that would have to follow."""
+        """Do nothing: there is no state that belongs to a signal."""
 
 
 class KnownRows:

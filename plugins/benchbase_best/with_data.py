@@ -49,8 +49,7 @@ class BestWithData(benchbase.Solver):
         if not benchbase.has_init(self.polish):
             told = f"must take a start as init; {self.polish.name} does not"
             raise benchbase.ParameterError("polish", told)
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def prepare(self, problem: Problem) -> Inverse:
         """Prepare all three."""

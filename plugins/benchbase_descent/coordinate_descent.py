@@ -1,12 +1,11 @@
 """Coordinate descent: one entry of the signal at a time, exactly."""
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from benchbase import Array, Problem
-from benchbase_descent.descent import Batch, Descent, Method
+from benchbase import Array, Begin, Problem, Run
+from benchbase_descent.descent import Descent, Method
 from benchbase_descent.line_search import least_loss
 from benchbase_descent.pieces import pieces
 from benchbase_descent.pools import Pools, formula_of
@@ -62,10 +61,10 @@ class CoordinateDescent(Descent):
             return "the greedy order needs derivatives, and only with p = 2 has the loss no kinks"
         return None
 
-    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+    def method(self, pools: Pools) -> Begin:
         """Prepare the coefficients of the unit vectors."""
         columns = np.ascontiguousarray(pools.vectors().transpose(2, 1, 0))
-        return lambda batch: Coordinates(pools, batch, columns, self.order)
+        return lambda b, x, run: Coordinates(pools, b, x, run, columns, self.order)
 
 
 class Coordinates(Method):
@@ -73,54 +72,54 @@ class Coordinates(Method):
 
     Parameters
     ----------
-    pools : Pools
-        The problem.
-    batch : Batch
-        The signals.
+    pools, b, x
+        As for `Method`.
+    run : Run
+        The run of these signals.
     columns : ndarray, shape (N, L, K)
         The coefficients of the unit vectors.
     order : {"cyclic", "random", "greedy"}
         In which entries are visited.
     """
 
-    def __init__(self, pools: Pools, batch: Batch, columns: Array, order: str) -> None:
-        super().__init__(pools, batch)
-        self._columns, self._order = columns, order
-        self.streams = batch.run.generators if order == "random" else []
+    per_signal = (*Method.per_signal, "_streams")
 
-    def advance(self, first: int, steps: int) -> Array:
-        """Make some sweeps; return which signals have moved, bool (S,)."""
-        del first
-        pools, batch, formula = self.pools, self.batch, self.pools.formula
+    def __init__(
+        self, pools: Pools, b: Array, x: Array, run: Run, columns: Array, order: str
+    ) -> None:
+        super().__init__(pools, b, x)
+        self._columns, self._order = columns, order
+        self._streams = run.generators if order == "random" else None
+
+    def step(self) -> None:
+        """Make a sweep."""
+        pools, formula = self.pools, self.pools.formula
         assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
-        before, x = batch.x, batch.x.copy()
-        rows = np.arange(len(x))
-        target = batch.b**2 if formula.p == 2 else batch.b
-        alpha = 0.0 if pools.homogeneous else formula.alpha / batch.unit[:, None, None]
-        for _ in range(steps):
-            c = pools.analyse(x)  # anew, lest rounding adds up
-            for entry in self._entries():
-                i = self._steepest(c) if entry is None else entry
-                g = self._columns[i]
-                t = least_loss(pieces(formula, c - alpha, g), target)
-                x[rows, i] += t
-                c = c + t[:, None, None] * g
-        batch.x = x
-        return self.is_moving(before)
+        x, rows = self.x.copy(), np.arange(len(self.x))
+        target = self.b**2 if formula.p == 2 else self.b
+        alpha = 0.0 if pools.homogeneous else formula.alpha / self.unit[:, None, None]
+        c = pools.analyse(x)  # anew, lest rounding adds up
+        for chosen in self._entries():
+            entry = self._steepest(c) if chosen is None else chosen
+            g = self._columns[entry]
+            t = least_loss(pieces(formula, c - alpha, g), target)
+            x[rows, entry] += t
+            c = c + t[:, None, None] * g
+        self.x = x
 
     def _entries(self) -> list[Array | None]:
         """Return the entries (S,) of the next sweep, None where they are yet to be chosen."""
-        S, n = self.batch.x.shape
+        S, n = self.x.shape
         if self._order == "greedy":
             return [None] * n
-        if self._order == "cyclic":
+        if self._streams is None:
             return [np.full(S, i) for i in range(n)]
-        return list(np.stack([each.integers(n, size=n) for each in self.streams], axis=1))
+        return list(np.stack([stream.integers(n, size=n) for stream in self._streams], axis=1))
 
     def _steepest(self, c: Array) -> Array:
         """Return the entries (S,) in which the loss has its largest derivatives."""
-        pools, batch = self.pools, self.batch
-        value, d = pools.directions(c, batch.unit)
-        force = (value**2 - batch.b**2) * value
+        pools = self.pools
+        value, d = pools.directions(c, self.unit)
+        force = (value**2 - self.b**2) * value
         entry: Array = np.abs(pools.adjoint(d * force[:, None, :])).argmax(axis=1)
         return entry

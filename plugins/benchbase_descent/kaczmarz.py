@@ -1,13 +1,12 @@
 """Kaczmarz's method: one pool at a time."""
 
-from collections.abc import Callable
 from itertools import product
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from benchbase import Array, Problem
-from benchbase_descent.descent import Batch, Descent, Method
+from benchbase import Array, Begin, Problem, Run
+from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import LEAST, Formula, Pools, formula_of
 
 FEW = 6  # members of a pool up to which the inverses for all subsets of them are kept
@@ -63,14 +62,14 @@ class Kaczmarz(Descent):
             return f"{self.name} knows the pools of lp poolings and maxout, and this is neither"
         return reason
 
-    def numbers(self, problem: Problem) -> int:
+    def width(self, problem: Problem) -> int:
         """Return how many numbers a step works on for each signal."""
         return problem.frame.pool_size * problem.frame.n
 
-    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+    def method(self, pools: Pools) -> Begin:
         """Prepare each pool's inverse Gram matrix."""
         inverses = Inverses(pools)
-        return lambda batch: Sweeps(pools, batch, inverses, self.order)
+        return lambda b, x, run: Sweeps(pools, b, x, run, inverses, self.order)
 
 
 class Inverses:
@@ -108,53 +107,54 @@ class Sweeps(Method):
 
     Parameters
     ----------
-    pools : Pools
-        The problem.
-    batch : Batch
-        The signals.
+    pools, b, x
+        As for `Method`.
+    run : Run
+        The run of these signals.
     inverses : Inverses
         The pools' vectors and inverses.
     order : {"shuffled", "random", "cyclic"}
         In which pools are visited.
     """
 
-    def __init__(self, pools: Pools, batch: Batch, inverses: Inverses, order: str) -> None:
-        super().__init__(pools, batch)
+    per_signal = (*Method.per_signal, "_streams")
+
+    def __init__(
+        self, pools: Pools, b: Array, x: Array, run: Run, inverses: Inverses, order: str
+    ) -> None:
+        super().__init__(pools, b, x)
         self._inverses, self._order = inverses, order
         weight = np.sum(inverses.vectors**2, axis=(1, 2))
         total = weight.sum()
         self._bounds = np.cumsum(weight / total) if total > 0 else np.ones(len(weight))
-        self.streams = [] if order == "cyclic" else batch.run.generators
+        self._streams = None if order == "cyclic" else run.generators
 
-    def advance(self, first: int, steps: int) -> Array:
-        """Make some sweeps; return which signals have moved, bool (S,)."""
-        del first
-        formula, batch = self.pools.formula, self.batch
+    def step(self) -> None:
+        """Make a sweep."""
+        formula = self.pools.formula
         assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
-        before, x = batch.x, batch.x.copy()
-        rows = np.arange(len(x))
+        x, rows = self.x.copy(), np.arange(len(self.x))
         scaled = not self.pools.homogeneous
-        for pool in self._pools(steps):
+        for pool in self._pools():
             f = self._inverses.vectors[pool]
-            alpha = formula.alpha.T[pool] / batch.unit[:, None] if scaled else 0.0
+            alpha = formula.alpha.T[pool] / self.unit[:, None] if scaled else 0.0
             c = np.einsum("sln,sn->sl", f, x)
-            gap, known = change(formula, c, batch.b[rows, pool], alpha)
+            gap, known = change(formula, c, self.b[rows, pool], alpha)
             weight = np.einsum("slm,sm->sl", self._inverses(pool, known), gap)
             x += np.einsum("sl,sln->sn", weight, f)
-        batch.x = x
-        return self.is_moving(before)
+        self.x = x
 
-    def _pools(self, sweeps: int) -> Array:
-        """Return the pools of the next sweeps, (steps, S)."""
-        S, K = self.batch.b.shape
-        if self._order == "cyclic":
-            return np.repeat(np.tile(np.arange(K), sweeps)[:, None], S, axis=1)
-        drawn = np.stack([each.random((sweeps, K)) for each in self.streams])
+    def _pools(self) -> Array:
+        """Return the pools of the next sweep, (K, S)."""
+        S, K = self.b.shape
+        if self._streams is None:
+            return np.repeat(np.arange(K)[:, None], S, axis=1)
+        drawn = np.stack([stream.random(K) for stream in self._streams])
         if self._order == "shuffled":
-            chosen = drawn.argsort(axis=2)
+            chosen = drawn.argsort(axis=1)
         else:
             chosen = np.minimum(np.searchsorted(self._bounds, drawn, side="right"), K - 1)
-        return np.ascontiguousarray(chosen.reshape(S, -1).T)
+        return np.ascontiguousarray(chosen.T)
 
 
 def change(

@@ -1,14 +1,13 @@
 """Levenberg-Marquardt: least squares on the measurements."""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
 import benchbase
-from benchbase import Array, Problem
-from benchbase_descent.descent import Batch, Descent, Method
-from benchbase_descent.pools import Pools, norms
+from benchbase import Array, Begin, Blocks, Problem, norms
+from benchbase_descent.descent import Descent, Method
+from benchbase_descent.pools import Pools
 
 DAMPING = 3.0  # the first
 DOWN, UP = 0.3, 2.5  # after a step that lowers the sum of squares, and after one that fails
@@ -72,27 +71,26 @@ class LevenbergMarquardt(Descent):
     """
 
     name = "levenberg_marquardt"
-    block: ClassVar[int] = 200_000  # 1.6 times as fast as 50,000
+    blocks: ClassVar[Blocks] = Blocks(200_000, "floor")  # 1.6 times as fast as 50,000
     check: ClassVar[int] = 1
     n_iter: int = 300
     smoothing: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.smoothing is not None and not 0 <= self.smoothing < np.inf:
-            message = f"must be finite and at least 0, not {self.smoothing}"
-            raise benchbase.ParameterError("smoothing", message)
+        if self.smoothing is not None:
+            benchbase.check_range("smoothing", self.smoothing, least=0, below=np.inf)
 
-    def numbers(self, problem: Problem) -> int:
+    def width(self, problem: Problem) -> int:
         """Return how many numbers an iteration works on for each signal."""
         frame = problem.frame
         return frame.n * (frame.n + frame.n_pools)
 
-    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+    def method(self, pools: Pools) -> Begin:
         """Prepare the vectors."""
         members = np.ascontiguousarray(pools.vectors().transpose(1, 0, 2))
         first = FIRST[pools.problem.pooling.even] if self.smoothing is None else self.smoothing
-        return lambda batch: DampedGaussNewton(pools, batch, members, first)
+        return lambda b, x, _: DampedGaussNewton(pools, b, x, members, first)
 
 
 class DampedGaussNewton(Method):
@@ -100,60 +98,60 @@ class DampedGaussNewton(Method):
 
     Parameters
     ----------
-    pools : Pools
-        The problem.
-    batch : Batch
-        The signals.
+    pools, b, x
+        As for `Method`.
     members : ndarray, shape (L, K, N)
         The frame's vectors.
     first : float
         The first ε, as a multiple of the root mean square residual.
     """
 
-    def __init__(self, pools: Pools, batch: Batch, members: Array, first: float) -> None:
-        super().__init__(pools, batch)
+    per_signal = (
+        *Method.per_signal, "_c", "_eps", "_left", "_damping", "_cost", "_gram", "_slope",
+    )  # fmt: skip # a list of names
+
+    def __init__(self, pools: Pools, b: Array, x: Array, members: Array, first: float) -> None:
+        super().__init__(pools, b, x)
         self._members = members
-        S, n = batch.x.shape
-        self._c = pools.analyse(batch.x)
-        gap = norms(self.values() - batch.b) / np.sqrt(pools.n_pools)
+        S, n = x.shape
+        self._c = pools.analyse(x)
+        gap = norms(self.values() - self.b) / np.sqrt(pools.n_pools)
         self._eps = np.zeros(S) if pools.formula is None else first * np.minimum(gap, 1)
         self._eps[self._eps < LAST] = 0
         self._left = np.full(S, STAGE)
         self._damping, self._cost = np.zeros(S), np.zeros(S)
         self._gram, self._slope = np.zeros((S, n, n)), np.zeros((S, n))
-        everyone = np.ones(S, dtype=bool)
+        self._more = everyone = np.ones(S, dtype=bool)
         self._linearise(everyone)
         self._damp(everyone)
 
     def values(self) -> Array:
         """Return P(F x), (S, K)."""
-        return self.pools.values(self._c, self.batch.unit)
+        return self.pools.values(self._c, self.unit)
 
-    def keep(self, stay: Array) -> None:
-        """Go on with the signals that a boolean mask (S,) marks."""
-        super().keep(stay)
-        for name in ("_c", "_eps", "_left", "_damping", "_cost", "_gram", "_slope"):
-            setattr(self, name, getattr(self, name)[stay])
+    def advance(self, steps: int) -> Array:
+        """Go on to the next look; return which signals have more to gain, bool (S,)."""
+        self.take_steps(steps)
+        return self._more
 
-    def advance(self, first: int, steps: int) -> Array:
-        """Try a step from each signal; return which have more to come, bool (S,)."""
-        del first, steps  # it is always one
-        batch, n = self.batch, self.pools.n
+    def step(self) -> None:
+        """Try a step from each signal."""
+        n = self.pools.n
         shift = self._damping * np.trace(self._gram, axis1=1, axis2=2) / n
         np.maximum(shift, LEAST_SHIFT, out=shift)
         matrices = self._gram.copy()
         matrices[:, np.arange(n), np.arange(n)] += shift[:, None]
         step = -np.linalg.solve(matrices, self._slope[:, :, None])[:, :, 0]
         promised = np.einsum("sn,sn->s", step, shift[:, None] * step - self._slope)
-        x = batch.x + step
+        x = self.x + step
         c = self.pools.analyse(x)
-        cost = np.sum((self._look(c, self._eps, batch.unit)[0] - batch.b) ** 2, axis=1)
+        cost = np.sum((self._look(c, self._eps, self.unit)[0] - self.b) ** 2, axis=1)
         good = cost < self._cost
-        batch.x = np.where(good[:, None], x, batch.x)
+        self.x = np.where(good[:, None], x, self.x)
         self._c[good] = c[good]
         last = self._eps == 0
         ended = ~last & ((self._left <= 1) | (promised <= LOOSE * self._cost))
-        moving: Array = ~last | (promised > AT_REST * self._cost)
+        self._more = ~last | (promised > AT_REST * self._cost)
         self._damping *= np.where(good, DOWN, UP)
         self._left = np.where(ended, STAGE, self._left - 1)
         self._eps[ended] *= RATIO
@@ -164,7 +162,6 @@ class DampedGaussNewton(Method):
         small = good & last
         self._damping[small] = np.minimum(self._damping, self._largest_damping())[small]
         np.maximum(self._damping, LEAST_DAMPING, out=self._damping)
-        return moving
 
     def _look(self, c: Array, eps: Array, unit: Array) -> tuple[Array, Array]:
         """Return values of pools, rounded off by ε (S,), and their directions."""
@@ -181,9 +178,8 @@ class DampedGaussNewton(Method):
         """Take the sum of squares, Jᵀ J and Jᵀ (P(F x) − b) of signals anew."""
         if not which.any():
             return
-        batch = self.batch
-        value, d = self._look(self._c[which], self._eps[which], batch.unit[which])
-        gap = value - batch.b[which]
+        value, d = self._look(self._c[which], self._eps[which], self.unit[which])
+        gap = value - self.b[which]
         jacobian = d[:, 0, :, None] * self._members[0]
         for j in range(1, self.pools.pool_size):
             jacobian += d[:, j, :, None] * self._members[j]

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from benchbase import Array, Problem
+from benchbase import Array, Problem, root_mean_squares
 
 SEED = 5_141_592  # one that no frame is drawn with, whose vectors would be the signals
 SMALL = 512  # dimension up to which the length of the vectors is taken from all unit vectors
@@ -70,9 +70,9 @@ class Pools:
 
         That of the thresholds, where it is larger; 1 where all is zero.
         """
-        unit = root_mean_square(b)
+        unit = root_mean_squares(b)
         if self.formula is not None:
-            unit = np.maximum(unit, root_mean_square(self.formula.alpha.reshape(1, -1)))
+            unit = np.maximum(unit, root_mean_squares(self.formula.alpha.reshape(1, -1)))
         return np.where(unit > 0, unit, 1)
 
     def vectors(self) -> Array:
@@ -154,7 +154,7 @@ class Pools:
         return size.max(axis=1), d
 
     def _quotients(self, c: Array, unit: Array) -> tuple[Array, Array]:
-        step = STEP * np.maximum(root_mean_square(c.reshape(len(c), -1)), LEAST)
+        step = STEP * np.maximum(root_mean_squares(c.reshape(len(c), -1)), LEAST)
         d = np.empty_like(c)
         for j in range(self.pool_size):
             ahead, behind = c.copy(), c.copy()
@@ -165,20 +165,6 @@ class Pools:
         return self.values(c, unit), d
 
 
-def norms(rows: Array) -> Array:
-    """Return the Euclidean norm of each row, in one pass."""
-    size: Array = np.sqrt(np.einsum("sk,sk->s", rows, rows))
-    return size
-
-
-def root_mean_square(rows: Array) -> Array:
-    """Return the root mean square of each row, of numbers of any size."""
-    largest = np.abs(rows).max(axis=1, initial=0.0)
-    part = rows / np.where(largest > 0, largest, 1)[:, None]
-    size: Array = largest * np.sqrt(np.mean(part**2, axis=1))
-    return size
-
-
 def _normal(*shape: int) -> Array:
     return np.random.default_rng(SEED).standard_normal(shape)
 
@@ -186,9 +172,9 @@ def _normal(*shape: int) -> Array:
 def _length(problem: Problem) -> float:
     n = problem.frame.n
     if n <= SMALL:
-        size = root_mean_square(problem.frame.analyse(np.eye(n)).reshape(1, -1))[0] * n**0.5
+        size = root_mean_squares(problem.frame.analyse(np.eye(n)).reshape(1, -1))[0] * n**0.5
     else:
-        size = root_mean_square(problem.frame.analyse(_normal(DRAWS, n)).reshape(1, -1))[0]
+        size = root_mean_squares(problem.frame.analyse(_normal(DRAWS, n)).reshape(1, -1))[0]
     return float(size) if size > 0 else 1.0
 
 

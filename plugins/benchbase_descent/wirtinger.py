@@ -1,13 +1,12 @@
 """Gradient flows: Wirtinger flow, amplitude flow, and what became of them."""
 
 import math
-from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from benchbase import Array, Problem
-from benchbase_descent.descent import Batch, Descent, Method
+from benchbase import Array, Begin, Problem, energies
+from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import LEAST, Pools
 
 Variant: TypeAlias = Literal["wf", "twf", "rwf", "reweighted_wf", "af", "taf", "raf"]
@@ -101,9 +100,9 @@ class Wirtinger(Descent):
             )
         return super().unsupported(problem)
 
-    def method(self, pools: Pools) -> Callable[[Batch], Method]:
+    def method(self, pools: Pools) -> Begin:
         """Prepare nothing."""
-        return lambda batch: Flow(pools, batch, self.variant)
+        return lambda b, x, _: Flow(pools, b, x, self.variant)
 
 
 class Flow(Method):
@@ -111,42 +110,41 @@ class Flow(Method):
 
     Parameters
     ----------
-    pools : Pools
-        The problem.
-    batch : Batch
-        The signals.
+    pools, b, x
+        As for `Method`.
     variant : str
         A name in `STEPS`.
     """
 
-    def __init__(self, pools: Pools, batch: Batch, variant: Variant) -> None:
-        super().__init__(pools, batch)
+    def __init__(self, pools: Pools, b: Array, x: Array, variant: Variant) -> None:
+        super().__init__(pools, b, x)
         self._variant = variant
 
-    def advance(self, first: int, steps: int) -> Array:
-        """Make some iterations; return which signals have moved, bool (S,)."""
-        pools, batch = self.pools, self.batch
-        before = batch.x
-        c = pools.analyse(batch.x)
-        for i in range(first, first + steps):
-            value, d = pools.directions(c, batch.unit)
-            force, stiffness = forces(self._variant, value, batch.b)
-            gradient = pools.adjoint(d * force[:, None, :])
-            image = pools.analyse(gradient)
-            along = np.einsum("slk,slk->sk", d, image)
-            bend = np.einsum("sk,sk,sk->s", along, along, stiffness)
-            size = np.einsum("sn,sn->s", gradient, gradient)
-            mean = np.einsum("slk,slk->s", d, d) / pools.n  # eigenvalue, vectors being of length 1
-            step = np.minimum(
-                self._rate(i) / np.maximum(mean, LEAST), size / np.maximum(bend, LEAST**2)
-            )
-            batch.x = batch.x - step[:, None] * gradient
-            c = c - step[:, None, None] * image
-        return self.is_moving(before)
+    def advance(self, steps: int) -> Array:
+        """Go on to the next look; return which signals have moved, bool (S,)."""
+        self._c = self.pools.analyse(self.x)  # anew, lest rounding adds up
+        return super().advance(steps)
 
-    def _rate(self, i: int) -> float:
+    def step(self) -> None:
+        """Go against the gradient."""
+        pools, c = self.pools, self._c
+        value, d = pools.directions(c, self.unit)
+        force, stiffness = forces(self._variant, value, self.b)
+        gradient = pools.adjoint(d * force[:, None, :])
+        image = pools.analyse(gradient)
+        along = np.einsum("slk,slk->sk", d, image)
+        bend = np.einsum("sk,sk,sk->s", along, along, stiffness)
+        mean = energies(d) / pools.n  # eigenvalue, vectors being of length 1
+        step = np.minimum(
+            self._rate() / np.maximum(mean, LEAST),
+            energies(gradient) / np.maximum(bend, LEAST**2),
+        )
+        self.x = self.x - step[:, None] * gradient
+        self._c = c - step[:, None, None] * image
+
+    def _rate(self) -> float:
         rate = STEPS[self._variant]
-        return min(1 - math.exp(-(i + 1) / WARM_UP), rate) if self._variant == "wf" else rate
+        return min(1 - math.exp(-(self.i + 1) / WARM_UP), rate) if self._variant == "wf" else rate
 
 
 def forces(variant: Variant, value: Array, b: Array) -> tuple[Array, Array]:

@@ -1,24 +1,19 @@
 """Generalised approximate message passing, for batches of signals."""
 
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 
 import benchbase
-from benchbase import Array, Inverse, Pooling, Problem, Recovery, Run
-from benchbase_gamp.batch import Batch
-from benchbase_gamp.linear import Message
+from benchbase import Array, Begin, Blocks, Inverse, Pooling, Problem, Recovery, Run, Start
 from benchbase_gamp.model import Model
 from benchbase_gamp.outputs import output_of
-from benchbase_gamp.scale import root_mean_square
+from benchbase_gamp.passing import Passing, relative_residual
 from benchbase_gamp.state_evolution import threshold
 
-CHECK = 10  # iterations between two looks at the residual
-BLOCK = 50_000  # coefficients in a block of signals, whose arrays then stay in a cache
-STALLED = 1e-10  # relative change over CHECK iterations at which nothing more is to come
 
-
-class Gamp(benchbase.Solver):
+class Gamp(benchbase.IterativeSolver):
     """Generalised approximate message passing, in its form for frames of any singular values.
 
     Two posteriors are computed in turn, each with what the other adds as its prior: that of the
@@ -83,41 +78,30 @@ class Gamp(benchbase.Solver):
 
     name = "gamp"
     requires = ("scipy.special",)
-    n_iter: int = 1000
-    tol: float = 1e-8
+    blocks: ClassVar[Blocks] = Blocks(50_000, "ceiling")  # whose arrays then stay in a cache
     damping: float = 0.8
     overlap: float = 0.5
     perturbation: float = 0.5
-    init: benchbase.Solver | None = None
 
     def __post_init__(self) -> None:
-        if self.n_iter < 0:
-            raise benchbase.ParameterError("n_iter", f"must be at least 0, not {self.n_iter}")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
-        if not 0 < self.damping <= 1:
-            problem = f"must be above 0 and at most 1, not {self.damping}"
-            raise benchbase.ParameterError("damping", problem)
-        if not 0 < self.overlap < 1:
-            problem = f"must be above 0 and below 1, not {self.overlap}"
-            raise benchbase.ParameterError("overlap", problem)
-        if not 0 <= self.perturbation <= 1:
-            problem = f"must be between 0 and 1, not {self.perturbation}"
-            raise benchbase.ParameterError("perturbation", problem)
+        super().__post_init__()
+        benchbase.check_range("damping", self.damping, above=0, most=1)
+        benchbase.check_range("overlap", self.overlap, above=0, below=1)
+        benchbase.check_range("perturbation", self.perturbation, least=0, most=1)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name complex frames, frames that form no vectors, and poolings without a posterior."""
-        frame = problem.frame
-        if frame.is_complex:
-            return "the frame is complex, and gamp is for real ones"
-        output = output_of(problem.pooling, frame.pool_size)
+        """Return why not: a complex frame, one without vectors, a pooling without a posterior."""
+        reason = super().unsupported(problem)
+        if reason is not None:
+            return reason
+        output = output_of(problem.pooling, problem.frame.pool_size)
         if isinstance(output, str):
             return output
         try:
-            frame.dense()
+            problem.frame.dense()
         except NotImplementedError:
             return "gamp needs the vectors of a frame that never forms them"
-        return super().unsupported(problem)
+        return None
 
     def transition(self, pooling: Pooling, pool_size: int) -> float | None:
         """Return what state evolution predicts; None with thresholds, whose unit is the frame's."""
@@ -125,87 +109,37 @@ class Gamp(benchbase.Solver):
             return None
         return _threshold(pooling, pool_size)
 
-    def prepare(self, problem: Problem) -> Inverse:
+    def set_up(self, problem: Problem) -> tuple[Start, Begin]:
         """Prepare the initialiser, and decompose the frame."""
-        start = None if self.init is None else self.init.prepare(problem)
-        frame = problem.frame
-        model = Model(problem) if np.any(frame.dense()) else None
-        nothing = problem.measure(np.zeros(frame.n))
+        start = benchbase.start_of(self.init, problem, _no_start)
+        model = Model(problem)
+        parameters = self.damping, self.overlap, self.perturbation
+        return start, lambda b, x, run: Passing(model, b, x, run, *parameters)
+
+    def prepare(self, problem: Problem) -> Inverse:
+        """Prepare the initialiser, and decompose the frame unless all of it is zero."""
+        nothing = problem.measure(np.zeros(problem.frame.n))
+        begin: Begin | None = None
+        if np.any(problem.frame.dense()):
+            start, begin = self.set_up(problem)
+        else:
+            start = benchbase.start_of(self.init, problem, _no_start)
 
         def inverse(b: Array, run: Run) -> Recovery:
-            x = np.zeros((len(b), frame.n))
-            if start is not None:
-                with run.phase("init") as inner:
-                    x = np.array(start(b, inner).x, dtype=np.float64)
-            n_iter = np.zeros(len(b), dtype=np.int64)
-            converged = _residual(nothing, b) <= self.tol
-            x[converged] = 0
-            todo = np.flatnonzero(~converged)
-            if model is None or not todo.size:
-                return Recovery(x=x, n_iter=n_iter, converged=converged)
-            blocks = -(-todo.size * frame.pool_size * frame.n_pools // BLOCK)
-            for block in np.array_split(todo, min(blocks, todo.size)):
-                part = self._recover(problem, model, b[block], x[block], run.rows(block))
-                x[block], n_iter[block], converged[block] = part
-            return Recovery(x=x, n_iter=n_iter, converged=converged)
+            x = start(b, run)
+            solved = relative_residual(nothing, b) <= self.tol
+            x[solved] = 0
+            if begin is None:
+                return Recovery(x=x, n_iter=np.zeros(len(b), dtype=np.int64), converged=solved)
+            return self.iterate(problem, begin, b, x, run, solved)
 
         return inverse
 
-    def _start(self, model: Model, x: Array, run: Run) -> tuple[Array, Message]:
-        """Return the estimates (S, N) to start from, and the first message.
 
-        `x` are the starts given, in units; where one is zero or not finite, a random one takes its
-        place.
-        """
-        drawn = run.normal(x.shape[1])
-        x = np.where(np.isfinite(x).all(axis=1, keepdims=True), x, 0)
-        size = root_mean_square(model.analyse(x))
-        given = size[:, None] > 0
-        share = np.where(given, self.perturbation, 1.0)
-        direction = np.divide(x, size[:, None], out=np.zeros_like(x), where=given)
-        mean = model.analyse((1 - share**2) ** 0.5 * direction + share * drawn)
-        variance = np.full((len(x), 1), 1 - self.overlap)
-        return np.where(given, x, drawn), Message(self.overlap**0.5 * mean, variance)
-
-    def _recover(
-        self, problem: Problem, model: Model, b: Array, x: Array, run: Run
-    ) -> tuple[Array, Array, Array]:
-        """Run all iterations from the starts x (S, N); return x, iterations and convergence."""
-        measured, sigma = model.measured(b)
-        x, message = self._start(model, x / sigma[:, None], run)
-        batch = Batch(measured, message, model.linear.hidden(x), self.damping)
-        best, least = sigma[:, None] * x, np.full(len(b), np.inf)
-        n_iter, converged = np.full(len(b), self.n_iter), np.zeros(len(b), dtype=bool)
-        moving = np.ones(len(b), dtype=bool)
-        for i in [*range(0, self.n_iter, CHECK), self.n_iter]:
-            rows = batch.rows
-            estimate = sigma[rows, None] * x
-            gap = _residual(problem.measure(estimate), b[rows])
-            better = gap < least[rows]
-            best[rows[better]], least[rows[better]] = estimate[better], gap[better]
-            run.record(i, best)
-            solved = gap <= self.tol
-            stay = moving & ~solved & batch.hopeful(i, gap)
-            converged[rows[solved]] = True
-            n_iter[rows[~stay]] = i
-            if i == self.n_iter or not stay.any():
-                break
-            if not stay.all():
-                batch.keep(stay)
-                x = x[stay]
-            for _ in range(min(CHECK, self.n_iter - i)):
-                new, inner = model.linear(model.pools(batch.message, batch.measured))
-                batch.receive(new, problem.frame.pool_size)
-            before, x = x, model.linear.signal(inner) + batch.hidden
-            moving = root_mean_square(x - before) > STALLED * root_mean_square(x)
-        return best, n_iter, converged
+def _no_start(problem: Problem, b: Array, run: Run) -> Array:
+    """Return zeros (S, N), in whose place message passing draws a start of its own."""
+    del run
+    return np.zeros((len(b), problem.frame.n))
 
 
 _threshold = cache(threshold)  # half a second each, and reports ask for many rows
-
-
-def _residual(measured: Array, b: Array) -> Array:
-    """Return ‖measured − b‖ / ‖b‖ of each signal, the numerator alone where b = 0."""
-    size = root_mean_square(b)
-    gap: Array = root_mean_square(measured - b) / np.where(size > 0, size, b.shape[1] ** -0.5)
-    return gap

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ CERTAIN, USELESS = 1e-3, 0.999  # least and largest ratio of posterior and prior
 LEAST_STD = 1e-15  # of noise, in units of signals: less is rounding
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Measurements of a batch of signals, in units of each signal and pool.
 
     Attributes
@@ -33,15 +32,6 @@ class Measured:
     thresholds: Array | None
     noise: Array | None
 
-    def keep(self, stay: Array) -> Measured:
-        """Return those of the signals that a mask (S,) marks."""
-        alpha, noise = self.thresholds, self.noise
-        return Measured(
-            self.b[stay],
-            None if alpha is None else alpha[stay],
-            None if noise is None else noise[stay],
-        )
-
 
 class Model:
     """What is prepared for a problem: units, matrix and output function.
@@ -53,11 +43,14 @@ class Model:
 
     Attributes
     ----------
+    problem : Problem
+        The problem.
     linear : Linear
         The linear half of an iteration.
     """
 
     def __init__(self, problem: Problem) -> None:
+        self.problem = problem
         frame, pooling = problem.frame, problem.pooling
         output = output_of(pooling, frame.pool_size)
         assert not isinstance(output, str)  # noqa: S101 # for mypy; `unsupported` has said so

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchbase import Array, Problem
+from benchbase import Array, Problem, root_mean_squares
 from benchbase_gamp.outputs import Output
 
 DRAWS = 100  # standard normal signals: with K pools each, the scale is known to 1 % or better
@@ -40,7 +40,7 @@ class Scale:
     def __init__(self, problem: Problem, output: Output) -> None:
         frame = problem.frame
         vectors = np.asarray(frame.dense(), dtype=np.float64)
-        lengths = root_mean_square(vectors.reshape(frame.n_pools, -1)) * frame.n**0.5
+        lengths = root_mean_squares(vectors.reshape(frame.n_pools, -1)) * frame.n**0.5
         self.pools = np.flatnonzero(lengths)
         self.lengths = lengths[self.pools]
         self.vectors = vectors[self.pools] / self.lengths[:, None, None]
@@ -55,23 +55,13 @@ class Scale:
         largest = np.abs(self.thresholds).max(initial=0.0)
         unit, grid = (largest, GRID) if largest > 0 else (1.0, np.ones(1))
         measured = (output.value(sigma * c - self.thresholds / unit) for sigma in grid)
-        self._size = unit * np.array([root_mean_square(values.ravel()) for values in measured])
+        self._size = unit * np.array([root_mean_squares(values.ravel()) for values in measured])
         self._sigma = unit * grid
 
     def sigma(self, b: Array) -> Array:
         """Return σ of each signal, positive, from b (S, J) in units of the lengths."""
-        size, last = root_mean_square(b), max(self._size[-1], np.finfo(np.float64).tiny)
+        size, last = root_mean_squares(b), max(self._size[-1], np.finfo(np.float64).tiny)
         between = np.interp(size, self._size, self._sigma)
         beyond = size / last * self._sigma[-1]  # thresholds no longer matter
         found: Array = np.where((size > last) | (len(self._size) == 1), beyond, between)
         return np.where(found > 0, found, 1.0)
-
-
-def root_mean_square(rows: Array) -> Array:
-    """Return the root mean square along the last axis, of numbers whose squares may be none."""
-    if not rows.shape[-1]:
-        return np.zeros(rows.shape[:-1])
-    largest = np.abs(rows).max(axis=-1, keepdims=True)
-    largest = np.where((largest > 0) & np.isfinite(largest), largest, 1)
-    size: Array = largest[..., 0] * np.sqrt(np.mean((rows / largest) ** 2, axis=-1))
-    return size

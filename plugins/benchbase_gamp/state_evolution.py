@@ -107,8 +107,7 @@ def threshold(pooling: Pooling, pool_size: int, start: float = 1.0) -> float:
     ParameterError
         As in `ratios`, or if `start` is out of range.
     """
-    if not LEAST < start <= 1:
-        raise benchbase.ParameterError("start", f"must be above {LEAST:g} and at most 1")
+    benchbase.check_range("start", start, above=LEAST, most=1)
     below = GRID[start > GRID]
     return float(ratios(pooling, pool_size, below).max())
 

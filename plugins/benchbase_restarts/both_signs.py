@@ -7,15 +7,15 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 
 
 class BothSigns(benchbase.Solver):
-    """Run a solver from x0 and from −x0 and keep the smaller measurement residual.
+    """Run a solver from a start and from its negative, and keep the smaller measurement residual.
 
-    Where measurements tell x from −x, as with half rectification, a start whose sign is arbitrary
+    If measurements tell x from −x, as with half rectification, a start whose sign is arbitrary
     (drawn at random, or a principal component of neighbours) may lie on the wrong side, which
-    alternating minimisation does not leave. Where the sign is lost the two runs would be one, and
-    only the first is made; so is it for signals that are then solved.
+    alternating minimisation does not leave. The second run is made only for signals that the first
+    has not solved, and only if measurements keep the sign: otherwise the two would be the same.
 
-    The result's iterations are those of both runs that a signal took part in; it has converged
-    if it is solved.
+    The iterations of a signal are those of all runs that it took part in. It has converged if it is
+    solved.
 
     Parameters
     ----------
@@ -39,8 +39,7 @@ class BothSigns(benchbase.Solver):
         if not isinstance(getattr(self.solver, "init", None), benchbase.Solver):
             problem = f"must have a solver as its init, as in init = {{ name = {'gaussian'!r} }}"
             raise benchbase.ParameterError("solver", f"{problem}; {self.solver.name} has none")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     @property
     def _start(self) -> benchbase.Solver:
@@ -58,21 +57,13 @@ class BothSigns(benchbase.Solver):
         def inverse(b: Array, run: Run) -> Recovery:
             with run.phase("init") as phase:
                 x0 = np.asarray(first(b, phase).x)
+            best = benchbase.BestSoFar(problem, b, self.tol)
             given[:] = [x0]
-            recovery = inner(b, run)
-            residual = problem.residual(recovery.x, b)
-            todo = np.flatnonzero(~(residual <= self.tol))
-            x, n_iter = np.array(recovery.x), recovery.n_iter
+            best.offer(np.arange(len(b)), inner(b, run))
+            todo = best.unsolved()
             if todo.size:
                 given[:] = [-x0[todo]]
-                other = inner(b[todo], run.rows(todo))
-                gap = problem.residual(other.x, b[todo])
-                better = gap < residual[todo]
-                x[todo[better]] = other.x[better]
-                residual[todo[better]] = gap[better]
-                if n_iter is not None and other.n_iter is not None:
-                    n_iter = np.array(n_iter)
-                    n_iter[todo] += other.n_iter
-            return Recovery(x=x, n_iter=n_iter, converged=residual <= self.tol)
+                best.offer(todo, inner(b[todo], run.rows(todo)))
+            return best.recovery()
 
         return inverse

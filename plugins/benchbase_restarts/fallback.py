@@ -4,21 +4,20 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase_restarts.rounds import run_rounds
 
 
 class Fallback(benchbase.Solver):
     """Run solvers in turn on the signals that are not solved, and keep the least residual.
 
-    For a cheap solver that solves most signals and a thorough one for the rest. Solvers that do
-    not apply to the problem are passed over; where none applies the reason is that of the last.
-    Solver i runs in the phase "turn i". The result's iterations are those of all solvers that a
-    signal took part in; it has converged if it is solved.
+    It is meant for a cheap solver that solves most signals and a thorough one for the rest. Solvers
+    that do not apply to the problem are passed over; if none applies, the reason is that of the
+    last. Solver i runs in the phase "turn i". The iterations of a signal are those of all solvers
+    that it took part in. It has converged if it is solved.
 
     Parameters
     ----------
     solvers : tuple of Solver
-        In their order.
+        The solvers, in their order.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
 
@@ -35,11 +34,10 @@ class Fallback(benchbase.Solver):
     def __post_init__(self) -> None:
         if not self.solvers:
             raise benchbase.ParameterError("solvers", "must be one or more")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why no solver applies, or None where one does."""
+        """Return why no solver applies, or None if one does."""
         reasons = [solver.unsupported(problem) for solver in self.solvers]
         return None if None in reasons else reasons[-1]
 
@@ -52,6 +50,6 @@ class Fallback(benchbase.Solver):
         ]
 
         def inverse(b: Array, run: Run) -> Recovery:
-            return run_rounds(problem, rounds, b, run, self.tol)
+            return benchbase.run_rounds(problem, rounds, b, run, self.tol)
 
         return inverse

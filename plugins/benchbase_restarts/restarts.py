@@ -4,18 +4,17 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase_restarts.rounds import run_rounds
 
 
 class Restarts(benchbase.Solver):
     """Run a solver from several starts and keep the least measurement residual.
 
-    Round r runs the inner solver in the phase "start r", whose streams are its own, on the signals
-    that are not solved yet. More rounds therefore repeat fewer ones and go on from there, and a
+    Round r runs the inner solver on the signals that are not solved yet, in the phase "start r",
+    which has its own streams. The first rounds are therefore the same however many follow, and a
     single round is the inner solver itself, run in the phase "start 0".
 
-    The result's iterations are those of all rounds that a signal took part in; it has converged
-    if it is solved.
+    The iterations of a signal are those of all rounds that it took part in. It has converged if it
+    is solved.
 
     Parameters
     ----------
@@ -39,10 +38,8 @@ class Restarts(benchbase.Solver):
     tol: float = 1e-8
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise benchbase.ParameterError("n", f"must be at least 1, not {self.n}")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("n", self.n, least=1)
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def prepare(self, problem: Problem) -> Inverse:
         """Prepare the inner solver, once for all rounds."""
@@ -50,6 +47,6 @@ class Restarts(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             rounds = ((f"start {r}", inner) for r in range(self.n))
-            return run_rounds(problem, rounds, b, run, self.tol)
+            return benchbase.run_rounds(problem, rounds, b, run, self.tol)
 
         return inverse

@@ -17,9 +17,9 @@ class RRR(ProjectionMethod):
 
     with A the range of the frame and B the coefficients with the measurements b, as in
     `ProjectionMethod`. For β = 1 it is the Douglas-Rachford iteration. It goes on until A and B
-    meet and does not stop at points where they are merely near: with fewer pools it takes longer,
-    where alternating minimisation fails. Several runs, as of ``restarts``, find more than one long
-    run.
+    meet, and does not stop at points where they are merely near. With few pools, where alternating
+    minimisation fails, it therefore takes longer. Several short runs, as with ``restarts``, solve
+    more signals than one long run.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class RRR(ProjectionMethod):
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
         Gives the start x0, in the phase "init"; y = F x0. By default a Gaussian vector for each
-        signal, scaled so that ‖P(F x0)‖ = ‖b‖, or is at most that, with thresholds.
+        signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class RAAR(ProjectionMethod):
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
         Gives the start x0, in the phase "init"; y = F x0. By default a Gaussian vector for each
-        signal, scaled so that ‖P(F x0)‖ = ‖b‖, or is at most that, with thresholds.
+        signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class HIO(ProjectionMethod):
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
         Gives the start x0, in the phase "init"; y = F x0. By default a Gaussian vector for each
-        signal, scaled so that ‖P(F x0)‖ = ‖b‖, or is at most that, with thresholds.
+        signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------

@@ -11,7 +11,6 @@ import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
-from benchbase_altmin import altmin
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.updates import RIDGE, KnownRows
 
@@ -158,22 +157,17 @@ def test_the_kept_step_is_least_squares_on_all_rows() -> None:
 
 
 @pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
-def test_a_batch_is_solved_as_its_signals_are(
-    pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_is_solved_as_its_signals_are(pooling: dict[str, Any]) -> None:
     problem = make(pooling, 8, 40)
     _, b = signals(problem, 12)
     batch = benchbase.solve(AltMin(), problem, b)
-    monkeypatch.setattr(altmin, "BLOCK", 4 * 80)
-    blocks = benchbase.solve(AltMin(), problem, b)
     inverse = AltMin().prepare(problem)
     alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(12)]
     x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
-    loop = Recovery(x=x, n_iter=n_iter, converged=converged)
-    for other in (blocks, loop):
-        assert benchbase.relative_error(batch.x, other.x, problem.ambiguity).max() < 1e-6
-        np.testing.assert_array_equal(batch.n_iter, other.n_iter)
-        np.testing.assert_array_equal(batch.converged, other.converged)
+    assert len(set(n_iter)) > 1  # signals leave at different looks
+    assert benchbase.relative_error(batch.x, x, problem.ambiguity).max() < 1e-6
+    np.testing.assert_array_equal(batch.n_iter, n_iter)
+    np.testing.assert_array_equal(batch.converged, converged)
 
 
 def test_p_1_and_p_inf_are_one_on_turned_pairs() -> None:
@@ -212,32 +206,13 @@ def test_what_the_frame_does_not_see_is_kept(pooling: dict[str, Any], update: Up
     np.testing.assert_allclose(change @ seen, change, atol=1e-10)
 
 
-def test_the_start_is_gaussian_and_has_the_size_of_the_measurements() -> None:
-    problem = make(RECTIFIED[0], 8, 14)
-    _, b = signals(problem, 10)
-    found = benchbase.solve(AltMin(n_iter=0), problem, b, seed=3).x
-    drawn = SignalRun(solver_keys(3, 0, range(10))).normal(8)
-    size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
-    np.testing.assert_allclose(found, drawn * size[:, None], rtol=1e-12)
-
-
-@pytest.mark.parametrize("threshold", [-0.5, 0.3, 2.0])
-def test_a_random_start_has_the_size_of_the_measurements_with_a_threshold(threshold: float) -> None:
-    """No ratio of sizes gives the scale there."""
-    problem = make(RECTIFIED[1] | {"threshold": threshold}, 8, 40)
+def test_the_start_is_that_of_the_gaussian_solver() -> None:
+    problem = make(RECTIFIED[1] | {"threshold": 0.3}, 8, 40)
     _, b = signals(problem, 20)
-    start = benchbase.solve(AltMin(n_iter=0), problem, b).x
-    alone = benchbase.solve(benchbase.build("solver", {"name": "gaussian"}), problem, b).x
-    np.testing.assert_array_equal(start, alone)
-    measured = np.linalg.norm(problem.measure(start), axis=1)
-    np.testing.assert_allclose(measured, np.linalg.norm(b, axis=1), rtol=1e-9)
-
-
-def test_a_threshold_that_nothing_reaches_leaves_the_start_as_drawn() -> None:
-    problem = make(RECTIFIED[1] | {"threshold": 0.5}, 8, 40)
-    start = benchbase.solve(AltMin(n_iter=0), problem, np.full((3, 40), np.inf)).x
-    drawn = SignalRun(solver_keys(0, 0, range(3))).normal(8)
-    np.testing.assert_array_equal(start, drawn)
+    run = SignalRun(solver_keys(0, 0, range(20)))
+    expected = benchbase.gaussian_start(problem, b, run)
+    for solver in (AltMin(n_iter=0), benchbase.build("solver", {"name": "gaussian"})):
+        np.testing.assert_array_equal(benchbase.solve(solver, problem, b).x, expected)
 
 
 @pytest.mark.parametrize("threshold", [-1.0, 0.5, 2.0])
@@ -250,61 +225,6 @@ def test_signals_come_back_through_a_threshold(p: float, threshold: float) -> No
     found = benchbase.solve(benchbase.build("solver", both), problem, b).x
     share = np.mean(benchbase.relative_error(found, x, "none") < 1e-6)
     assert share >= (0.65 if threshold == 2.0 else 0.9)  # a quarter of the coefficients, or half
-
-
-def test_a_start_that_measures_nothing_stays_as_drawn() -> None:
-    problem = Problem(DenseFrame([[[1.0]]]), benchbase.build("pooling", RECTIFIED[1]))
-    found = benchbase.solve(AltMin(n_iter=0), problem, np.full((20, 1), 5.0)).x[:, 0]
-    drawn = SignalRun(solver_keys(0, 0, range(20))).normal(1)[:, 0]
-    assert (drawn < 0).any()
-    np.testing.assert_allclose(found, np.where(drawn < 0, drawn, 5.0))
-
-
-def test_another_solver_gives_the_start_in_a_phase_of_its_own() -> None:
-    class Draw(benchbase.Solver):
-        name = "draw"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=run.normal(problem.frame.n))
-
-    problem = make(NORMS[1], 8, 40)
-    _, b = signals(problem, 3)
-    with SignalRun(solver_keys(0, 0, range(3))).phase("init") as run:
-        expected = run.normal(8)
-    found = benchbase.solve(AltMin(n_iter=0, init=Draw()), problem, b)
-    np.testing.assert_array_equal(found.x, expected)
-    again = benchbase.solve(AltMin(init=Draw()), problem, b)
-    assert (again.x != expected).all()
-
-
-def test_signals_leave_when_they_are_solved() -> None:
-    problem = make(NORMS[1], 8, 16)
-    x, b = signals(problem, 30)
-    start = np.where(np.arange(30)[:, None] < 10, x, np.random.default_rng(7).normal(size=x.shape))
-    solver = AltMin(n_iter=205, init=starting_at(start))
-    recovery = benchbase.solve(solver, problem, b)
-    assert recovery.n_iter is not None
-    assert recovery.converged is not None
-    np.testing.assert_array_equal(recovery.n_iter[:10], 0)
-    np.testing.assert_array_equal(recovery.x[:10], x[:10])
-    np.testing.assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
-    assert 0 < recovery.converged[10:].sum() < 20
-    assert set(recovery.n_iter[recovery.converged]) <= {*range(0, 205, 10), 205}
-    assert (recovery.n_iter[~recovery.converged] == 205).any()
-
-
-@pytest.mark.parametrize("update", UPDATES)
-@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
-def test_a_signal_leaves_when_it_no_longer_moves(pooling: dict[str, Any], update: Update) -> None:
-    frame = DenseFrame([[[1.0]], [[1.0]]])
-    problem = Problem(frame, benchbase.build("pooling", pooling))
-    solver = AltMin(init=starting_at(np.ones((1, 1))), rectified_update=update)
-    recovery = benchbase.solve(solver, problem, [[1.0, 3.0]])
-    np.testing.assert_allclose(recovery.x, 2.0, atol=1e-10)
-    assert recovery.n_iter is not None
-    assert recovery.n_iter[0] <= 30
-    assert recovery.converged is not None
-    assert not recovery.converged[0]
 
 
 @pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
@@ -327,33 +247,11 @@ def test_a_start_that_is_not_finite_spoils_no_other(pooling: dict[str, Any]) -> 
     np.testing.assert_allclose(recovery.x[[0, 2]], x[[0, 2]], atol=1e-6)
 
 
-def test_snapshots_hold_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = make(NORMS[1], 8, 40)
-    _, b = signals(problem, 5)
-    monkeypatch.setattr(altmin, "BLOCK", 2 * 80)
-    trace: list[Snapshot] = []
-    recovery = benchbase.solve(AltMin(n_iter=25, tol=0.0), problem, b, trace=trace)
-    assert [snapshot.n_iter for snapshot in trace] == [0, 10, 20, 25] * 2
-    assert [list(snapshot.rows) for snapshot in trace] == [[0, 1, 2]] * 4 + [[3, 4]] * 4
-    last = np.concatenate([trace[3].x, trace[7].x])
-    np.testing.assert_array_equal(last, recovery.x)
-
-
 def test_maxout_gives_finite_estimates_that_fit_better() -> None:
     problem = make(MAXOUT, 8, 40)
     _, b = signals(problem, 10)
     start, end = (benchbase.solve(AltMin(n_iter=n), problem, b).x for n in (0, 200))
     assert (problem.residual(end, b) < problem.residual(start, b)).all()
-
-
-@pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]])
-def test_the_same_seed_gives_the_same(pooling: dict[str, Any]) -> None:
-    problem = make(pooling, 8, 14)
-    _, b = signals(problem, 5)
-    solver = AltMin(n_iter=30)
-    first, second, other = (benchbase.solve(solver, problem, b, seed).x for seed in (4, 4, 5))
-    np.testing.assert_array_equal(first, second)
-    assert (first != other).any(axis=1).all()
 
 
 class Implicit(DenseFrame):
@@ -371,13 +269,6 @@ def test_problems_that_it_does_not_apply_to() -> None:
     assert AltMin().unsupported(Problem(Implicit(vectors), linear)) is None
     init = benchbase.build("solver", {"name": "knn"})
     assert "training" in str(AltMin(init=init).unsupported(make(NORMS[1], 8, 14)))
-
-
-@pytest.mark.parametrize("wrong", [{"n_iter": -1}, {"tol": -1.0}, {"tol": np.inf}, {"tol": np.nan}])
-def test_parameters_out_of_range(wrong: dict[str, Any]) -> None:
-    with pytest.raises(benchbase.ParameterError) as error:
-        AltMin(**wrong)
-    assert error.value.parameter in wrong
 
 
 @pytest.mark.parametrize("update", UPDATES)

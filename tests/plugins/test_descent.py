@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
-from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_descent.descent import Descent
 from benchbase_descent.pools import Pools
 
@@ -99,29 +99,33 @@ def test_signals_come_back_from_a_start_near_them(
 
 
 @each_solver
-@each_pooling
+@pytest.mark.parametrize("pooling", [NORMS[0], RECTIFIED[1], SHIFTED[1], MAXOUT], ids=str)
 def test_a_batch_is_solved_as_its_signals_are(
-    spec: dict[str, Any], pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    spec: dict[str, Any], pooling: dict[str, Any]
 ) -> None:
     if not applies(spec, pooling):
         return
     problem = make(pooling, 4, 24)
-    _, b = signals(problem, 5)
-    solver = build(spec, n_iter=10)
+    x, b = signals(problem, 5)
+    start = x + 0.1 * np.random.default_rng(3).standard_normal(x.shape)
+    start[2] = x[2]  # this signal leaves at once
+    given = {row.tobytes(): each for row, each in zip(b, start, strict=True)}
+
+    class Near(benchbase.Solver):
+        name = "near"
+
+        def prepare(self, problem: Problem) -> benchbase.Inverse:
+            return lambda b, run: Recovery(x=np.stack([given[row.tobytes()] for row in b]))
+
+    solver = build(spec, n_iter=10, init=Near())
     batch = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
     alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(5)]
-    monkeypatch.setattr(type(solver), "block", 2 * solver.numbers(problem))
-    blocks = benchbase.solve(solver, problem, b)
-    loop = Recovery(
-        x=np.concatenate([each.x for each in alone]),
-        n_iter=np.concatenate([np.asarray(each.n_iter) for each in alone]),
-        converged=np.concatenate([np.asarray(each.converged) for each in alone]),
-    )
-    for other in (blocks, loop):
-        assert_allclose(other.x, batch.x, atol=1e-6)
-        assert_array_equal(batch.n_iter, other.n_iter)
-        assert_array_equal(batch.converged, other.converged)
+    assert_allclose(np.concatenate([each.x for each in alone]), batch.x, atol=1e-6)
+    for name in ("n_iter", "converged"):
+        each = np.concatenate([np.asarray(getattr(one, name)) for one in alone])
+        assert_array_equal(each, getattr(batch, name))
+    assert np.asarray(batch.n_iter)[2] == 0
 
 
 @each_solver
@@ -211,15 +215,6 @@ def test_measurements_of_zero_are_measured_by_zero(
 
 
 @each_solver
-def test_no_signals(spec: dict[str, Any]) -> None:
-    recovery = benchbase.solve(build(spec), make(NORMS[1], 4, 12), np.empty((0, 12)))
-    assert recovery.x.shape == (0, 4)
-    assert recovery.n_iter is not None
-    assert recovery.converged is not None
-    assert recovery.n_iter.shape == recovery.converged.shape == (0,)
-
-
-@each_solver
 @pytest.mark.parametrize("pooling", [NORMS[1], RECTIFIED[1]], ids=str)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_start_that_is_not_finite_spoils_no_other(
@@ -233,23 +228,6 @@ def test_a_start_that_is_not_finite_spoils_no_other(
     assert_array_equal(recovery.converged, [True, False, True])
     assert np.isnan(recovery.x[1]).all()
     assert_allclose(recovery.x[[0, 2]], x[[0, 2]], atol=1e-6)
-
-
-@each_solver
-def test_signals_leave_when_they_are_solved(spec: dict[str, Any]) -> None:
-    problem = make(NORMS[1], 4, 12)
-    x, b = signals(problem, 12)
-    start = np.where(np.arange(12)[:, None] < 4, x, np.random.default_rng(7).normal(size=x.shape))
-    recovery = benchbase.solve(build(spec, n_iter=205, init=starting_at(start)), problem, b)
-    assert recovery.n_iter is not None
-    assert recovery.converged is not None
-    assert_array_equal(recovery.n_iter[:4], 0)
-    assert_allclose(recovery.x[:4], x[:4], rtol=1e-14)
-    assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
-    assert recovery.converged[4:].any()
-    step = build(spec).check
-    assert set(recovery.n_iter[recovery.converged]) <= {*range(0, 205, step), 205}
-    assert recovery.n_iter.max() <= 205
 
 
 @pytest.mark.parametrize("spec", [s for s in SOLVERS if s["name"] != "kaczmarz"], ids=str)
@@ -267,11 +245,10 @@ def test_a_signal_leaves_when_it_no_longer_moves(spec: dict[str, Any]) -> None:
     assert not recovery.converged[0]
 
 
-@each_solver
-def test_the_start_is_gaussian_and_has_the_size_of_the_measurements(spec: dict[str, Any]) -> None:
+def test_the_start_is_gaussian_and_has_the_size_of_the_measurements() -> None:
     problem = make(RECTIFIED[1], 8, 14)
     _, b = signals(problem, 10)
-    found = benchbase.solve(build(spec, n_iter=0), problem, b, seed=3).x
+    found = benchbase.solve(build(SOLVERS[0], n_iter=0), problem, b, seed=3).x
     drawn = SignalRun(solver_keys(3, 0, range(10))).normal(8)
     size = np.linalg.norm(b, axis=1) / np.linalg.norm(problem.measure(drawn), axis=1)
     assert_allclose(found, drawn * size[:, None], rtol=1e-12)
@@ -295,8 +272,7 @@ def test_a_start_that_measures_nothing_stays_as_drawn() -> None:
     assert_allclose(found[drawn < 0], 5 * drawn[drawn < 0])  # in units of the measurements
 
 
-@each_solver
-def test_another_solver_gives_the_start_in_a_phase_of_its_own(spec: dict[str, Any]) -> None:
+def test_another_solver_gives_the_start_in_a_phase_of_its_own() -> None:
     class Draw(benchbase.Solver):
         name = "draw"
 
@@ -307,35 +283,8 @@ def test_another_solver_gives_the_start_in_a_phase_of_its_own(spec: dict[str, An
     _, b = signals(problem, 3)
     with SignalRun(solver_keys(0, 0, range(3))).phase("init") as run:
         expected = run.normal(8)
-    found = benchbase.solve(build(spec, n_iter=0, init=Draw()), problem, b).x
+    found = benchbase.solve(build(SOLVERS[0], n_iter=0, init=Draw()), problem, b).x
     assert_allclose(found, expected, rtol=1e-14)
-
-
-@each_solver
-def test_snapshots_hold_the_whole_batch(
-    spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    problem = make(NORMS[1], 8, 40)
-    _, b = signals(problem, 5)
-    solver = build(spec, n_iter=13, tol=0.0)
-    monkeypatch.setattr(type(solver), "block", 2.5 * solver.numbers(problem))
-    trace: list[Snapshot] = []
-    recovery = benchbase.solve(solver, problem, b, trace=trace)
-    first = [*range(0, 13, solver.check), 13]
-    assert [snapshot.n_iter for snapshot in trace] == first * 2
-    assert [len(snapshot.rows) for snapshot in trace] == [3] * len(first) + [2] * len(first)
-    last = np.concatenate([trace[len(first) - 1].x, trace[-1].x])
-    assert_array_equal(last, recovery.x)
-
-
-@each_solver
-def test_the_same_seed_gives_the_same(spec: dict[str, Any]) -> None:
-    problem = make(RECTIFIED[1], 5, 9)
-    _, b = signals(problem, 4)
-    solver = build(spec, n_iter=20)
-    first, second, other = (benchbase.solve(solver, problem, b, seed).x for seed in (4, 4, 5))
-    assert_array_equal(first, second)
-    assert (first != other).any(axis=1).all()
 
 
 class Power(Pooling):
@@ -468,11 +417,3 @@ def make_like(hidden: Problem) -> Problem:
     frame = hidden.frame
     vectors = frame.analyse(np.eye(frame.n)).transpose(2, 1, 0)
     return Problem(DenseFrame(vectors), hidden.pooling)
-
-
-@each_solver
-@pytest.mark.parametrize("wrong", [{"n_iter": -1}, {"tol": -1.0}, {"tol": np.inf}, {"tol": np.nan}])
-def test_parameters_out_of_range(spec: dict[str, Any], wrong: dict[str, Any]) -> None:
-    with pytest.raises(benchbase.ParameterError) as error:
-        build(spec, **wrong)
-    assert error.value.parameter in wrong

@@ -14,7 +14,6 @@ from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_descent import kaczmarz
-from benchbase_descent.descent import Batch
 from benchbase_descent.kaczmarz import Inverses, Kaczmarz, Sweeps, change
 from benchbase_descent.pools import Pools
 
@@ -137,8 +136,8 @@ def orders(order: str, problem: Problem, size: int, sweeps: int) -> Array:
     pools = Pools(problem)
     run = SignalRun(solver_keys(0, 0, range(size)))
     x, b = np.zeros((size, problem.frame.n)), np.ones((size, problem.frame.n_pools))
-    batch = Batch(x, b, np.ones(size), run)
-    return Sweeps(pools, batch, Inverses(pools), order)._pools(sweeps)
+    state = Sweeps(pools, b, x, run, Inverses(pools), order)
+    return np.concatenate([state._pools() for _ in range(sweeps)])
 
 
 def test_orders() -> None:

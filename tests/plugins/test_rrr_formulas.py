@@ -11,7 +11,7 @@ import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot, solver_keys
 from benchbase_poolings.lp import LpPooling
-from benchbase_rrr.iteration import CHECK, ProjectionMethod
+from benchbase_rrr.iteration import ProjectionMethod
 from benchbase_rrr.methods import HIO, RAAR, RRR
 
 Map: TypeAlias = Callable[[Array], Array]
@@ -211,11 +211,11 @@ def test_estimates_of_a_prior_are_its_least_squares(method: Method) -> None:
     """They have a part that few vectors do not see, and nothing is added to it."""
     problem = with_prior(9, 3, np.zeros(9))
     start, b = draw(problem, 20)
-    x = benchbase.solve(method(n_iter=CHECK, init=starting_at(start)), problem, b).x
+    x = benchbase.solve(method(n_iter=10, init=starting_at(start)), problem, b).x
     expected = start.copy()
     y = problem.frame.analyse(start)
     c = problem.frame.analyse(problem.frame.least_squares(y))
-    for _ in range(CHECK):
+    for _ in range(10):
         y, estimate, c = method().step(problem, b, y, c)
     better = problem.residual(estimate, b) < problem.residual(start, b)
     assert better.any()
@@ -268,7 +268,7 @@ def test_the_best_of_the_estimates_looked_at_is_kept(method: Method, n_iter: int
     trace: list[Snapshot] = []
     solver = method(n_iter=n_iter, init=starting_at(start))
     recovery = benchbase.solve(solver, problem, b, trace=trace)
-    looks = [*range(0, n_iter, CHECK), n_iter]
+    looks = [*range(0, n_iter, 10), n_iter]
     estimates = {0: start}
     y = problem.frame.analyse(start)
     c = problem.frame.analyse(problem.frame.least_squares(y))

@@ -1,4 +1,4 @@
-"""What everything that plugins supply has in common: a name, a kind, and parameters."""
+"""The base class of everything that plugins supply: it has a name, a kind, and parameters."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Array: TypeAlias = npt.NDArray[Any]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
-    """What a plugin supplies under a name: a frozen dataclass whose fields are its parameters.
+    """A named part that a plugin supplies: a frozen dataclass whose fields are its parameters.
 
-    Subclasses are made frozen, keyword-only dataclasses as they are defined; they need no
-    decorator. A field may itself be a component (an initialiser, an inner solver). Checks that
-    types cannot express belong into ``__post_init__`` and raise `ParameterError`.
+    Every subclass becomes a frozen, keyword-only dataclass when it is defined; it needs no
+    decorator. A field may itself hold a component, such as an initialiser or an inner solver.
+    Checks that types cannot express belong in ``__post_init__`` and raise `ParameterError`.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     Raises
     ------
     TypeError
-        When a class is defined whose parameter has a reserved name.
+        If a subclass is defined with a parameter whose name is reserved.
     """
 
     name: ClassVar[str] = ""
@@ -47,18 +47,18 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
         super().__init_subclass__(**options)
         note_loaded(package_of(cls))
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # made one just now
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # a dataclass since the line above
             if field.name in cls.reserved:
                 raise TypeError(f"{cls.__qualname__}: no parameter can be named '{field.name}'")
 
     def walk(self) -> Iterator[Component]:
-        """Yield the component itself and all that its fields hold, depth first."""
+        """Yield the component itself and all components inside it, depth first."""
         yield self
         for child in self.children():
             yield from child.walk()
 
     def children(self) -> Iterator[Component]:
-        """Yield the components that the fields hold, those inside these not."""
+        """Yield the components that the fields hold, but not the components inside those."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
             value = getattr(self, field.name)
             for item in value if isinstance(value, tuple) else (value,):
@@ -66,7 +66,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
                     yield item
 
     def spec(self) -> dict[str, Any]:
-        """Return the component as plain data: its name and all parameters, defaults included."""
+        """Return the component as plain data: its name and all parameters, including defaults."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type] # as above
         return {"name": self.name} | {key: _plain(value) for key, value in values.items()}
 
@@ -80,17 +80,17 @@ def _plain(value: Any) -> Any:
 
 
 def package_of(cls: type) -> str:
-    """Return the name of the top-level package, or of the plugin file's module, of a class."""
+    """Return the top-level package of a class, or the module of the plugin file it is in."""
     return cls.__module__.partition(".")[0]
 
 
 def note_loaded(package: str) -> None:
-    """Note that a package has just been loaded: what is edited afterwards is not what runs."""
+    """Record that a package is loaded now, because later edits of its files do not run."""
     _loaded_at.setdefault(package, time.time())
 
 
 def loaded_at(package: str) -> float | None:
-    """Return the time at which a package was loaded, in seconds since the epoch."""
+    """Return when a package was loaded, in seconds since the epoch; None if it was not noted."""
     return _loaded_at.get(package)
 
 

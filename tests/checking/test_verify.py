@@ -399,10 +399,7 @@ def test_a_solver_that_gives_something_else_is_found_by_running_it(
     ("change", "told"),
     [
         ({"by": 1e-7}, None),
-        (
-            {"by": 1e-3},
-            "run again: the mean squared cosine differs by 0.001, with a standard",
-        ),
+        ({"by": 1e-3}, "run again: the mean squared cosine differs by 0.001, with a standard"),
         ({"status": "failed", "message": "no luck"}, "run again: no luck"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Running suites and writing reports, for scripts, notebooks and the command line alike."""
+"""Functions that run suites and write reports, for scripts, notebooks and the command line."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def run(
     host_name: bool = False,
     progress: bool | None = None,
 ) -> Results:
-    """Run a suite; what has an outcome already is not computed again.
+    """Run a suite and return its results.
+
+    What already has an outcome in the folder of results is not computed again.
 
     Parameters
     ----------
@@ -69,34 +71,35 @@ def run(
     results : str or pathlib.Path, optional
         The folder for the results; ``BENCHBASE_RESULTS`` or "benchbase-results" if not given.
     points, trials : int, optional
-        In place of the suite's.
+        Numbers of test signals and of trials, in place of the suite's.
     solvers : str or sequence of str, optional
-        Run only the solvers of these labels.
+        Run only the solvers with these labels.
     extra : sequence, optional
         Solvers to add to every experiment: specs, `Solver` objects, classes, or functions marked
         with ``@benchbase.solver``.
     plugins : str, pathlib.Path or sequence of them, optional
-        Plugin files, whose solvers are added as well.
+        Plugin files to load. Their solvers are added to every experiment as well.
     changes : mapping, optional
         Values to set in every experiment: ``{"grid.frame.n_pools": [60, 80]}``.
     jobs : int, optional
-        The number of worker processes; ``BENCHBASE_JOBS`` or the number of cores if not given, 0 to
-        compute in this process. Solvers that are defined in this session always are.
+        The number of worker processes; ``BENCHBASE_JOBS`` or the number of cores if not given.
+        With 0, everything is computed in this process. Solvers that are defined in this session
+        are always computed in this process.
     time_limit : float, optional
-        Wall-clock seconds a signal, in place of the suite's and the solvers'; workers that take
-        longer are killed. Nothing is in this process.
+        Wall-clock seconds per signal, in place of the suite's and the solvers' limits. Workers that
+        take longer are killed. The limit does not apply to what this process computes.
     memory_limit : float, optional
         GB of memory that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
     failed : bool, optional
-        Only what failed, timed out or crashed, once more.
+        Run only what failed, timed out or crashed, once more.
     rerun : str or sequence of str, optional
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Record the name of the host that computes.
     progress : bool, optional
-        Show a progress bar on standard error; by default if that is a terminal.
+        Show a progress bar on standard error; by default, only if standard error is a terminal.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def run(
     Raises
     ------
     BenchbaseError
-        If anything that was asked for cannot be; what was computed before is kept.
+        If any part of the request cannot be carried out; what was computed before is kept.
     """
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
@@ -154,15 +157,15 @@ def resolve(
     changes: Sequence[Change] = (),
     time_limit: float | None = None,
 ) -> Suite:
-    """Read a suite as the command line or a script changes it.
+    """Read a suite with the changes that the command line or a script makes to it.
 
-    Parameters are those of `run`; the solvers of plugin files are added where neither an experiment
-    nor `extras` name them already.
+    Parameters are those of `run`. The solvers of plugin files are added to an experiment unless it,
+    or `extras`, already names them.
 
     Raises
     ------
     BenchbaseError
-        If anything is wrong with it.
+        If anything is wrong with the suite or its changes.
     """
     known = registry()
     from_files = [
@@ -182,7 +185,7 @@ def resolve(
 
 
 def suite_problems(suite: str | Path) -> Iterator[tuple[str, Problem]]:
-    """Yield the problems of a suite's first trial as its solvers meet them, without running any.
+    """Yield the problems of a suite's first trial as its solvers meet them, without running them.
 
     Parameters
     ----------
@@ -194,7 +197,7 @@ def suite_problems(suite: str | Path) -> Iterator[tuple[str, Problem]]:
     experiment : str
         The experiment's name.
     problem : Problem
-        Frame, pooling and training signals; each once, whatever the noise.
+        Frame, pooling and training signals. Problems that differ only in noise or hint come once.
 
     Raises
     ------
@@ -232,11 +235,11 @@ def execute(
     folder : pathlib.Path
         The folder of results.
     command : str
-        What asked for it, for the record.
+        The command that asked for the run, for the record.
     jobs, memory_limit, dask : optional
         As in `run`.
     progress : bool, optional
-        Show a progress bar; by default on a terminal.
+        Show a progress bar; by default, only if standard error is a terminal.
 
     Raises
     ------
@@ -261,7 +264,7 @@ def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], N
 
 
 def installed_reports() -> tuple[Report, ...]:
-    """Return all reports of plugins, with their defaults, but those made ``on_request`` only."""
+    """Return all reports of plugins with their defaults, except those made only ``on_request``."""
     known = registry()
     return tuple(
         known.build("report", {"name": name})  # type: ignore[misc] # built as a report
@@ -273,16 +276,16 @@ def installed_reports() -> tuple[Report, ...]:
 def report(
     results: Results, folder: str | Path | None = None, reports: Sequence[Report] | None = None
 ) -> list[Path]:
-    """Write reports, in a folder for each suite and run.
+    """Write reports, in one folder per suite and run.
 
     Parameters
     ----------
     results : Results
-        What to report.
+        The results to report.
     folder : str or pathlib.Path, optional
-        Where to; by default the results' own folder.
+        Where to make the folders; by default in the results' own folder.
     reports : sequence of Report, optional
-        Which; by default all that are installed.
+        The reports to write; by default those of `installed_reports`.
 
     Returns
     -------
@@ -302,7 +305,7 @@ def report(
 
 @contextmanager
 def report_errors(report: Report) -> Iterator[None]:
-    """Turn what goes wrong in a report into a sentence."""
+    """Turn whatever a report raises into a `BenchbaseError` with one sentence."""
     try:
         yield
     except BenchbaseError:
@@ -311,12 +314,12 @@ def report_errors(report: Report) -> Iterator[None]:
         place = f"the report '{report.name}' cannot be written"
         place += f": {error.filename}" if error.filename else ""
         raise system_error(place, error) from error
-    except Exception as error:  # a stranger's code: anything may come
+    except Exception as error:  # a plugin's report may raise anything
         message = f"the report '{report.name}' failed: {type(error).__name__}: {error}"
         raise BenchbaseError(message) from error
 
 
 def report_folder(results: Results, folder: str | Path | None = None) -> Path:
-    """Return the folder of the reports of one suite's results: no run overwrites another's."""
+    """Return the folder for reports of one suite's results; each run has a folder of its own."""
     base = Path(folder) if folder is not None else results.folder
     return base / str(results.suites[-1]["suite"]) / f"run-{'-'.join(map(str, results.runs))}"

@@ -1,7 +1,7 @@
-"""What is said while something takes its time, on its way to where it is shown.
+"""Messages about work in progress, passed from the code that works to the place that shows them.
 
-Whoever works says what is worth knowing with `note`, and how far it is with `benchbase.progress`.
-In a worker process both go to the process that has started it.
+Code that works reports remarks with `note`, and its progress with `benchbase.progress`.
+In a worker process, both go to the process that started the worker.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ Message = tuple[Any, ...]
 
 
 def note(text: str) -> None:
-    """Say something on standard error, above the bars."""
+    """Show a remark on standard error, above the progress bars."""
     send(("note", text))
 
 
 def send(message: Message) -> None:
-    """Pass a message on to where it is shown."""
+    """Pass a message on to the present receiver; without one, notes go to standard error."""
     (_receivers[-1] if _receivers else without_bars)(message)
 
 
 def pass_on(receiver: Callable[[Message], None]) -> None:
-    """Let messages go elsewhere from now on: to the process that has started this one."""
+    """Send messages to a receiver from now on, such as the process that started this one."""
     _receivers.append(receiver)
 
 
-_receivers: list[Callable[[Message], None]] = []  # the last one counts
+_receivers: list[Callable[[Message], None]] = []  # only the last one gets messages
 
 
 @contextmanager
 def receiving(receiver: Callable[[Message], None]) -> Iterator[None]:
-    """Let messages go to a receiver while the context lasts."""
+    """Send messages to a receiver while the context lasts."""
     _receivers.append(receiver)
     try:
         yield
@@ -50,5 +50,5 @@ def without_bars(message: Message) -> None:
 
 
 def is_received() -> bool:
-    """Return whether messages go anywhere but to standard error."""
+    """Return whether a receiver is set; if not, notes go straight to standard error."""
     return bool(_receivers)

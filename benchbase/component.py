@@ -1,4 +1,4 @@
-"""What everything that plugins supply has in common: a name, a kind, and parameters."""
+"""The base class of everything that plugins supply: it has a name, a kind, and parameters."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Array: TypeAlias = npt.NDArray[Any]
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
-    """What a plugin supplies under a name: a frozen dataclass whose fields are its parameters.
+    """A named part that a plugin supplies: a frozen dataclass whose fields are its parameters.
 
-    Subclasses are made frozen, keyword-only dataclasses as they are defined; they need no
-    decorator. A field may itself be a component (an initialiser, an inner solver). Checks that
-    types cannot express belong into ``__post_init__`` and raise `ParameterError`.
+    Every subclass becomes a frozen, keyword-only dataclass when it is defined; it needs no
+    decorator. A field may itself hold a component, such as an initialiser or an inner solver.
+    Checks that types cannot express belong in ``__post_init__`` and raise `ParameterError`.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     Raises
     ------
     TypeError
-        When a class is defined whose parameter has a reserved name.
+        If a subclass is defined with a parameter whose name is reserved.
     """
 
     name: ClassVar[str] = ""
@@ -48,18 +48,18 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
         super().__init_subclass__(**options)
         note_loaded(cls.__module__)
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # made one just now
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # a dataclass since the line above
             if field.name in cls.reserved:
                 raise TypeError(f"{cls.__qualname__}: no parameter can be named '{field.name}'")
 
     def walk(self) -> Iterator[Component]:
-        """Yield the component itself and all that its fields hold, depth first."""
+        """Yield the component itself and all components inside it, depth first."""
         yield self
         for child in self.children():
             yield from child.walk()
 
     def children(self) -> Iterator[Component]:
-        """Yield the components that the fields hold, those inside these not."""
+        """Yield the components that the fields hold, but not the components inside those."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type] # subclasses are dataclasses
             value = getattr(self, field.name)
             for item in value if isinstance(value, tuple) else (value,):
@@ -67,7 +67,7 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
                     yield item
 
     def spec(self) -> dict[str, Any]:
-        """Return the component as plain data: its name and all parameters, defaults included."""
+        """Return the component as plain data: its name and all parameters, including defaults."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type] # as above
         return {"name": self.name} | {key: _plain(value) for key, value in values.items()}
 

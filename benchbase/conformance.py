@@ -1,7 +1,7 @@
-"""The checks that every plugin must pass, for the tests of plugins.
+"""The checks that every plugin must pass, for use in the plugins' own tests.
 
 Each function takes a component and raises `AssertionError` with one sentence at the first
-violation. Only a plugin's own tests import this module::
+violation. Only the tests of plugins import this module::
 
     from benchbase.conformance import check_solver
 
@@ -33,15 +33,17 @@ from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.tasks import json_ready
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
-"""The leading axes with which linear maps and poolings are tried."""
+"""The batch axes with which linear maps, poolings and pictures are tried."""
 
 
 def check_dataset(dataset: Dataset) -> None:
     """Check a data set that has at least five test signals.
 
-    Shapes; finite values; the same from the same generator, and the first S of a longer draw;
-    as many as `n_test` and no more; training signals float32, no test signal among them; norm,
-    fingerprint and pictures.
+    Signals must have the right shapes and be finite. The same generator must give the same signals,
+    and S test signals must be the first S of a longer draw. If `n_test` is set, there must be that
+    many test signals and no more; if `signal_norm` is set, they must have that norm. Training
+    signals must be float32, and no test signal may be among them. `fingerprint` must return a
+    string, and `picture` must keep batch axes.
     """
     _check_component(dataset, Dataset)
 
@@ -85,9 +87,12 @@ def check_dataset(dataset: Dataset) -> None:
 def check_frame(design: FrameDesign, n: int = 16) -> None:
     """Check a recipe for frames, and the frame that it builds for signals of dimension `n`.
 
-    Sizes; the same from the same generator; `analyse`, `adjoint` and `least_squares` with any
-    batch axes, their precision and their inputs; the adjoint is one; least squares are least and
-    shortest, so that after the analysis they project onto the row space; vectors, if formed.
+    The frame must have the size that the recipe says, and the same generator must give the same
+    frame. `analyse`, `adjoint` and `least_squares` must work with any batch axes, keep the
+    precision, and leave their inputs alone. `adjoint` must be the adjoint of `analyse`.
+    `least_squares` must give the shortest least-squares solution, so that `least_squares` after
+    `analyse` projects onto the row space. If the frame forms its vectors, `dense` must return those
+    that `analyse` uses, read-only.
     """
     _check_component(design, FrameDesign)
     design.check(n)
@@ -97,8 +102,8 @@ def check_frame(design: FrameDesign, n: int = 16) -> None:
     _require(isinstance(frame, Frame), f"build() must return a Frame, not {frame!r}")
     _require(frame.n == n, f"the frame's n is {frame.n}, not {n}")
     for name, wanted in zip(("n_pools", "pool_size"), design.size(n), strict=True):
-        found = getattr(frame, name)
-        _require(wanted == found, f"the frame's {name} is {found}, not {wanted}, as size() says")
+        size = getattr(frame, name)
+        _require(wanted == size, f"the frame's {name} is {size}, but size() says {wanted}")
     x = np.random.default_rng(0).standard_normal(n)
     same = _same(frame.analyse(x), again.analyse(x))
     _require(same, "the same generator must give the same frame")
@@ -114,7 +119,8 @@ def check_frame(design: FrameDesign, n: int = 16) -> None:
 
 
 def _check_linear_maps(frame: Frame, batch: tuple[int, ...]) -> None:
-    # The signals of a complex frame are real: inner products and maps back may keep real parts.
+    # Signals are real even if the frame is complex, so that inner products, and maps back to
+    # signals, may keep only real parts.
     rng = np.random.default_rng(0)
     shape = (*batch, frame.pool_size, frame.n_pools)
     x, y = rng.standard_normal((2, *batch, frame.n))
@@ -140,10 +146,13 @@ def _check_linear_maps(frame: Frame, batch: tuple[int, ...]) -> None:
 def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> None:
     """Check a pooling operator on pools of a given number and size.
 
-    `P`, `rescale` and `project` with any batch axes, their precision and inputs, finite also at
-    zero; `even`, `nonnegative` and `homogeneous`; the formula that `p`, `slopes` and `threshold`
-    give, if they do; coefficients that fit already stay where they are; `project` fits, a second
-    time too, and no farther away than anything else; `rescale` and `known`.
+    The operator P, `rescale` and `project` must work with any batch axes, keep the precision, leave
+    their inputs alone, and give finite values, also at zero. `even`, `nonnegative` and
+    `homogeneous` must be true of P. If `p`, `slopes` and `threshold` give a formula, P must follow
+    it. `rescale` and `project` must keep coefficients that have the pooled values already.
+    `project` must give coefficients with these values, must give them again if repeated, and must
+    move no farther than to any others tried that have the values. `rescale` must keep the
+    coefficients that are not `known`.
     """
     _check_component(pooling, Pooling)
     pooling.check(n_pools, pool_size)
@@ -166,7 +175,7 @@ def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> Non
                     kept = _same(rescaled[~known], pair[0][~known])
                     _require(kept, "rescale() must keep the coefficients that are not known()")
         _check_values(pooling, c, other)
-    # Many pools, so that an odd pooling does not pass for an even one by chance.
+    # There are many pools so that a pooling that is not even does not seem even by chance.
     c = rng.standard_normal((50, pool_size, n_pools))
     even = _near(pooling(-c), pooling(c))
     _require(even == pooling.even, f"even is {pooling.even}, but P(-c) = P(c) is {even}")
@@ -176,7 +185,7 @@ def check_pooling(pooling: Pooling, n_pools: int = 5, pool_size: int = 2) -> Non
 
 
 def _check_formula(pooling: Pooling, c: Array) -> None:
-    """Check that the operator is what `homogeneous`, `p`, `slopes` and `threshold` say."""
+    """Check that the operator does what `homogeneous`, `p`, `slopes` and `threshold` say."""
     if pooling.homogeneous:
         for size in (1e-3, 1e3):
             same = _near(pooling(size * c) / size, pooling(c))
@@ -185,37 +194,41 @@ def _check_formula(pooling: Pooling, c: Array) -> None:
         return
     left, right = pooling.slopes
     alpha = pooling.thresholds(c.shape[-1], c.shape[-2])
-    for u in (c, (1 + np.abs(alpha)) * c):  # a threshold shows at one of them, whatever its size
+    for u in (c, (1 + np.abs(alpha)) * c):  # at one of them, a threshold of any size shows
         bent = np.where(u < 0, left * u, right * u)
         largest = pooling.p is None or pooling.p == np.inf
         value = bent.max(axis=-2) if largest else np.linalg.norm(bent, pooling.p, axis=-2)
-        told = f"P is not what p = {pooling.p}, slopes = {pooling.slopes} and threshold say"
-        _require(_near(pooling(u + alpha), value), told)
+        message = f"P is not what p = {pooling.p}, slopes = {pooling.slopes} and threshold say"
+        _require(_near(pooling(u + alpha), value), message)
 
 
 def _check_values(pooling: Pooling, c: Array, other: Array) -> None:
     b = pooling(other)
     for name in ("rescale", "project"):
         stays = _near(getattr(pooling, name)(c, pooling(c)), c)
-        _require(stays, f"{name}() must keep coefficients that have the values b already")
+        _require(stays, f"{name}() must keep coefficients that already have the values b")
     nearest = pooling.project(c, b)
-    _require(_near(pooling(nearest), b), "project() gives coefficients without the values b")
-    _require(_near(pooling.project(nearest, b), nearest), "project() twice is not project()")
+    _require(_near(pooling(nearest), b), "project() must give coefficients that have the values b")
+    again = _near(pooling.project(nearest, b), nearest)
+    _require(again, "project() must keep the coefficients that it gave, but it moves them again")
     for rival in (pooling.rescale(c, b), other):
         fits = np.isclose(pooling(rival), b, rtol=1e-9, atol=1e-12)
         gain = np.linalg.norm(nearest - c, axis=-2) - np.linalg.norm(rival - c, axis=-2)
-        _require(not (fits & (gain > 1e-9)).any(), "project() does not give the nearest")
+        nearer = (fits & (gain > 1e-9)).any()
+        _require(not nearer, "project() must give the nearest coefficients that have the values b")
 
 
 def check_solver(solver: Any, problem: Problem | None = None) -> None:
     """Check a solver, or a function that is marked with `benchbase.solver`.
 
-    `unsupported` on problems of all kinds; shapes; finite estimates; what is given is left alone;
-    the same from the same seed, a second time too; a signal alone is recovered as in a batch, to
-    1e-6 up to what the measurements cannot tell; NumPy's global random state stays as it is.
+    `unsupported` must answer for problems of all kinds. Estimates must have the right shape and be
+    finite, and the solver must leave its inputs alone. The same seed must give the same estimates,
+    also when a prepared solver is used a second time. A signal alone must be recovered as in a
+    batch, with a relative error of at most 1e-6, up to what the measurements cannot tell (such as
+    the sign). NumPy's global random state must stay as it is.
 
-    `problem` is one that the solver solves with ease; by default the Euclidean norms of 30 pairs
-    of Gaussian vectors in five dimensions, with training signals.
+    `problem` is a problem that the solver solves with ease. By default it is made of the Euclidean
+    norms of 30 pairs of Gaussian vectors in five dimensions, with training signals.
     """
     solver = solver if isinstance(solver, Solver) else solver_class(solver)()
     _check_component(solver, Solver)
@@ -226,7 +239,7 @@ def check_solver(solver: Any, problem: Problem | None = None) -> None:
     problem = _easy_problem() if problem is None else problem
     before = str(np.random.get_state())  # noqa: NPY002 # what solvers must leave alone
     for each in (*_other_problems(problem), problem):
-        with _told("unsupported()"):
+        with _named("unsupported()"):
             reason = solver.unsupported(each)
         right = reason is None or (isinstance(reason, str) and reason != "")
         _require(right, f"unsupported() must return None or a reason, not {reason!r}")
@@ -253,13 +266,13 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
         own = None if hint is None else hint[rows]
         run = SignalRun(solver_keys(0, 0, signals), hint=own)
         given = b[rows]
-        with _told("the solver"):
+        with _named("the solver"):
             x = np.asarray(recover(inverse, given, run, problem.frame.n).x)
         _require(_same(b, untouched), "the solver must leave the measurements alone")
         _require(np.isfinite(x).all(), "the solver gives estimates that are not finite")
         return x
 
-    with _told("prepare()"):
+    with _named("prepare()"):
         inverse, other = solver.prepare(problem), solver.prepare(problem)
     x = solve(inverse, range(4))
     _require(_same(solve(other, range(4)), x), "the same seed must give the same result")
@@ -268,12 +281,12 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
     for signal in range(4):
         alone = solve(inverse, range(signal, signal + 1))[0]
         gap = relative_error(alone, x[signal], problem.ambiguity)
-        told = f"a signal alone must be recovered as in a batch, not {gap:.1e} apart"
-        _require(gap <= 1e-6, told)
+        message = f"a signal alone must be recovered as in a batch, but differs by {gap:.1e}"
+        _require(gap <= 1e-6, message)
 
 
 class _EuclideanNorm(Pooling):
-    """The Euclidean norm of each pool; the core knows no plugin's pooling."""
+    """The Euclidean norm of each pool; it is here because the core may not import plugins."""
 
     name = "euclidean"
     even, nonnegative, p = True, True, 2.0
@@ -304,18 +317,18 @@ def _easy_problem() -> Problem:
 
 
 def _other_problems(problem: Problem) -> Iterator[Problem]:
-    """Yield problems that a solver may refuse, but not choke on."""
+    """Yield problems that a solver may refuse, but for which `unsupported` must not raise."""
     yield replace(problem, training=None)
     vectors = np.random.default_rng(3).standard_normal((9, 2, problem.frame.n))
     for frame in (DenseFrame(vectors[:1]), _Implicit(vectors), DenseFrame(vectors * 1j)):
-        with suppress(ParameterError):  # a threshold for each coefficient
+        with suppress(ParameterError):  # a pooling with one threshold per coefficient fits one size
             yield replace(problem, frame=frame)
 
 
 def _check_component(component: Any, kind: type[Component]) -> None:
-    _require(isinstance(component, kind), f"{component!r} is no benchbase.{kind.__name__}")
+    _require(isinstance(component, kind), f"{component!r} is not a benchbase.{kind.__name__}")
     _require(bool(component.name), f"{type(component).__qualname__} has no name")
-    with _told("spec(), or hash(),"):  # of parameters that are no plain data
+    with _named("spec(), or hash(),"):  # parameters that are not plain data make these raise
         json.dumps(json_ready(component.spec()), allow_nan=False)
         hash(component)
 
@@ -323,20 +336,21 @@ def _check_component(component: Any, kind: type[Component]) -> None:
 def _check_map(
     name: str, f: Callable[..., Array], given: tuple[Array, ...], shape: Any, kinds: set[Any]
 ) -> Array:
-    """Check the shape and precision of f(*given), and that it is finite and changes nothing."""
+    """Check that f(*given) has the right shape and type, is finite, and leaves `given` alone."""
     before = [argument.copy() for argument in given]
     result = f(*given)
-    what = f"{name}() of {' and '.join(str(argument.shape) for argument in given)}"
-    _require(result.shape == shape, f"{what} has shape {result.shape}, not {shape}")
-    _require(result.dtype in kinds, f"{name}() of {given[0].dtype} is {result.dtype}")
-    _require(np.isfinite(result).all(), f"{what} is not finite")
+    call = f"{name}() of {' and '.join(str(argument.shape) for argument in given)}"
+    _require(result.shape == shape, f"{call} has shape {result.shape}, not {shape}")
+    wanted = " or ".join(sorted(map(str, kinds)))
+    _require(result.dtype in kinds, f"{name}() of {given[0].dtype} is {result.dtype}, not {wanted}")
+    _require(np.isfinite(result).all(), f"{call} is not finite")
     _require(all(map(_same, given, before)), f"{name}() must not change its arguments")
     return result
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Say what raised."""
+def _named(name: str) -> Iterator[None]:
+    """Turn whatever is raised into an `AssertionError` that names the method that raised it."""
     try:
         yield
     except Exception as error:
@@ -353,7 +367,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _near(a: Array, b: Array) -> bool:
-    """Whether two arrays are the same to what rounding and bad conditioning leave."""
+    """Return whether two arrays are equal but for rounding errors, also of ill-conditioned maps."""
     size = np.linalg.norm(a) + np.linalg.norm(b) + 1.0
     return bool(np.linalg.norm(a - b) <= 1e-7 * size)
 

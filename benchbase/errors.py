@@ -2,13 +2,13 @@
 
 ::
 
-    BenchbaseError              one sentence for a person, and an exit code
+    BenchbaseError              the root: it has a message for the user, and an exit code
     ├── ParameterError          a component refuses the value of one of its parameters
-    ├── SpecError               a `{name, parameters}` table does not make a component
-    ├── SuiteError              a suite is wrong: all its problems, each with file and line
-    ├── PluginError             plugins that clash, or a plugin file that cannot be loaded
+    ├── SpecError               a `{name, parameters}` table does not describe a component
+    ├── SuiteError              a suite has mistakes; each is listed with its file and line
+    ├── PluginError             plugins clash, or a plugin file cannot be loaded
     ├── DataError               a data set's files are missing or not what they should be
-    ├── StoreError              results that cannot be read or written
+    ├── StoreError              results cannot be read or written
     └── DiskError               a disk is full or fails
 """
 
@@ -22,12 +22,12 @@ from difflib import get_close_matches
 
 
 class BenchbaseError(Exception):
-    """The root of all errors that a person can mend; its text is one clear message.
+    """The root of all errors that the user can mend; its text is one clear message.
 
     Attributes
     ----------
     exit_code : int
-        With what the command line exits: 2 for a mistake, 1 for what failed on the way.
+        The exit code of the command line: 2 for a user's mistake, 1 for a failure during work.
     """
 
     exit_code = 2
@@ -93,7 +93,7 @@ def check_range(
 
 
 class SpecError(BenchbaseError):
-    """A `{name, parameters}` table does not make a component.
+    """A `{name, parameters}` table does not describe a component.
 
     Parameters
     ----------
@@ -102,24 +102,25 @@ class SpecError(BenchbaseError):
     problem : str
         What is wrong there.
     kind : str
-        The kind of component that was to be built.
+        The kind of component that the table was to describe.
     """
 
     def __init__(self, path: tuple[str | int, ...], problem: str, kind: str = "") -> None:
-        shown = path[:-1] if path[-1:] == ("name",) else path  # that of the component is told
-        super().__init__(": ".join(part for part in (kind, dotted(shown), problem) if part))
+        # `problem` already names the component, so the place need not end in "name".
+        place = path[:-1] if path[-1:] == ("name",) else path
+        super().__init__(": ".join(part for part in (kind, dotted(place), problem) if part))
         self.path = path
         self.problem = problem
         self.kind = kind
 
 
 class SuiteError(BenchbaseError):
-    """A suite is wrong.
+    """A suite has mistakes.
 
     Parameters
     ----------
     problems : iterable of str
-        One line a problem, each with its place; at least one.
+        One line for each mistake, with its place; there is at least one.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -128,19 +129,19 @@ class SuiteError(BenchbaseError):
 
 
 class PluginError(BenchbaseError):
-    """Plugins that clash, or a plugin file that cannot be loaded."""
+    """Plugins clash, or a plugin file cannot be loaded."""
 
 
 class DataError(BenchbaseError):
-    """A data set's files are missing, or not what they should be."""
+    """A data set's files are missing, or they are not what they should be."""
 
 
 class StoreError(BenchbaseError):
-    """Results that cannot be read or written."""
+    """Results cannot be read or written."""
 
 
 class DiskError(BenchbaseError):
-    """A disk is full, or a quota, or it fails."""
+    """A disk or a quota is full, or a disk fails."""
 
     exit_code = 1
 
@@ -148,21 +149,21 @@ class DiskError(BenchbaseError):
 def system_error(
     place: object, error: Exception, kind: type[BenchbaseError] = BenchbaseError
 ) -> BenchbaseError:
-    """Return what to tell of an error of the file system or of SQLite.
+    """Return the benchbase error that tells the user of a file system's or SQLite's error.
 
     Parameters
     ----------
     place : object
-        What could not be read or written.
+        What could not be read or written, such as a path.
     error : Exception
-        What was raised.
+        The error of the file system or of SQLite.
     kind : type, optional
-        What to return, unless it is a `DiskError`.
+        The class of the returned error, unless a full or failing disk makes it a `DiskError`.
     """
     full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
     full |= getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR"))
     text = f"{place}: {getattr(error, 'strerror', None) or error}"
-    return DiskError(f"{text}; make room, then try the same again") if full else kind(text)
+    return DiskError(f"{text}; make room, then try again") if full else kind(text)
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -174,19 +175,20 @@ def dotted(path: Iterable[str | int]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Say which known word may have been meant, or which there are.
+    """Return the end of a message that suggests a known word for an unknown one.
 
     Parameters
     ----------
     word : str
-        The word that is not known.
+        The unknown word.
     known : iterable of str
-        The words that are.
+        The known words.
 
     Returns
     -------
     str
-        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` where nothing is close.
+        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` if no known word is close;
+        ``"; there is none"`` if there are no known words.
     """
     names = sorted(known)
     close = get_close_matches(word, names, n=1)
@@ -196,15 +198,15 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def in_one_line(value: object) -> str:
-    """Return what a stranger's object says of itself, in one line that can be stored."""
+    """Return the text of any object in one line that can be stored; "" if it has no text."""
     try:
         line = " ".join(str(value).split())
-    except Exception:  # a stranger's code: anything may come
+    except Exception:  # a plugin's own `__str__` may raise anything
         return ""
     return line.encode(errors="replace").decode()
 
 
 def described(error: BaseException) -> str:
-    """Say in one line what went wrong; with the error's type, unless the error is one of ours."""
+    """Return one line about an error; it begins with the type if benchbase did not raise it."""
     text = in_one_line(error)
     return text if isinstance(error, BenchbaseError) else f"{type(error).__name__}: {text}"

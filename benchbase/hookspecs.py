@@ -47,12 +47,15 @@ def register_poolings(register: Callable[[type[Pooling]], None]) -> None:
 
 @hookspec
 def register_noises(register: Callable[[type[Noise]], None]) -> None:
-    """Supply models of noise: call ``register(cls)`` with each `Noise` class."""
+    """Supply noise models: call ``register(cls)`` with each `Noise` class."""
 
 
 @hookspec
 def register_hints(register: Callable[[type[Hint]], None]) -> None:
-    """Supply hints, first guesses made from the signals: ``register(cls)`` each `Hint` class."""
+    """Supply hints: call ``register(cls)`` with each `Hint` class.
+
+    A hint is a first guess that is made from the true signal.
+    """
 
 
 @hookspec
@@ -67,9 +70,15 @@ def register_reports(register: Callable[[type[Report]], None]) -> None:
 
 @hookspec
 def register_suites(register: Callable[[Path], None]) -> None:
-    """Supply suites: call ``register(path)`` with each TOML file; its stem is the suite's name."""
+    """Supply suites: call ``register(path)`` with each TOML file.
+
+    The suite's name is the file's name without ``.toml``.
+    """
 
 
 @hookspec
 def register_commands(cli: click.Group) -> None:
-    """Supply commands: add them to the group of the command line. See `benchbase.cli.options`."""
+    """Supply commands: add them to the command line's group ``cli``.
+
+    `benchbase.cli.options` has the options that commands share.
+    """

@@ -1,4 +1,4 @@
-"""Results as one tidy pandas frame, a row a signal; exports of it."""
+"""Results of runs as one tidy pandas data frame with one row per signal, and its exports."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ if TYPE_CHECKING:
 COLUMNS = {
     "run": "number of the run in its store",
     "suite": "name of the suite",
-    "experiment": "experiment within the suite, empty where there is one",
-    "cell": "key of the cell, a digest of all that its numbers depend on",
+    "experiment": "experiment within the suite; empty if the suite has only one",
+    "cell": "key of the cell, a digest of everything that its numbers depend on",
     "dataset": "name of the data set",
     "n": "dimension of the signals",
     "frame": "name of the frame's recipe",
     "n_pools": "number of pools K",
-    "pool_size": "vectors a pool, L",
+    "pool_size": "number of vectors per pool L",
     "condition": "condition number of the frame on the span of its vectors",
     "pooling": "name of the pooling operator",
     "p": "exponent of the lp norm",
     "rectified": "whether coefficients are half rectified",
-    "noise": "name of the noise on the measurements, empty without",
-    "hint": "name of the hint that comes with each signal, empty without",
+    "noise": "name of the noise on the measurements; empty if there is none",
+    "hint": "name of the hint that comes with each signal; empty if there is none",
     "solver": "name of the solver",
     "label": "the solver's label in the suite",
     "seed": "seed of the experiment",
-    "trial": "number of the trial: its own frame and test signals",
-    "points": "test signals of the cell",
+    "trial": "number of the trial; each trial has its own frame and test signals",
+    "points": "number of test signals of the cell",
     "signal": "number of the signal within the trial",
     "status": "done, failed, timeout, crashed, unsupported, or pending",
-    "message": "why it failed or is unsupported; a remark of the solver",
+    "message": "why the solver failed or is unsupported, or a remark of the solver",
     "squared_cosine": "squared cosine of the angle between estimate and signal",
-    "relative_error": "‖x̂ − x‖ / ‖x‖, the sign chosen best where it is lost",
+    "relative_error": "‖x̂ − x‖ / ‖x‖; with the better sign if the measurements lose the sign",
     "residual": "‖P(F x̂) − b‖ / ‖b‖",
-    "n_iter": "iterations",
+    "n_iter": "number of iterations",
     "converged": "whether the solver's own criterion was met",
-    "prepare_seconds": "seconds to prepare the solver, for all signals of the chunk",
-    "init_seconds": "seconds a signal in phases named init (mean over the chunk)",
-    "solve_seconds": "seconds a signal in all else (mean over the chunk)",
-    "frame_applications": "frame applications a signal (mean over the chunk)",
+    "prepare_seconds": "seconds to prepare the solver, for all signals of the chunk together",
+    "init_seconds": "seconds per signal in phases named init (mean over the chunk)",
+    "solve_seconds": "seconds per signal in all other phases (mean over the chunk)",
+    "frame_applications": "frame applications per signal (mean over the chunk)",
 }
-"""The first columns of the frame, and what they hold; parameters follow, flattened."""
+"""The first columns of `Results.rows` and what they hold; flattened parameters follow them."""
 
 FORMATS = ("csv", "parquet", "json")
 _FACTS = ("n", "n_pools", "pool_size", "rectified", "seed", "trial", "points")
@@ -70,29 +70,30 @@ _NOT_FINITE = "the estimate is not finite"
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What one or more runs found.
+    """The results of one or more runs.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The folder of the store.
+        The folder of results.
     runs : tuple of int
-        The runs that are looked at.
+        The numbers of the runs.
     """
 
     folder: Path
     runs: tuple[int, ...]
 
     def rows(self) -> pd.DataFrame:
-        """Return one row a signal, whatever its status, with the columns of `COLUMNS`.
+        """Return a data frame with one row per signal, whatever its status.
 
-        The components' parameters follow as ``dataset.components``, ``pooling.threshold``,
-        ``solver.init.q`` and so on, empty where a row's component has none of that name. Where two
-        runs of a suite hold the same cell under the same label, it appears once, for the later run.
+        Its first columns are those of `COLUMNS`. The components' parameters follow as
+        ``dataset.components``, ``pooling.threshold``, ``solver.init.q`` and so on; such a column is
+        empty if the row's component has no parameter of that name. If two runs of a suite hold the
+        same cell under the same label, the cell appears once, for the later run.
         """
         import pandas as pd
 
-        # Copied only where it is written to, in versions of pandas that can do so.
+        # From version 3, pandas copies data only when one of the two frames is written to.
         return self._rows.copy(deep=int(pd.__version__.partition(".")[0]) < 3)
 
     @cached_property
@@ -115,12 +116,12 @@ class Results:
                     for same, rows in _rows(facts["points"], chunks.get(key, [])):
                         blocks.append((run, position, head | same, rows))
         blocks.sort(key=lambda block: block[:2])
-        # One row a block first, then repeated: a frame a block takes seven times as long.
+        # One row per block is made and then repeated; a data frame per block takes 7 times as long.
         frame = pd.DataFrame([same for _, _, same, _ in blocks], dtype=object)
         for name in set(frame) - set(COLUMNS):
             frame[name] = _typed(frame[name])
         sizes = [len(rows["signal"]) for *_, rows in blocks]
-        # Types, too: the text of a block becomes the column's kind of text once, not once a row.
+        # Types come before repeating, so that text is converted once per block, not once per row.
         frame = _tidy(frame)
         frame = frame.take(np.repeat(np.arange(len(blocks)), sizes)).reset_index(drop=True)
         for name in blocks[0][3] if blocks else ():
@@ -130,7 +131,7 @@ class Results:
         return frame
 
     def estimates(self, cell: str) -> Array:
-        """Return what was recovered in a cell, (S, N) float32; NaN where there is no estimate."""
+        """Return a cell's estimates of its signals, (S, N) float32; NaN if there is no estimate."""
         with Store(self.folder) as store:
             return store.recovered(cell)
 
@@ -140,15 +141,17 @@ class Results:
             return store.signals(cell)
 
     def problem(self, cell: str) -> Problem:
-        """Rebuild the problem of a cell, as its solver met it, with the code that is here now.
+        """Rebuild the problem of a cell as its solver met it, with the present code.
 
-        That may take as long as it took the run: data are read, learned frames are learned, unless
-        they are in the cache. ``benchbase verify`` says whether problems are those that were run.
+        This may take as long as it took in the run: data are read and learned frames are learned,
+        unless they are in the cache. ``benchbase verify`` says whether rebuilt problems are those
+        that were run.
 
         Raises
         ------
         BenchbaseError
-            If there is no such cell, a component of it is not installed, or its data are missing.
+            If there is no such cell, one of its components is not installed, or its data are
+            missing.
         """
         with Store(self.folder) as store:
             facts = store.facts(cell)
@@ -156,15 +159,16 @@ class Results:
         try:
             made = rebuilder.cell(facts)
         except BenchbaseError as error:
-            told = f"the problem of the cell {cell} cannot be rebuilt: {error}"
-            raise BenchbaseError(told) from error
+            message = f"the problem of the cell {cell} cannot be rebuilt: {error}"
+            raise BenchbaseError(message) from error
         return rebuilder.instance(made).problem
 
     def traces(self) -> pd.DataFrame:
-        """Return what solvers recorded on their way, where an experiment has ``trace = true``.
+        """Return the snapshots that solvers recorded in experiments with ``trace = true``.
 
-        A row a signal and snapshot: ``cell``, which tells the row's problem and solver in
-        `frame`, and the columns of `benchbase.numerics.traces.COLUMNS`.
+        There is one row for each signal and snapshot. The column ``cell`` gives the key by which
+        `rows` tells the row's problem and solver. The other columns are those of
+        `benchbase.numerics.traces.COLUMNS`.
         """
         import pandas as pd
 
@@ -181,43 +185,44 @@ class Results:
         return table.astype(whole)
 
     def environments(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return (cell, environment) of each environment that a cell's outcomes were made in.
+        """Return pairs of a cell and an environment that some of its outcomes were made in.
 
-        As in `benchbase.discovery.provenance.circumstances`: versions, digests of code, processor.
+        Environments are those of `benchbase.discovery.provenance.circumstances`: versions, digests
+        of code, and processor.
         """
         with Store(self.folder) as store:
             return store.environments_of(self.runs)
 
     @property
     def suites(self) -> list[dict[str, Any]]:
-        """The runs that are looked at: id, suite, title, resolved, command, started, finished."""
+        """The facts of each run: id, suite, title, resolved, command, started, finished."""
         with Store(self.folder) as store:
             return [run for run in store.runs() if run["id"] in self.runs]
 
     def export(self, form: str, target: TextIO | Path) -> None:
-        """Write the frame.
+        """Write the data frame of `rows` to a file or stream.
 
         Parameters
         ----------
         form : {"csv", "parquet", "json"}
-            JSON is a list of records without NaN or Infinity: null, and "inf".
+            The format. JSON is a list of records, in which NaN is null and infinity is "inf".
         target : text stream or pathlib.Path
-            Where to; parquet needs a path.
+            Where to write it; parquet needs a path.
 
         Raises
         ------
         BenchbaseError
-            For another format, parquet without a path, or a file that cannot be written.
+            If there is no such format, parquet gets no path, or the file cannot be written.
         """
         if form not in FORMATS:
             raise BenchbaseError(f"no format {form!r}; there are: {', '.join(FORMATS)}")
         if form == "parquet" and not isinstance(target, Path):
-            raise BenchbaseError("parquet is no text: name a file with -o FILE")
+            raise BenchbaseError("parquet is not a text format; name a file with -o FILE")
         try:
             self._export(form, target)
         except OSError as error:
             if not isinstance(target, Path):
-                raise  # a stream that breaks, as under `| head`, is its reader's doing
+                raise  # the reader of the stream closed it, as `| head` does
             raise system_error(target, error) from error
 
     def _export(self, form: str, target: Any) -> None:
@@ -230,7 +235,7 @@ class Results:
             infinite = {float("inf"): "inf", float("-inf"): "-inf"}
             plain = frame.astype(object).replace(infinite)
             records = plain.where(plain.notna(), None).to_dict("records")
-            # A record a line: with an indent, json would leave its fast encoder.
+            # One record per line: with an indent, json would not use its fast encoder.
             lines = ",\n".join(json.dumps(record, allow_nan=False) for record in records)
             text = f"[\n{lines}\n]\n"
             target.write_text(text) if isinstance(target, Path) else target.write(text)
@@ -251,7 +256,7 @@ class Results:
         return comparative_table(self._rows)
 
     def by_suite(self) -> list[Results]:
-        """Return the results of each suite that the runs are of, in order of their first runs."""
+        """Return the results of each suite separately, in order of the suites' first runs."""
         runs: dict[str, list[int]] = {}
         for each in self.suites:
             runs.setdefault(each["suite"], []).append(each["id"])
@@ -272,7 +277,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     path : str or pathlib.Path
         A folder of results.
     run : int, "all" or "last", optional
-        One run, all, or the latest; by default the latest run of each suite.
+        The number of one run, all runs, or the latest run; by default the latest run of each suite.
 
     Returns
     -------
@@ -281,7 +286,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     Raises
     ------
     StoreError
-        If there are none, they cannot be read, or there is no such run.
+        If there are no results, they cannot be read, or there is no such run.
     """
     with Store(path) as store:
         known = store.runs()
@@ -330,7 +335,10 @@ _Block = tuple[dict[str, Any], dict[str, Array]]
 
 
 def _rows(points: int, chunks: list[dict[str, Any]]) -> Iterator[_Block]:
-    """Yield blocks of rows, one a chunk, all signals covered: what is the same, what differs."""
+    """Yield blocks of rows for all signals of a cell: one per chunk, and pending ones for the gaps.
+
+    A block is a pair: the values that all its rows share, and the columns that differ by row.
+    """
     pending = {"status": "pending", "message": ""}
     covered = 0
     for chunk in chunks:
@@ -348,11 +356,11 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
         scores = np.full((len(SCORES), stop - start), np.nan)
     lost = (chunk["status"] == "done") & np.isnan(scores[0])
     names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "condition")
-    why = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
+    reason = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
     rows = {
         "signal": np.arange(start, stop),
         "status": np.where(lost, "failed", chunk["status"]).astype(object),
-        "message": np.where(lost, why, chunk["message"]).astype(object),
+        "message": np.where(lost, reason, chunk["message"]).astype(object),
     }
     same = {name: chunk.get(name) for name in names}
     return same, rows | dict(zip(SCORES, scores, strict=True))
@@ -371,7 +379,7 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(values: Array) -> Any:
-    """Return a column of text, of which few differ, in the type that pandas has for text."""
+    """Return a column of text, with few different values, in the type that pandas has for text."""
     import pandas as pd
 
     numbers, different = pd.factorize(values)
@@ -379,11 +387,11 @@ def _text(values: Array) -> Any:
 
 
 def _typed(parameter: pd.Series[Any]) -> pd.Series[Any]:
-    """Give a parameter's column the type of its values, those of other rows missing."""
+    """Give a parameter's column the type of its values; rows without the parameter are missing."""
     kinds = {type(value) for value in parameter.dropna()}
     if kinds == {int} or kinds == {bool}:
         return parameter.astype("Int64" if kinds == {int} else "boolean")
     if kinds and kinds <= {int, float}:
         return parameter.astype("float64")
-    # As one number or a list of them.
+    # Values of several types, such as a number and a list of numbers, are shown as text.
     return parameter.map(str, na_action="ignore") if len(kinds) > 1 else parameter

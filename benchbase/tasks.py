@@ -1,4 +1,4 @@
-"""Tasks and outcomes: plain data, so that any process on any machine can be a worker."""
+"""Tasks and outcomes: they are plain data, so that any process on any machine can be a worker."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from benchbase.component import Array
 
 
 class Task(TypedDict):
-    """One chunk of a cell, as plain data: what an executor passes to a worker.
+    """The work that an executor passes to a worker: one chunk of a cell, as plain data.
 
-    `code` has the digests of what its components' modules reach, and of the core, `files` those of
-    the data set's files, for a worker to compare with what it finds; `packages` those of whole
-    packages, for the record.
-    `send_signals` asks for the test signals, unless the worker has sent them before; `time_limit`
-    is in wall-clock seconds a signal; `trace` asks for the scores of what the solver records.
+    `code` holds the digests of what the components' modules reach and of the core, and `files` the
+    digests of the data set's files, so that the worker can compare them with its own. `packages`
+    holds the digests of whole packages, for the record. `send_signals` asks for the test signals,
+    unless the worker has sent them before. `time_limit` is in wall-clock seconds per signal.
+    `trace` asks for the scores of the snapshots that the solver records.
     """
 
     key: str
@@ -43,21 +43,24 @@ class Task(TypedDict):
 
 
 LOST = ("failed", "timeout", "crashed")
-"""The statuses of outcomes without an estimate, which count as not recovered."""
+"""The statuses of outcomes without an estimate whose signals count as not recovered."""
 
 
 class Outcome(TypedDict, total=False):
-    """What became of a task, as plain data: what an executor passes back.
+    """The result of a task, which an executor passes back as plain data.
 
-    The status is "done", "failed", "timeout", "crashed", "unsupported", or "refused" where it is
-    not the solver's fault, with the `exit_code` of the error. Arrays have a row a signal; x is
-    float32, (S, N). Seconds are wall-clock; `prepare_seconds` is for all signals, `init_seconds`
-    and `solve_seconds` (without those of phases named "init") are means a signal.
-    `frame_applications` is the mean a signal, None where the solver took the vectors.
-    `time_limit` is there for a timeout. `checksum` is the norm of all the problem's measurements,
-    by which machines can tell that they met the same problem, `condition` that of its frame.
-    `trace` has a row for each signal and snapshot (see `benchbase.numerics.traces`), if one was
-    asked for.
+    The status is "done", "failed", "timeout", "crashed", "unsupported" or "refused". "refused"
+    means that the solver is not at fault; `exit_code` is then that of the error. Arrays have one
+    row per signal; x is float32 of shape (S, N).
+
+    All seconds are wall-clock. `prepare_seconds` is for all signals of the chunk together.
+    `init_seconds` (of phases named "init") and `solve_seconds` (of all other phases after
+    preparing) are means per signal. `frame_applications` is the mean per signal; it is None if the
+    solver took the frame's vectors. `time_limit` is set for a timeout.
+
+    `checksum` is the norm of all the problem's measurements, by which machines can tell that they
+    met the same problem. `condition` is the condition number of the problem's frame. `trace` has
+    one row for each signal and snapshot (see `benchbase.numerics.traces`) if the task asked for it.
     """
 
     key: str
@@ -86,7 +89,7 @@ class Outcome(TypedDict, total=False):
 
 
 def json_ready(value: Any) -> Any:
-    """Return plain data without the numbers that JSON lacks: ∞ becomes "inf"."""
+    """Return plain data with the infinite numbers, which JSON lacks, as "inf" and "-inf"."""
     if isinstance(value, dict):
         return {key: json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -260,7 +260,7 @@ def test_broken_data_sets_are_caught(broken: type[Source], sentence: str) -> Non
 
 
 def test_another_kind_of_component_is_caught() -> None:
-    with pytest.raises(AssertionError, match=r"no benchbase\.Dataset"):
+    with pytest.raises(AssertionError, match=r"not a benchbase\.Dataset"):
         check_dataset(Recipe())  # type: ignore[arg-type] # what is tested
 
 
@@ -382,8 +382,8 @@ def recipe(cls: type[DenseFrame]) -> type[Recipe]:
     [
         (NoFrame, "must return a Frame"),
         (WrongN, "frame's n is 17, not 16"),
-        (WrongK, "n_pools is 6, not 5"),
-        (WrongL, "pool_size is 3, not 2"),
+        (WrongK, r"n_pools is 6, but size\(\) says 5"),
+        (WrongL, r"pool_size is 3, but size\(\) says 2"),
         (RestlessRecipe, "same frame"),
         (recipe(NoBatches), "shape"),
         (recipe(Doubles), "float32 is float64"),

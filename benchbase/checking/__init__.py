@@ -1,1 +1,1 @@
-"""Verification of stored results, and scoring what others claim."""
+"""Checks of stored results, and scores for estimates that others submit."""

@@ -1,4 +1,4 @@
-"""A referee: rebuilds the problems of a suite, and scores what is said to solve them."""
+"""A referee, which rebuilds the problems of a suite and scores estimates of their signals."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ from benchbase.tasks import json_ready
 
 @dataclass(frozen=True)
 class Referee:
-    """Rebuilds the problems of a suite, and scores what is said to solve them.
+    """Rebuilds the problems of a suite and scores estimates of their signals.
 
     Parameters
     ----------
     suite : dict
-        The suite as plain data: ``name``, ``title``, ``experiments``, each with ``name``, ``seed``,
-        ``trials``, ``points``, ``trace`` and ``problems``; a problem has the spec of each of its
-        components by kind, and the facts that follow from them (`problem_facts`).
+        The suite as plain data, with ``name``, ``title`` and ``experiments``. Each experiment has
+        ``name``, ``seed``, ``trials``, ``points``, ``trace`` and ``problems``. A problem has the
+        spec of each of its components by kind, and the facts that follow from them
+        (`problem_facts`).
     plugins : tuple of str, optional
-        Plugin files to load, which is to run them.
+        Plugin files to load. Loading a file runs its code.
 
     Raises
     ------
     BenchbaseError
-        From its methods: if a component is not installed, or data are missing.
+        By its methods, if a component is not installed or data are missing.
     """
 
     suite: Mapping[str, Any]
@@ -62,14 +63,14 @@ class Referee:
         Parameters
         ----------
         name : str
-            Its name.
+            The name of the suite.
         plugins : tuple of str, optional
             Plugin files to load first.
 
         Raises
         ------
         SuiteError
-            If there is none of that name.
+            If no suite of that name is installed.
         """
         for path in plugins:
             registry().load_file(path)
@@ -88,9 +89,9 @@ class Referee:
 
     @staticmethod
     def entries_of_installed(name: str) -> dict[tuple[str, str], tuple[dict[str, Any], int]]:
-        """Return spec and points of the solvers that an installed suite names itself.
+        """Return spec and points of the solvers in an installed suite, by experiment and label.
 
-        By experiment and label; nothing where there is no such suite.
+        The result is empty if no suite of that name is installed.
         """
         if name not in registry().suites:
             return {}
@@ -109,12 +110,12 @@ class Referee:
         return self._rebuilder.setting(self._problem(experiment, problem)).facts()
 
     def truth(self, experiment: int, problem: int, trial: int) -> Array:
-        """Return a trial's test signals as the seed gives them, (points, N)."""
+        """Return a trial's test signals, drawn again from the seed, (points, N)."""
         truth: Array = self._instance(experiment, problem, trial).truth
         return truth
 
     def checksum(self, experiment: int, problem: int, trial: int, points: int) -> float:
-        """Return the norm of all measurements of a cell with so many points."""
+        """Return the norm of all measurements of a problem's trial with that many points."""
         instance = self._instance(experiment, problem, trial, points)
         return float(np.linalg.norm(instance.b))
 
@@ -124,36 +125,37 @@ class Referee:
         Parameters
         ----------
         experiment, problem : int
-            Their places in the suite.
+            The places of the experiment in the suite and of the problem in the experiment.
         trial : int
-            The trial.
+            The number of the trial.
         x : ndarray, shape (S, N)
-            Estimates of as many signals as the solver was to recover.
+            The estimates. S is the number of signals that the solver was to recover.
 
         Returns
         -------
         ndarray, shape (3, S)
-            Squared cosine, relative error, residual; NaN where the estimate is not finite.
+            Squared cosine, relative error, residual; NaN for estimates that are not finite.
         """
         instance = self._instance(experiment, problem, trial, len(x))
         with one_blas_thread():
-            found = score(Recovery(x), instance.problem, instance.truth, instance.b)
-        return np.array([found[name] for name in SCORES[:3]])  # type: ignore[literal-required] # names of scores
+            scores = score(Recovery(x), instance.problem, instance.truth, instance.b)
+        return np.array([scores[name] for name in SCORES[:3]])  # type: ignore[literal-required] # names of scores
 
     def unsupported(self, experiment: int, problem: int, solver: Mapping[str, Any]) -> str | None:
-        """Ask an installed solver why it does not apply to a problem; None where it does.
+        """Return an installed solver's reason not to apply to a problem; None if it applies.
 
         Raises
         ------
         SpecError
-            If it is not installed here, or cannot be asked.
+            If the solver is not installed here, or if it raises an error when asked.
         """
         built, instance = _solver(solver), self._instance(experiment, problem, 0)
         try:
             return built.unsupported(instance.problem)
-        except Exception as error:  # a stranger's parameters: anything may come
-            told = f"cannot be asked: {type(error).__name__}: {in_one_line(error)}"
-            raise SpecError((), f"{built.name} {told}") from error
+        except Exception as error:  # with a stranger's parameters, it may raise anything
+            reason = f"{type(error).__name__}: {in_one_line(error)}"
+            message = f"{built.name} cannot say whether it applies to the problem: {reason}"
+            raise SpecError((), message) from error
 
     def run(
         self,
@@ -168,13 +170,13 @@ class Referee:
         Parameters
         ----------
         entries : sequence of (int, str, dict, int)
-            Experiment, label, spec and points of each solver.
+            The place of the experiment, the label, the spec and the points of each solver.
         seed : int
-            In place of that of each experiment.
+            The seed that replaces that of each experiment.
         folder : str or pathlib.Path
-            Where the results go.
+            The folder for the results.
         jobs : int, optional
-            As in `run`.
+            As in `benchbase.run`.
 
         Raises
         ------
@@ -227,9 +229,10 @@ class Referee:
 
 
 def _solver(spec: Mapping[str, Any]) -> Solver:
-    """Build a stranger's solver, which may not bring data: they could be any files here."""
+    """Build a stranger's solver. It may not hold a data set, which could read any file here."""
     built = registry().build("solver", spec)
     held = next((part.name for part in built.walk() if isinstance(part, Dataset)), None)
     if held is not None:
-        raise SpecError((), f"{built.name} holds the data set {held!r}; it is not made for others")
-    return built  # type: ignore[return-value] # built as one
+        message = f"{built.name} holds the data set {held!r}; submit it without a data set"
+        raise SpecError((), message)
+    return built  # type: ignore[return-value] # built as a solver

@@ -1,4 +1,4 @@
-"""Verification of stored results: problems rebuilt, estimates scored again, cells run again."""
+"""Verification of stored results: rebuilt problems, repeated scores, and cells run again."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 
 TOLERANCE = 1e-6
-"""How far numbers may be apart, relative where they are larger than 1."""
+"""How far two numbers may differ; relative to the stored or rebuilt one if that is above 1."""
 
-_Told = tuple[Iterable[int], str]
-"""The signals, none for the whole cell, and what does not reproduce."""
+_Remark = tuple[Iterable[int], str]
+"""Signals, or none for the whole cell, and a sentence about what does not reproduce."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not reproduce: where, and what differs by how much.
+    """Something that does not reproduce: its place, and a message about what differs by how much.
 
-    `signals` is empty where it is the whole cell; ∞ is "inf", and what does not apply is None.
+    `signals` is empty if the message is about the whole cell. In `p`, infinity is "inf". `p` and
+    `n_pools` are None if they do not apply.
     """
 
     run: int
@@ -53,9 +54,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was verified: the runs, how many cells and estimates, how many cells by running them.
+    """What was verified: the runs, and the numbers of cells and estimates.
 
-    `findings` has all that does not reproduce, in the order of the runs' tables.
+    `cells_run` is the number of cells that were run again. `findings` has everything that does not
+    reproduce, in the order of the runs' tables.
     """
 
     runs: tuple[int, ...]
@@ -72,22 +74,28 @@ def verify(
     sample: int | None = 3,
     plugins: Sequence[str | Path] = (),
 ) -> Verification:
-    """Compare stored results with what the present code makes of the facts stored with them.
+    """Compare stored results with what the present code computes from the facts stored with them.
 
-    Each problem is rebuilt: its test signals and the norm of its measurements must be those stored,
-    to 1e-6. Each estimate is scored again: the scores must be equal where versions, BLAS and
-    processor are those recorded, else to 1e-6. Sampled cells are run again, without a time limit:
-    estimates and scores must be equal, or, where the environment is another, the mean squared
-    cosine within 3 standard errors of the paired differences. Nothing is written.
+    Each problem is rebuilt. Its test signals and the norm of its measurements must be equal to
+    those stored up to 1e-6.
+
+    Each estimate is scored again. The scores must be equal if versions, BLAS and processor are
+    those recorded, and equal up to 1e-6 otherwise.
+
+    Sampled cells are run again, without a time limit. Estimates and scores must be equal if the
+    environment is that recorded. Otherwise the mean squared cosine must be within 3 standard errors
+    of the paired differences.
+
+    Nothing is written.
 
     Parameters
     ----------
     folder : str or pathlib.Path
         The folder of results.
     run : int, "all" or "last", optional
-        Which runs; by default the latest of each suite.
+        Which runs to verify; by default the latest run of each suite.
     sample : int, optional
-        How many cells to run again; None for all.
+        How many cells to run again; None runs all of them.
     plugins : sequence of str or pathlib.Path, optional
         Plugin files that the results need.
 
@@ -96,7 +104,7 @@ def verify(
     BenchbaseError
         If the results cannot be read, or a plugin file cannot be loaded.
     """
-    here = environment()  # first: the libraries that plugins load would be in it
+    here = environment()  # before plugins load libraries, which would be part of it
     known = registry()
     for path in plugins:
         known.load_file(path)
@@ -107,7 +115,11 @@ def verify(
 
 @dataclass(frozen=True)
 class _Stored:
-    """A cell as it is stored; its chunks know their core, and whether they were made like here."""
+    """A cell as it is stored.
+
+    Each chunk has its ``core`` and ``code`` digests; ``same`` says whether its environment is the
+    present one.
+    """
 
     head: tuple[int, str, str, str, float | str | None, int | None, int]
     key: str
@@ -116,12 +128,13 @@ class _Stored:
     chunks: list[dict[str, Any]]
     finished: bool
 
-    def finding(self, told: _Told) -> Finding:
-        return Finding(*self.head, tuple(int(signal) for signal in told[0]), told[1])
+    def finding(self, remark: _Remark) -> Finding:
+        signals, message = remark
+        return Finding(*self.head, tuple(int(signal) for signal in signals), message)
 
 
 def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stored]:
-    """Read the cells of runs that have outcomes, each once."""
+    """Read, each once, the cells that have outcomes and all cells of finished runs."""
     cells: dict[str, _Stored] = {}
     try:
         environments, signals = store.environments(), store.signals_keys()
@@ -140,13 +153,13 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                 if own or finished[run]:
                     stored = _Stored(head, key, signals[key], facts, own, finished[run])
                     cells.setdefault(key, stored)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # no JSON, or another
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # not the expected JSON
         raise StoreError(f"{store.path} cannot be read: {described(error)}") from error
     return list(cells.values())
 
 
 class _Verifier:
-    """Verifies stored cells, those of one problem in succession."""
+    """Verifies stored cells; it takes the cells of one problem in succession."""
 
     def __init__(self, store: Store, known: Registry, everything: Sequence[_Stored]) -> None:
         self._store, self._known, self._everything = store, known, everything
@@ -158,37 +171,37 @@ class _Verifier:
         self._estimates = 0
 
     def _cell(self, facts: dict[str, Any]) -> Cell | str:
-        """Rebuild a cell, or say what hinders."""
+        """Rebuild a cell, or return the reason why it cannot be rebuilt."""
         try:
             return self._rebuilder.cell(facts)
         except BenchbaseError as error:
             return described(error)
 
     def verify(self, runs: tuple[int, ...], sample: int | None) -> Verification:
-        found: dict[str, list[_Told]] = {}
+        remarks: dict[str, list[_Remark]] = {}
         problems = {key: getattr(cell, "problem_key", "") for key, cell in self._cells.items()}
         for stored in sorted(self._everything, key=lambda stored: problems[stored.key]):
             cell = self._cells[stored.key]
             if isinstance(cell, str):
-                found[stored.key] = [((), f"cannot be verified: {cell}")]
+                remarks[stored.key] = [((), f"cannot be verified: {cell}")]
             else:
-                found[stored.key] = [*self._check_key(stored, cell), *self._check(stored, cell)]
+                remarks[stored.key] = [*self._check_key(stored, cell), *self._check(stored, cell)]
         able = [stored for stored in self._everything if stored.key in self._can_run]
         size = len(able) if sample is None else min(sample, len(able))
         chosen = np.random.default_rng(0).choice(len(able), size, replace=False)
         for stored in (able[i] for i in chosen):
-            found[stored.key] += self._run_again(stored, self._can_run[stored.key])
-        findings = [s.finding(told) for s in self._everything for told in found[s.key]]
-        return Verification(runs, len(found), self._estimates, size, findings)
+            remarks[stored.key] += self._run_again(stored, self._can_run[stored.key])
+        findings = [s.finding(remark) for s in self._everything for remark in remarks[s.key]]
+        return Verification(runs, len(remarks), self._estimates, size, findings)
 
-    def _check_key(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
+    def _check_key(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
         if cell.key == stored.key:
             for name, value in cell.facts().items():  # some follow from the components
                 if stored.facts.get(name, value) != value:
-                    yield (), f"{name} is stored as {stored.facts[name]}, and is {value}"
+                    yield (), f"{name} is stored as {stored.facts[name]}, but it is {value}"
             code = sorted(cell.code.values())  # a plugin file's name depends on where it is
             if any(sorted(chunk["code"].values()) != code for chunk in stored.chunks):
-                yield (), "the digests of the code are stored otherwise than the key has them"
+                yield (), "the stored digests of the code are not those that made the cell's key"
             return
         changed = [part for part in cell.parts() if _origin(part) not in self._unchanged]
         if cell.signals_key == stored.signals_key:
@@ -197,28 +210,29 @@ class _Verifier:
         core = Code().core()
         if any(chunk["core"] != core for chunk in stored.chunks):
             names.append("benchbase")
-        reason = "what is stored of its components, seed, trial or points has changed since"
+        reason = "the stored facts of its components, seed, trial or points have changed since"
         if names:
             reason = f"the code of {' or of '.join(dict.fromkeys(names))} has changed since"
         yield (), f"cannot be verified: {reason}"
 
-    def _check(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
-        """Compare signals, measurements and scores with those of the problem rebuilt."""
+    def _check(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
+        """Compare signals, measurements and scores with those of the rebuilt problem."""
         points = set(range(cell.points))
         gone = points.difference(*(range(c["start"], c["stop"]) for c in stored.chunks))
         if gone and stored.finished:
             yield sorted(gone), "outcomes of a finished run are missing"
         chunks = [c for c in stored.chunks if c["status"] == "done" or c["checksum"] is not None]
         if not chunks:
-            return  # nobody has met the problem
+            return  # nothing is stored that depends on the problem
         try:
             instance = self._rebuilder.instance(cell)
             signals, x = self._store.signals(stored.key), self._store.recovered(stored.key)
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        except (Exception, SystemExit) as error:  # a plugin's code may raise anything
             yield (), f"cannot be verified: {described(error)}"
             return
         if signals.shape != instance.truth.shape:
-            yield (), f"test signals are {signals.shape}, and come to {instance.truth.shape}"
+            shape = instance.truth.shape
+            yield (), f"test signals are stored with shape {signals.shape}, but now have {shape}"
         elif (apart := ~_alike(signals, instance.truth, TOLERANCE)).any():
             gap = np.abs(signals - instance.truth).max()
             yield np.flatnonzero(apart.any(axis=1)), f"test signals differ by up to {gap:.3g}"
@@ -227,17 +241,17 @@ class _Verifier:
             rows = range(chunk["start"], chunk["stop"])
             checksum = np.nan if chunk["checksum"] is None else chunk["checksum"]
             if not abs(checksum - norm) <= TOLERANCE * norm:
-                told = f"{checksum:.9g} is stored, and {norm:.9g} comes out"
-                yield rows, f"the norm of all measurements differs: {told}"
+                values = f"{checksum:.9g} is stored, but it is now {norm:.9g}"
+                yield rows, f"the norm of all measurements differs: {values}"
             if chunk["scores"] is None and chunk["status"] != "done":
                 able &= chunk["status"] == "failed"
                 continue
             whole = np.shape(chunk["scores"]) == (len(SCORES), len(rows)) and rows.stop <= len(x)
             if not whole or chunk["status"] != "done":
-                yield rows, f"it is {chunk['status']}, which its scores and estimates are not"
+                yield rows, f"the status is {chunk['status']}, but scores or estimates disagree"
                 able = False
                 continue
-            part = slice(rows.start, rows.stop)  # the same rows, as sums round by shape
+            part = slice(rows.start, rows.stop)  # the run's own rows, as rounding depends on shape
             b, truth = instance.b[part], instance.truth[part]
             yield from self._compare(chunk, score(Recovery(x[part]), instance.problem, truth, b))
             scored += len(rows)
@@ -246,20 +260,20 @@ class _Verifier:
             self._can_run[stored.key] = cell
 
     @staticmethod
-    def _compare(chunk: dict[str, Any], again: Outcome) -> Iterator[_Told]:
-        """Compare the scores of a chunk with those of its estimates."""
+    def _compare(chunk: dict[str, Any], again: Outcome) -> Iterator[_Remark]:
+        """Compare the stored scores of a chunk with those that its estimates get now."""
         wrong, texts = set(), []
         for name, old in zip(SCORES[:3], chunk["scores"], strict=False):
             new: Array = again[name]  # type: ignore[literal-required] # a name of a score
             apart = np.flatnonzero(~_alike(old, new, 0.0 if chunk["same"] else TOLERANCE))
             if apart.size:
-                i = apart[0]  # shown for all
+                i = apart[0]  # the message shows the first signal for all
                 wrong.update(chunk["start"] + apart)
                 texts.append(f"{name} {old[i]:.6g} differs by {old[i] - new[i]:.3g}")
         if texts:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
-    def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Told]:
+    def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
         outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks([]))}
         pairs = []
         for chunk in stored.chunks:
@@ -267,31 +281,38 @@ class _Verifier:
             if again["status"] == chunk["status"] == "done":
                 pairs.append((chunk, again))
             elif again["status"] != chunk["status"]:
-                told = again.get("message") or f"it is {again['status']}, not {chunk['status']}"
-                yield range(chunk["start"], chunk["stop"]), f"run again: {told}"
+                statuses = f"the status is {again['status']}, not {chunk['status']}"
+                yield (
+                    range(chunk["start"], chunk["stop"]),
+                    f"run again: {again.get('message') or statuses}",
+                )
         if not pairs:
             return
         signals = np.concatenate([np.arange(c["start"], c["stop"]) for c, _ in pairs])
         old = np.concatenate([chunk["scores"] for chunk, _ in pairs], axis=1)
         new = np.array([np.concatenate([o[name] for _, o in pairs]) for name in SCORES])  # type: ignore[literal-required] # names of scores
-        gap = np.nan_to_num(new[0]) - np.nan_to_num(old[0])  # what is not recovered counts as 0
+        gap = np.nan_to_num(new[0]) - np.nan_to_num(old[0])  # a lost signal counts as 0
         if all(chunk["same"] for chunk, _ in pairs):
             x = np.concatenate([again["x"] for _, again in pairs])
             apart = ~_alike(old, new, 0.0)
             moved = ~_alike(self._store.recovered(stored.key)[signals], x, 0.0).all(axis=1)
             if apart.any() or moved.any():
                 named = [*np.array(SCORES)[apart.any(axis=1)], *["x"] * bool(moved.any())]
-                told = f"{', '.join(named)} differ, squared_cosine by up to {np.abs(gap).max():.3g}"
-                yield signals[apart.any(axis=0) | moved], f"run again: {told}"
+                most = f"squared_cosine by up to {np.abs(gap).max():.3g}"
+                message = f"run again: {', '.join(named)} differ, {most}"
+                yield signals[apart.any(axis=0) | moved], message
             return
         error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else 0.0
         if not abs(gap.mean()) <= max(3 * error, TOLERANCE):
-            told = f"differs by {gap.mean():.3g}, standard error {error:.3g}"
-            yield (), f"run again: the mean squared cosine {told}"
+            size = f"{gap.mean():.3g}, with a standard error of {error:.3g}"
+            yield (), f"run again: the mean squared cosine differs by {size}"
 
 
 def _origin(part: Component) -> tuple[str, str]:
-    """Return what a component's numbers come from: its module, and a data set's own files."""
+    """Return what a component's numbers come from: its module, and for a data set its name.
+
+    A data set's name stands for its files.
+    """
     return type(part).__module__, part.name if isinstance(part, Dataset) else ""
 
 

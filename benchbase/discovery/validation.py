@@ -1,4 +1,4 @@
-"""From the parameters in a spec to a component, checked against the fields of its class."""
+"""Making a component from the parameters of a spec, checked against the fields of its class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Build: TypeAlias = Callable[[str, Any, tuple[str | int, ...]], Component]
-"""Builds a component from its kind, its spec, and the place where the spec stands."""
+"""A function that builds a component from its kind, its spec, and the spec's place."""
 
 
 def validate(
@@ -29,10 +29,10 @@ def validate(
 ) -> Component:
     """Make a component from parameters as they come from TOML or JSON.
 
-    Types are strict (``"10"`` is no integer, ``2`` is a float), lists become tuples, ``"inf"`` is
-    infinity where a number is meant, and tables become components where the field holds one.
-    Parameters that are `trusted`, for they are a component's own, are not checked again: pydantic
-    is slow to import.
+    Types are strict: ``"10"`` is not an integer, but ``2`` is a float as well. Lists become tuples.
+    ``"inf"`` becomes infinity if the field holds a number, and a table becomes a component if the
+    field holds one. Parameters are not checked again if they are `trusted`, because they are those
+    of a component that was made before; this saves the slow import of pydantic.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def validate(
         return cls(**values)
     except ParameterError as error:
         raise SpecError((*path, error.parameter), error.problem) from error
-    except ValueError as error:  # what a stranger's check raises by habit
+    except ValueError as error:  # many authors raise it instead of ParameterError
         raise SpecError(path, f"{cls.name}: {error}") from error
 
 
@@ -68,8 +68,8 @@ def _checked(
         raise SpecError(*_explain(cls, error.errors(), path)) from None
     checked = {key: getattr(model, key) for key in _hints(cls)}
     for key, value in checked.items():
-        if _has_nan(value):  # no key could be made of it: it differs from itself
-            raise SpecError((*path, key), "must be numbers, not nan")
+        if _has_nan(value):  # NaN differs from itself, so no key can be made from it
+            raise SpecError((*path, key), "nan is not allowed here")
     return checked
 
 
@@ -126,10 +126,10 @@ def _has_nan(value: Any) -> bool:
 def _explain(
     cls: type[Component], errors: Iterable[Mapping[str, Any]], path: tuple[str | int, ...]
 ) -> tuple[tuple[str | int, ...], str]:
-    """Say in one sentence what pydantic found wrong with the first bad parameter."""
-    found = list(errors)
-    parameter = found[0]["loc"][0]
-    same = [error for error in found if error["loc"][0] == parameter]
+    """Return the place of the first bad parameter, and one sentence about what is wrong with it."""
+    everything = list(errors)
+    parameter = everything[0]["loc"][0]
+    same = [error for error in everything if error["loc"][0] == parameter]
     if same[0]["type"] == "missing":
         return (path, f"{cls.name} needs the parameter '{parameter}'")
     wanted = dict.fromkeys(

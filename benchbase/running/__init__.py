@@ -1,1 +1,1 @@
-"""Carrying out what is planned."""
+"""Running what is planned: workers, executors, and the loop that stores their outcomes."""

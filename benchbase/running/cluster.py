@@ -1,8 +1,8 @@
-"""A Dask cluster as the place of workers.
+"""Running tasks on a Dask cluster.
 
-The client, which alone writes the store, sends tasks to Dask workers. A Dask worker keeps benchbase
-worker processes of its own, one for each of its threads that is busy, so that limits and crashes
-behave as they do at home.
+The client sends tasks to Dask workers, and only the client writes the store. A Dask worker keeps
+benchbase worker processes of its own, one for each of its busy threads. So limits and crashes
+behave as they do on one machine.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from benchbase.running.processes import LOOK, WorkerProcess, lost_outcome
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
-_DEPTH = 3  # tasks under way for each thread: enough to keep it busy, few to leave behind
+_DEPTH = 3  # tasks under way per thread: enough to keep it busy, and few to lose
 _CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
-_RETRIES = 2  # of a task that could not be executed where it was
+_RETRIES = 2  # how often a task is tried again after it could not be executed on its Dask worker
 
 
 class TerminatedError(Exception):
-    """A worker process got a SIGTERM, which a batch system sends to all processes of a job."""
+    """A SIGTERM ended a worker process; batch systems send it to all processes of a job."""
 
 
 class DaskCluster:
     """Executes tasks on the workers of a Dask cluster.
 
-    A chunk whose Dask worker dies runs again on another. One that was on several that died, more
-    than ``distributed.scheduler.allowed-failures``, ends as "crashed".
+    If a Dask worker dies, its chunks run again on other Dask workers. A chunk ends as "crashed" if
+    more Dask workers died with it than ``distributed.scheduler.allowed-failures``.
 
     Parameters
     ----------
@@ -55,13 +55,14 @@ class DaskCluster:
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Execute tasks and yield their outcomes as they come.
 
-        It waits while there are no Dask workers. Closing the generator stops what is under way.
+        It waits as long as there are no Dask workers. Closing the generator stops the tasks that
+        are under way.
 
         Raises
         ------
         BenchbaseError
             If Dask is not installed, the scheduler cannot be reached or is lost, a Dask worker has
-            another version of the core, or cannot start a worker process.
+            another version of the core, or a Dask worker cannot start a worker process.
         """
         distributed = _library()
         with closing(_connect(distributed, self._address)) as client:
@@ -69,7 +70,7 @@ class DaskCluster:
 
 
 class _Flight:
-    """The tasks of one run that are on their way."""
+    """The tasks of one run that are under way."""
 
     def __init__(self, distributed: Any, client: Any, memory_limit: int | None) -> None:
         self._distributed, self._client, self._memory_limit = distributed, client, memory_limit
@@ -87,11 +88,12 @@ class _Flight:
                 task = self._tasks.pop(future.key)
                 outcome = self._outcome(future, task)
             except (OSError, *_CANCELLED) as error:
-                raise BenchbaseError("lost the Dask scheduler; try the same again") from error
+                message = "the connection to the Dask scheduler was lost; run the same again"
+                raise BenchbaseError(message) from error
             yield outcome
 
     def _submit(self, tasks: Iterator[Task]) -> None:
-        threads = sum(self._client.nthreads().values())  # asked each time: clusters grow
+        threads = sum(self._client.nthreads().values())  # asked each time, because clusters grow
         room = _DEPTH * max(threads, 1) - len(self._tasks)
         for task in itertools.islice(tasks, max(room, 0)):
             key = f"benchbase-{uuid.uuid4().hex}"
@@ -108,7 +110,7 @@ class _Flight:
         if isinstance(error, (BenchbaseError, *_CANCELLED)):
             raise error
         if isinstance(error, self._distributed.KilledWorker):
-            message = "the Dask workers that it was given to died, one after the other"
+            message = "all Dask workers that the chunk was given to died"
         elif isinstance(error, TerminatedError):
             message = str(error)
         else:
@@ -118,16 +120,17 @@ class _Flight:
 
 
 def _library() -> Any:
-    """Return `distributed`, as Any: much of it has no types."""
+    """Return the module `distributed`; as Any, because much of it has no types."""
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        raise BenchbaseError(f"install benchbase[dask]: {error}") from error
+        message = f"Dask cannot be imported ({error}); install benchbase[dask]"
+        raise BenchbaseError(message) from error
 
 
 def _connect(distributed: Any, address: str) -> Any:
     class Client(distributed.Client):  # type: ignore[misc] # Dask is untyped
-        """Connects when told to: one that fails in its constructor could not be closed."""
+        """A client that connects later: if its constructor failed, it could not be closed."""
 
         def start(self, **options: Any) -> None:
             pass
@@ -137,12 +140,13 @@ def _connect(distributed: Any, address: str) -> Any:
         super(Client, client).start(timeout=_CONNECT)
     except (OSError, ValueError) as error:
         client.close()
-        raise BenchbaseError(f"no Dask scheduler at {address}: {error}") from error
+        message = f"no Dask scheduler answers at {address}: {error}; check the address"
+        raise BenchbaseError(message) from error
     return client
 
 
 def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
-    """Execute a task on a Dask worker, in a process of its own.
+    """Execute a task on a Dask worker, in a worker process.
 
     Parameters
     ----------
@@ -151,14 +155,15 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
     memory_limit : int or None
         Bytes of address space that the process may have.
     run : str
-        Names the run. No process serves two: plugin files may have been edited in between.
+        The name of the run. A process serves only one run, because plugin files may be edited
+        between two runs.
 
     Raises
     ------
     BenchbaseError
         If the process cannot start.
     distributed.Reschedule
-        If the client has cancelled the task or is gone, or the Dask worker ends.
+        If the client has cancelled the task or is gone, or if the Dask worker ends.
     """
     distributed = _library()
     worker = distributed.get_worker()
@@ -169,10 +174,10 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
         while (outcome := process.listen()) is None and process.lost is None:
             state = getattr(worker.state.tasks.get(dask_key), "state", "cancelled")
             if state == "cancelled" or worker.status.name in ("closing", "closed"):
-                raise distributed.Reschedule  # Dask interrupts no thread
+                raise distributed.Reschedule  # Dask does not interrupt the thread itself
             wait([process.outcomes], max(0, min(LOOK, process.deadline - time.monotonic())))
         if outcome is not None:
-            if outcome["status"] != "crashed":  # out of memory: it is used no more
+            if outcome["status"] != "crashed":  # a process that ran out of memory is not used again
                 process.task = None
             return outcome
         if process.exit_code == -signal.SIGTERM:
@@ -183,18 +188,18 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
 
 
 class _Pool:
-    """The worker processes of a Dask worker: those that are idle, and all that live."""
+    """The worker processes of a Dask worker: the idle ones, and all with their owners."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owners: dict[WorkerProcess, tuple[str, int | None]] = {}
         self._idle: list[WorkerProcess] = []
-        # Linux kills a process with the thread that started it, and those of Dask may end.
+        # A process asks Linux to die with the thread that started it, and Dask's threads may end.
         self._starter = concurrent.futures.ThreadPoolExecutor(1, "benchbase")
         atexit.register(self.close)
 
     def take(self, owner: tuple[str, int | None], problem: str) -> WorkerProcess:
-        """Return an idle process of a run, best one that holds a problem, or a new one."""
+        """Return an idle process of a run, preferably one that holds a problem, or a new one."""
         with self._lock:
             while self._idle:
                 self._idle.sort(key=lambda p: (self._owners[p] == owner, p.problem == problem))
@@ -202,7 +207,7 @@ class _Pool:
                 process.listen()
                 if process.lost is None and self._owners[process] == owner:
                     return process
-                self._end(process)  # so that there are never more than threads
+                self._end(process)  # so that there are never more processes than threads
             process = self._starter.submit(WorkerProcess, owner[1]).result()
             self._owners[process] = owner
             return process

@@ -1,4 +1,7 @@
-"""Where workers are. Tasks and outcomes are plain data, so that any process can be one."""
+"""Executors, which carry tasks to workers and bring back outcomes, and one for this process.
+
+Tasks and outcomes are plain data, so that any process can be a worker.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +26,26 @@ BLAS_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-"""What the BLAS and OpenMP libraries read, when they are loaded, for their number of threads."""
+"""Variables from which BLAS and OpenMP libraries read their number of threads when loaded."""
 
 
 class Executor(Protocol):
     """Something that executes tasks."""
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
-        """Execute tasks and yield their outcomes, as they come, in any order.
+        """Execute tasks and yield their outcomes as they come, in any order.
 
-        Closing the generator stops what is still under way.
+        Closing the generator stops the tasks that are still under way.
         """
 
 
 class InProcess:
-    """Executes tasks in this process, one after the other, in their order.
+    """Executes tasks in this process, one after the other, in the order given.
 
     Parameters
     ----------
     registry : Registry
-        What components there are.
+        The known components.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -58,16 +61,16 @@ class InProcess:
 
 
 class Split:
-    """Executes some tasks in this process, after all others elsewhere.
+    """Executes most tasks elsewhere, and then the rest in this process.
 
     Parameters
     ----------
     here : InProcess
-        What executes tasks of components that no other process could build.
+        Executes the tasks whose components only this process can build.
     elsewhere : Executor
-        What executes the others.
+        Executes the other tasks.
     keys : set of str
-        The keys of the cells to execute here.
+        The keys of the cells to execute in this process.
     """
 
     def __init__(self, here: InProcess, elsewhere: Executor, keys: set[str]) -> None:
@@ -82,7 +85,7 @@ class Split:
 
 @contextlib.contextmanager
 def _output_to_stderr() -> Iterator[None]:
-    """Keep what a solver prints, in C too, out of the output of `--json`."""
+    """Send what a solver prints, also from C, to standard error, so that `--json` stays clean."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:
@@ -96,7 +99,7 @@ def _output_to_stderr() -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _libraries(modules: int) -> ThreadpoolController:
-    """Look for the BLAS libraries, again only when more modules are loaded: it takes a while."""
+    """Find the loaded BLAS libraries; kept until the number of modules changes, as it is slow."""
     del modules
     from threadpoolctl import ThreadpoolController
 
@@ -105,10 +108,10 @@ def _libraries(modules: int) -> ThreadpoolController:
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let BLAS use one thread: also the libraries that are loaded only inside.
+    """Let BLAS use only one thread; this holds also for libraries that are loaded meanwhile.
 
-    Sums over several threads round differently from run to run, and threads of two processes on
-    two cores are many times slower than one each.
+    Sums over several threads round differently from run to run. And on two cores, two processes
+    with several threads each are many times slower than two processes with one thread each.
     """
     before = {name: os.environ.get(name) for name in BLAS_VARIABLES}
     os.environ.update(dict.fromkeys(BLAS_VARIABLES, "1"))

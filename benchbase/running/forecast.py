@@ -21,7 +21,7 @@ class Estimate:
     seconds : float
         Wall-clock seconds of one worker, without the chunks that are unknown.
     unknown : dict of str to int
-        The number of chunks without an estimate, by solver.
+        The number of chunks without an estimate, by solver, because no earlier outcome fits them.
     """
 
     seconds: float
@@ -34,9 +34,9 @@ _Like = dict[tuple[str, int], dict[int, list[tuple[float, float]]]]
 def estimate(todo: Plan, store: Store | None) -> Estimate:
     """Estimate the time of a run from earlier outcomes of its solvers with the same parameters.
 
-    Each solver is taken to need its mean time for the same dimension and the nearest number of
-    pools, to prepare and then per signal. A signal that timed out took its limit. The time to build
-    problems is not counted.
+    A solver is assumed to take, to prepare and then per signal, its mean times of earlier outcomes
+    for the same dimension and the nearest number of pools. A signal that timed out counts with its
+    limit. The time to build problems is not counted.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def _kind(facts: dict[str, Any]) -> tuple[tuple[str, int], int]:
 
 def _spent(store: Store) -> _Like:
     """Return the seconds to prepare and per signal of all chunks that were solved or timed out."""
-    found: _Like = {}
+    spent: _Like = {}
     for facts, prepare, signal in store.durations():
         kind, pools = _kind(facts)
-        found.setdefault(kind, {}).setdefault(pools, []).append((prepare, signal))
-    return found
+        spent.setdefault(kind, {}).setdefault(pools, []).append((prepare, signal))
+    return spent

@@ -1,4 +1,4 @@
-"""From a suite to a run: the plan, and the workers that carry it out."""
+"""Starting a run: what a suite still needs to compute, and the workers that compute it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def make_plan(
     rerun: Sequence[str] = (),
     host_name: bool = False,
 ) -> Plan:
-    """Find out what a run would compute; writes nothing.
+    """Find out what a run would compute, without writing anything.
 
     Parameters
     ----------
     suite : Suite
-        From `resolve`.
+        From `benchbase.api.resolve`.
     folder : pathlib.Path
-        The folder of results, which need not be there.
+        The folder of results, which need not exist.
     failed : bool, optional
-        Only what failed, timed out or crashed.
+        Compute only what failed, timed out or crashed.
     rerun : sequence of str, optional
         Labels of solvers to run again.
     host_name : bool, optional
@@ -45,9 +45,9 @@ def make_plan(
     Raises
     ------
     BenchbaseError
-        If the store cannot be read, data are missing, or there is no such label.
+        If the store cannot be read, data are missing, or a label is not in the suite.
     """
-    suite.select(rerun)  # complains of labels that are not there
+    suite.select(rerun)  # raises if a label is not in the suite
     cells = make_cells(suite)
     plugins = [str(path) for path in registry().plugin_files]
     with Store(folder) if has_results(folder) else nullcontext() as store:
@@ -65,7 +65,7 @@ def execute(
     dask: str | None = None,
     on_outcome: Callable[[], None] = lambda: None,
 ) -> int:
-    """Run a suite on the workers that are asked for.
+    """Run a suite on the workers asked for.
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def execute(
     folder : pathlib.Path
         The folder of results.
     command : str
-        What asked for it, for the record.
+        The command that asked for the run, for the record.
     jobs : int, optional
-        The number of worker processes, 0 for none; by default see `run`.
+        The number of worker processes; 0 computes in this process. By default `default_jobs`.
     memory_limit : float, optional
-        GB that a worker may have.
+        GB of memory that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
     on_outcome : callable, optional
@@ -105,7 +105,7 @@ def execute(
 def _executor(
     known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
 ) -> Executor:
-    """Choose what executes the tasks that there are."""
+    """Return the executor for the tasks of a plan."""
     here = InProcess(known)
     if not todo.tasks:
         return here
@@ -127,11 +127,12 @@ def default_jobs() -> int:
     Raises
     ------
     BenchbaseError
-        If the variable is no number.
+        If the variable is not a number.
     """
     chosen = os.environ.get("BENCHBASE_JOBS")
     if chosen is None:
         return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if not chosen.isdecimal():
-        raise BenchbaseError(f"BENCHBASE_JOBS must be a number of processes, not {chosen!r}")
+        message = f"the variable BENCHBASE_JOBS must be a number of processes, not {chosen!r}"
+        raise BenchbaseError(message)
     return int(chosen)

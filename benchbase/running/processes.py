@@ -1,9 +1,9 @@
-"""Local worker processes: both ends of their pipes.
+"""Worker processes on this machine, seen from the process that starts them.
 
 A worker is ``python -m benchbase.running.serve`` in a session of its own. Tasks and outcomes go
-through private pipes, what it prints goes to a file. A chunk that hangs, crashes or kills its
-worker costs that chunk only: the worker is killed with all that it started, and another takes its
-place.
+through private pipes, and what the worker prints goes to a file. If a chunk hangs, crashes or kills
+its worker, only that chunk is lost: the worker is killed with all processes that it started, and
+another worker takes its place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from benchbase.running.executors import BLAS_VARIABLES
 from benchbase.running.serve import READY, STARTED
 from benchbase.tasks import Outcome, Task
 
-LOOK = 0.2  # seconds between two looks at whether workers live: a pipe may outlive its worker
-_FAREWELL = 1  # seconds between a worker's closing its pipe and its end
+LOOK = 0.2  # seconds between two checks that workers live, because a pipe may outlive its worker
+_FAREWELL = 1  # seconds that a worker has to end after it closed its pipe
 _TAIL = 2000  # characters of a crashed worker's output that are kept
 
 
@@ -41,7 +41,7 @@ class LocalWorkers:
     jobs : int
         The number of workers, at least 1.
     memory_limit : int, optional
-        Bytes of address space that a worker may have; more is a `MemoryError` in the solver.
+        Bytes of address space that a worker may have; a solver that needs more gets `MemoryError`.
     """
 
     def __init__(self, jobs: int, memory_limit: int | None = None) -> None:
@@ -71,7 +71,7 @@ class LocalWorkers:
                 process.kill()
 
     def _assign(self, queue: _Queue, pool: list[WorkerProcess]) -> None:
-        """Give each idle worker a task, and start workers while there are tasks for them."""
+        """Give each idle worker a task, and start workers while tasks are waiting."""
         idle = [process for process in pool if process.task is None]
         while queue and (idle or len(pool) < self._jobs):
             if idle:
@@ -84,7 +84,7 @@ class LocalWorkers:
 
 
 def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
-    """Wait for something to happen and yield the outcomes that come of it."""
+    """Wait until a worker reports, dies or is late, and yield the outcomes that follow from it."""
     deadlines = [process.deadline for process in pool]
     patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
     wait([process.outcomes for process in pool], max(patience, 0))
@@ -98,7 +98,7 @@ def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
             outcome = process.give_up()
         elif outcome is None:
             continue
-        elif outcome["status"] == "crashed":  # out of memory: another takes its place
+        elif outcome["status"] == "crashed":  # it ran out of memory; another takes its place
             pool.remove(process)
             process.kill()
         process.task = None
@@ -107,7 +107,7 @@ def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
 
 
 def lost_outcome(task: Task, status: str, message: str) -> Outcome:
-    """Return the outcome of a task whose worker cannot tell it any more."""
+    """Return the outcome of a task whose worker is dead or late and cannot send one."""
     return Outcome(
         key=task["key"],
         start=task["start"],
@@ -121,7 +121,7 @@ def lost_outcome(task: Task, status: str, message: str) -> Outcome:
 
 
 class _Queue:
-    """Tasks that wait, by problem: those of one go to the worker that holds it, if it can be."""
+    """Waiting tasks by problem; if possible, a task goes to a worker that holds its problem."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._problems: OrderedDict[str, deque[Task]] = OrderedDict()
@@ -133,7 +133,10 @@ class _Queue:
         return bool(self._problems)
 
     def put_back(self, task: Task) -> bool:
-        """Take back a task whose worker was lost before the solver's turn, the first time only."""
+        """Take back a task whose worker was lost before the solver began.
+
+        A task is taken back only once. Return whether it was taken back.
+        """
         place = (task["key"], task["start"])
         first = place not in self._came_back
         if first:
@@ -143,7 +146,10 @@ class _Queue:
         return first
 
     def take(self, own: str | None, held: set[str | None]) -> Task:
-        """Return a task of a worker's own problem, else of one that no other worker holds."""
+        """Remove and return a task, preferably of a worker's own problem.
+
+        If there is none, a task of a problem that no other worker holds comes next, then any task.
+        """
         key = own if own in self._problems else None
         free = (problem for problem in self._problems if problem not in held)
         key = key or next(free, next(iter(self._problems)))
@@ -154,18 +160,18 @@ class _Queue:
 
 
 class WorkerProcess:
-    """One worker process, seen from outside.
+    """One worker process, seen from the process that starts it.
 
     Attributes
     ----------
     task : Task or None
-        What it works on.
+        The task that it works on.
     problem : str or None
         The key of the problem that it holds.
     lost : tuple of (str, str) or None
-        Status and message, once it cannot be used any more.
+        Once the worker is dead or late: the status and message for its task.
     started : bool
-        Whether the solver has had its turn at the task.
+        Whether the solver has begun with the task.
     """
 
     def __init__(self, memory_limit: int | None) -> None:
@@ -179,7 +185,7 @@ class WorkerProcess:
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
-            # -P: what lies in the current folder must not be taken for a library.
+            # With -P, a file in the current folder is not taken for a library.
             [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -194,13 +200,13 @@ class WorkerProcess:
         self.outcomes: Connection[Any, Any] = Connection(taken, writable=False)
 
     def give(self, task: Task) -> None:
-        """Hand over a task; a worker that is dead is found out by `listen`."""
+        """Send the worker a task. If the worker is dead, `listen` notices it."""
         self.task, self.problem, self.started = task, task["problem_key"], False
         with contextlib.suppress(OSError):
             self._tasks.send(task)
 
     def listen(self) -> Outcome | None:
-        """Return an outcome if there is one; note it if the worker is dead or late."""
+        """Return an outcome if there is one, and set `lost` if the worker is dead or late."""
         alive = self._process.poll() is None
         while self.outcomes.poll():
             try:
@@ -212,16 +218,16 @@ class WorkerProcess:
                 self._ready = True
             elif message == STARTED:
                 self._start_clock()
-            elif isinstance(message, tuple):  # for people
+            elif isinstance(message, tuple):  # a note or progress, for the user
                 channel.send(message)
             else:
                 self.deadline = float("inf")
-                return message  # type: ignore[no-any-return] # what is neither is an outcome
+                return message  # type: ignore[no-any-return] # anything else is an outcome
         if not alive:
             self._lose("crashed", self._ending())
         elif time.monotonic() >= self.deadline:
-            assert self.task is not None  # noqa: S101 # the clock runs only with one
-            self._lose("timeout", f"took longer than {self.task['time_limit']:g} s a signal")
+            assert self.task is not None  # noqa: S101 # the clock runs only with a task
+            self._lose("timeout", f"took longer than {self.task['time_limit']:g} s per signal")
         return None
 
     def _start_clock(self) -> None:
@@ -235,14 +241,14 @@ class WorkerProcess:
         self.lost = (status, f"{message}; it printed: {printed}" if printed else message)
 
     def give_up(self) -> Outcome | None:
-        """Kill what is left of a lost worker and return the outcome of its task.
+        """Kill what is left of a lost worker and return the outcome of its task, if it had one.
 
         Raises
         ------
         BenchbaseError
-            If it never came so far as to take one.
+            If the worker was never ready to take a task.
         """
-        assert self.lost is not None  # noqa: S101 # called for such only
+        assert self.lost is not None  # noqa: S101 # called only for a lost worker
         status, message = self.lost
         self.kill()
         if not self._ready:
@@ -259,7 +265,7 @@ class WorkerProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with, a signal's number negative; None while it lives."""
+        """The worker's exit code: −s if signal s killed it, and None while it lives."""
         return self._process.returncode
 
     def _ending(self) -> str:
@@ -272,9 +278,9 @@ class WorkerProcess:
         return f"the worker ended with exit code {code}"
 
     def _printed(self) -> str:
-        """Return the end of what the worker has printed, in one line."""
+        """Return the last part of what the worker has printed, in one line."""
         number = self._output.fileno()
         end = os.fstat(number).st_size
-        # At a place: the file is the worker's too, and so is its position.
+        # `pread` leaves the file's position alone, which the worker shares.
         printed = os.pread(number, _TAIL, max(0, end - _TAIL))
         return " ".join(printed.decode(errors="replace").split())

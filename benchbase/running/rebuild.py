@@ -46,7 +46,7 @@ class Rebuilder:
     def cell(self, facts: Mapping[str, Any]) -> Cell:
         """Build a cell, and so its key, from its facts (`Cell.facts`).
 
-        Without a solver among the facts, the cell is good for its problem only.
+        If the facts name no solver, only the problem of the cell can be used.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Rebuilder:
 
 
 class _NoSolver(Solver):
-    """Takes the place of the solver in a cell of which only the problem is needed."""
+    """Takes the place of the solver in a cell if only its problem is needed."""
 
     name = "no solver"
 
@@ -95,5 +95,5 @@ def _one_error() -> Iterator[None]:
         yield
     except BenchbaseError:
         raise
-    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+    except (Exception, SystemExit) as error:  # a plugin's code may raise anything
         raise BenchbaseError(described(error)) from error

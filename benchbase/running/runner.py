@@ -1,4 +1,4 @@
-"""The run loop: what is done, what is to do, outcomes into the store."""
+"""The run loop: it finds out what is left to compute, and stores each outcome as it comes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from benchbase.tasks import LOST, Task
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run of a suite comes to.
+    """What a run of a suite consists of: its cells, and the tasks that are left to compute.
 
     Attributes
     ----------
     cells : list of Cell
         All cells, in the order of tables.
     tasks : list of Task
-        The chunks without an outcome, those of one problem in succession.
+        The chunks to compute; those of one problem follow each other.
     n_done : int
-        The number of chunks that have one.
+        The number of the other chunks that have an outcome.
     """
 
     cells: list[Cell]
@@ -44,25 +44,25 @@ def plan(
     rerun: Sequence[str] = (),
     host_name: bool = False,
 ) -> Plan:
-    """Find out which chunks have no outcome yet.
+    """Find out which chunks are left to compute.
 
     Parameters
     ----------
     cells : list of Cell
         From `make_cells`.
     store : Store or None
-        Where earlier outcomes are; None where there is no store yet.
+        The store with earlier outcomes; None if there is no store yet.
     plugins : sequence of str, optional
         Plugin files that workers need.
     failed : bool, optional
-        Only what failed, timed out or crashed, once more.
+        Plan only what failed, timed out or crashed, once more.
     rerun : sequence of str, optional
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Let outcomes name the host that they come from.
     """
     unique: dict[str, Cell] = {}
-    for cell in cells:  # of labels for one cell, the one with the most time
+    for cell in cells:  # if several labels share a cell, the one with the longest time limit counts
         if _patience(cell) > _patience(unique.get(cell.key)):
             unique[cell.key] = cell
     again = {cell.key for cell in cells if cell.label in rerun}
@@ -80,7 +80,7 @@ def plan(
             if not due:
                 n_done += outcome is not None
                 continue
-            # All of them: whichever comes first may be lost.
+            # Every task asks for the signals, because the worker of any one task may be lost.
             task["send_signals"] = task["signals_key"] not in known
             tasks.append(task)
     return Plan(cells, tasks, n_done)
@@ -99,10 +99,10 @@ def _patience(cell: Cell | None) -> float:
 
 
 def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
-    """Whether a task has no outcome, or one that may be another now.
+    """Return whether a task has no outcome, or one that may be different if it is computed now.
 
-    A timeout may be where the limit is larger, and what was not installed may be by now. An error
-    would come again.
+    A timeout may end differently if the limit is now longer. A solver that lacked a library may
+    have it by now. An error would come again.
     """
     if outcome is None:
         return True
@@ -113,7 +113,10 @@ def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
 
 
 def _grouped(cells: list[Cell]) -> list[Cell]:
-    """Order cells by problem, problems by first appearance, so that workers build each once."""
+    """Order cells by their test signals and problems, so that workers build each of these once.
+
+    Signals, and the problems of the same signals, come in the order of first appearance.
+    """
     signals: dict[str, int] = {}
     problems: dict[str, int] = {}
     for cell in cells:
@@ -123,7 +126,7 @@ def _grouped(cells: list[Cell]) -> list[Cell]:
 
 
 class InterruptedRun(KeyboardInterrupt):
-    """A run was interrupted; `run` is its number in the store."""
+    """The user interrupted a run; `run` is its number in the store."""
 
     def __init__(self, run: int) -> None:
         super().__init__()
@@ -138,7 +141,7 @@ def run_suite(
     command: str = "",
     on_outcome: Callable[[], None] = lambda: None,
 ) -> int:
-    """Execute what is to do and store each outcome as it comes.
+    """Execute the tasks of a plan and store each outcome as it comes.
 
     Parameters
     ----------
@@ -147,11 +150,11 @@ def run_suite(
     todo : Plan
         From `plan`.
     store : Store
-        Where outcomes go.
+        The store for the outcomes.
     executor : Executor
         What executes the tasks.
     command : str, optional
-        The command that asked for it, for the record.
+        The command that asked for the run, for the record.
     on_outcome : callable, optional
         Called after each stored outcome.
 
@@ -163,16 +166,16 @@ def run_suite(
     Raises
     ------
     BenchbaseError
-        If a task is refused for a mistake of the user's; what was finished is stored.
+        If a task is refused because of a user's mistake; what was finished is stored.
     InterruptedRun
-        If Ctrl-C comes meanwhile; what was finished is stored.
+        If the user presses Ctrl-C meanwhile; what was finished is stored.
     """
     run = store.begin_run(suite.name, suite.title, suite.resolved(), command, todo.cells)
     try:
         with closing(executor.run(todo.tasks)) as outcomes:
             for outcome in outcomes:
                 if outcome["status"] == "refused":
-                    store.drop_run(run)  # else it would be the latest run of its suite
+                    store.drop_run(run)  # otherwise it would count as the suite's latest run
                     error = BenchbaseError(outcome["message"])
                     error.exit_code = outcome["exit_code"]
                     raise error

@@ -1,4 +1,8 @@
-"""The other end of the pipes: what a worker process does, ``python -m benchbase.running.serve``."""
+"""The program of a worker process: ``python -m benchbase.running.serve``.
+
+It gets tasks from the process that started it (see `benchbase.running.processes`) through a pipe,
+and sends outcomes back through another.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,17 @@ from benchbase.running.worker import Worker
 from benchbase.tasks import Task
 
 READY, STARTED = "ready", "started"
-"""What a worker sends when it can take tasks, and when a solver has its turn."""
+"""The messages that a worker sends when it can take tasks, and when a solver begins."""
 
 
 def serve(arguments: list[str]) -> None:
-    """Be a worker process: execute tasks until the pipe ends.
+    """Execute tasks from a pipe, as a worker process, until the pipe is closed.
 
     Parameters
     ----------
     arguments : list of str
         The file descriptors of the pipes for tasks and for outcomes, the parent's process number,
-        and the limit on memory in bytes, 0 for none.
+        and the memory limit in bytes (0 for no limit).
     """
     given, for_outcomes, parent, memory = map(int, arguments)
     for descriptor in (given, for_outcomes):
@@ -47,7 +51,7 @@ def serve(arguments: list[str]) -> None:
             task: Task = tasks.recv()
         except EOFError:
             return
-        os.ftruncate(output, 0)  # only what the chunk at hand prints is of use: disks are finite
+        os.ftruncate(output, 0)  # saves disk space: only what the present chunk prints is of use
         os.lseek(output, 0, os.SEEK_SET)
         for descriptor in (1, 2):  # a solver may have closed or redirected them
             os.dup2(output, descriptor)
@@ -55,9 +59,9 @@ def serve(arguments: list[str]) -> None:
             with one_blas_thread():
                 outcome = worker.execute(task, lambda: outcomes.send(STARTED))
         finally:
-            if os.getpid() != own:  # a child that a solver has forked and let go on
+            if os.getpid() != own:  # a solver forked this child process and let it run on
                 os._exit(1)
-        with contextlib.suppress(OSError, ValueError):  # closed, or its disk is full
+        with contextlib.suppress(OSError, ValueError):  # the output is closed, or its disk is full
             sys.stdout.flush()
         outcomes.send(outcome)
 
@@ -68,7 +72,7 @@ def _die_with(parent: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:  # it has ended already
+    if os.getppid() != parent:  # the parent ended before the call above
         sys.exit(1)
 
 

@@ -1,7 +1,7 @@
 """What reports and commands share: names, statistics, texts and figures of results.
 
-Its names are public, for reports of plugins too. Tables are pandas data frames as
-`benchbase.Results.rows` returns them, or what `summarise` makes of them.
+The names in this package are public, so that reports of plugins can use them too. Tables are pandas
+data frames, as `benchbase.Results.rows` returns them or as `summarise` makes them from those.
 """
 
 from benchbase.showing.components import component_of, offline, solver_specs

@@ -1,4 +1,4 @@
-"""Components of stored results, built again for a report; a report downloads nothing."""
+"""Building the components of stored results again for a report, without downloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _OF_SUITES = ("label", "points", "time_limit")
-"""Keys of a suite's [[solver]] that are no parameters of the solver."""
+"""Keys of a suite's [[solver]] table that are not parameters of the solver."""
 
 
 def component_of(row: pd.Series[Any], kind: str) -> Any:
@@ -25,7 +25,7 @@ def component_of(row: pd.Series[Any], kind: str) -> Any:
     Parameters
     ----------
     row : pandas.Series
-        A row of `benchbase.Results.rows`, or of a table with its columns of that kind.
+        A row of `benchbase.Results.rows`, or of a table that has its columns for that kind.
     kind : {"dataset", "frame", "pooling", "noise", "hint"}
         Which of the row's components to build.
 
@@ -46,7 +46,7 @@ def component_of(row: pd.Series[Any], kind: str) -> Any:
 
 
 def solver_specs(suites: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the specs of the solvers that runs asked for.
+    """Return the specs of the solvers in the suites that were run.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def solver_specs(suites: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str
     Returns
     -------
     dict
-        Specs by experiment and label. If several runs have a solver, the latest run counts.
+        Specs by experiment and label. If several runs have the same two, the latest run counts.
     """
     specs = {}
     for run in suites:
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Forbid downloads while the context lasts: nobody expects a report to fetch gigabytes."""
+    """Forbid downloads while the context lasts, because no user expects a report to download."""
     before = os.environ.get("BENCHBASE_OFFLINE")
     os.environ["BENCHBASE_OFFLINE"] = "1"
     try:

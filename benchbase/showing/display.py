@@ -1,4 +1,4 @@
-"""Bars and remarks on the terminal while something takes its time, wherever it is computed."""
+"""Progress bars and remarks on the terminal, also for work that other processes do."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ _PAUSE = 0.1  # seconds between two messages about one bar
 
 
 class Bar:
-    """How much of one thing is done. The methods are those that pooch calls of a bar.
+    """The progress of one piece of work. Its methods are those that pooch calls on its bars.
 
     Parameters
     ----------
     label : str
-        What is done.
+        The name of the work.
     total : float
-        How much there is to do; may be set later.
+        The amount of work; it may be set later.
     done : float, optional
-        How much is done already.
+        The amount that is already done.
     """
 
     def __init__(self, label: str, total: float, done: float = 0) -> None:
         self.label, self.total, self._done = label, total, done
-        self._told = 0.0
-        self._tell()
+        self._last_sent = 0.0
+        self._send()
 
     def update(self, more: float = 1) -> None:
-        """Add to what is done."""
+        """Add to the amount that is done."""
         self._done += more
-        if self._done >= self.total or time.monotonic() >= self._told + _PAUSE:
-            self._tell()
+        if self._done >= self.total or time.monotonic() >= self._last_sent + _PAUSE:
+            self._send()
 
     def reset(self) -> None:
-        """Begin again."""
+        """Set the amount that is done back to 0."""
         self._done = 0
-        self._tell()
+        self._send()
 
     def close(self) -> None:
-        """Do nothing: the bar goes when its context does."""
+        """Do nothing, because the bar ends with its context."""
 
-    def _tell(self) -> None:
-        self._told = time.monotonic()
+    def _send(self) -> None:
+        self._last_sent = time.monotonic()
         send(("bar", self.label, self._done, self.total))
 
 
 @contextmanager
 def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
-    """Show on a terminal how far something is, for as long as the context lasts.
+    """Show a progress bar on standard error while the context lasts, if that is a terminal.
 
     Parameters
     ----------
     label : str
-        What is done.
+        The name of the work.
     total : float, optional
-        How much there is to do.
+        The amount of work.
     done : float, optional
-        How much is done already.
+        The amount that is already done.
     """
     with terminal(shown=sys.stderr.isatty()):
         try:
@@ -75,7 +75,10 @@ def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
 
 @contextmanager
 def terminal(*, shown: bool) -> Iterator[None]:
-    """Show bars on standard error while the context lasts; within another, that one does it."""
+    """Show bars and remarks on standard error while the context lasts; only remarks if not `shown`.
+
+    Inside another such context, or in a worker process, messages go on to the receiver there.
+    """
     if is_received():
         yield
     elif not shown:
@@ -100,7 +103,7 @@ class _Terminal:
         elif kind == "end":
             task = self._tasks.pop(text, None)
             if task is not None and not self._bars.tasks[self._bars.task_ids.index(task)].finished:
-                self._bars.remove_task(task)  # what is complete stays to be seen
+                self._bars.remove_task(task)  # complete bars stay visible
         else:
             done, total = numbers
             if text not in self._tasks:

@@ -1,4 +1,4 @@
-"""How reports name problems, poolings and solvers to people."""
+"""The names of problems, poolings and solvers in reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _LONGEST = 24
 
 
 def solver_names(summary: pd.DataFrame) -> list[str]:
-    """Return the label of each row, with its points where others of its problem ran on more."""
+    """Return the solver's label of each row of a summary.
+
+    The number of points is added if another row of the same problem has more points.
+    """
     most = summary.groupby(problem_columns(summary), dropna=False)["points"].transform("max")
     rows = zip(summary["label"], summary["points"], most, strict=True)
     return [
@@ -28,7 +31,10 @@ def solver_names(summary: pd.DataFrame) -> list[str]:
 
 
 def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
-    """Name a row's experiment, data set and frames; `varying` are parameters to name as well."""
+    """Name a row's experiment, data set, frame, noise and hint.
+
+    `varying` has the columns of those parameters of data sets and frames that are named as well.
+    """
     import pandas as pd
 
     dataset = [f"{row['dataset']}, n = {row['n']}"]
@@ -40,8 +46,8 @@ def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
     parts = [row["experiment"], ", ".join(dataset), ", ".join(frame)]
     for kind in ("noise", "hint"):
         if row[kind]:
-            told = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
-            parts.append(", ".join([f"{row[kind]} {kind}", *told]))
+            parameters = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
+            parts.append(", ".join([f"{row[kind]} {kind}", *parameters]))
     return " · ".join(part for part in parts if part)
 
 
@@ -52,7 +58,7 @@ def varying_parameters(summary: pd.DataFrame) -> list[str]:
 
 
 def norm_name(row: pd.Series[Any]) -> str:
-    """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", or the pooling itself where it has no p."""
+    """Name the norm that a pooling takes of each pool: "ℓ2", "ℓ∞"; without p, name the pooling."""
     if math.isnan(row["p"]):
         return str(row["pooling"])
     norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
@@ -60,7 +66,7 @@ def norm_name(row: pd.Series[Any]) -> str:
 
 
 def variant_name(row: pd.Series[Any]) -> str:
-    """Name the rest of a pooling: "linear", "rectified", "rectified, threshold .1"."""
+    """Name a pooling apart from its norm: "linear", "rectified", "rectified, threshold .1"."""
     return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
 
 

@@ -27,13 +27,13 @@ COLOURS = (
     "#999933",
     "#7F7F7F",
 )
-"""Ten colours that colour-blind people tell apart.
+"""Ten colours that colour-blind people can tell apart.
 
-They are those of Okabe and Ito without the yellow, which is too pale for lines, then the wine and
-olive of Tol, and grey."""
+The first seven are those of Okabe and Ito without the yellow, which is too pale for lines. Then
+come the wine and olive of Tol, and grey."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-"""Nine markers. Nine and ten have no common divisor, so that `looks` tells 90 names apart."""
+"""Nine markers. Nine and ten have no common divisor, so `looks` can tell 90 names apart."""
 
 LINES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 """Kinds of lines: the first for linear pooling, the second for rectified, then all others."""
@@ -51,9 +51,9 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4.5,
     "savefig.dpi": 150,
-    "text.parse_math": False,  # a label is no formula
+    "text.parse_math": False,  # a label may hold "$" without being a formula
     "svg.fonttype": "none",  # text that can be searched and copied
-    "svg.hashsalt": "benchbase",  # without it the identifiers are random
+    "svg.hashsalt": "benchbase",  # without this, the identifiers are random
 }
 """Settings of Matplotlib."""
 
@@ -67,7 +67,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def save_figure(folder: Path, name: str, make: Callable[[], Figure | None]) -> list[Path]:
     """Draw a figure in the style of the bundled reports, and write it as SVG and PNG.
 
-    The reader's own settings of Matplotlib play no part. The same figure gives the same bytes.
+    The user's own settings of Matplotlib are ignored. The same figure gives the same bytes.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     Parameters
     ----------
     names : iterable of str
-        The names, such as solvers. One that comes twice has one look.
+        The names, such as those of solvers. A name that occurs twice has one look.
     """
     paint = zip(dict.fromkeys(names), cycle(COLOURS), cycle(MARKERS), strict=False)
     return {name: {"color": colour, "marker": marker} for name, colour, marker in paint}
@@ -117,19 +117,19 @@ def set_title(figure: Figure, *lines: str) -> None:
 
 
 def wrapped(text: str, inches: float) -> str:
-    """Break text into lines that are at most so many inches wide."""
+    """Break text into lines that are at most about `inches` wide."""
     return fill(text, int(inches / CHARACTER))
 
 
 def log_axis(ax: Axes, which: str = "y") -> None:
-    """Make an axis logarithmic, with ticks that are text, such as 10⁻³.
+    """Make an axis logarithmic, with the labels of its ticks written as text, such as 10⁻³.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        The panel.
+        The panel of the figure.
     which : {"x", "y"}, optional
-        The axis.
+        Which axis of the panel.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -149,7 +149,7 @@ def power_of_ten(value: float) -> str:
 
 
 def some(values: Sequence[T], most: int) -> list[T]:
-    """Return at most so many of the values, evenly spaced, the first and the last among them."""
+    """Return at most `most` of the values, evenly spaced, with the first and the last."""
     if len(values) <= most:
         return [*values]
     return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]

@@ -1,13 +1,15 @@
-"""The statistics of results: a row a signal in, a row a problem, solver and number of pools out.
+"""Statistics of results, such as the mean squared cosine with its standard error.
 
-The rules, for every number that a report shows:
+They are made from one row per signal, and give one row for each problem, solver and number of
+pools. These rules hold for every number that a report shows:
 
 - A signal counts with its squared cosine only if its status is "done" and the score is finite. Any
-  other outcome counts as a squared cosine of 0.
-- "unsupported" is left out and counted apart; so is "pending".
-- The signals of one trial share a frame, so they are no independent sample. Over T ≥ 2 trials the
-  standard error is s/√T, with s the standard deviation (T − 1) of the trials' means. One trial
-  tells nothing of other frames: its standard error is s/√S over its S signals, for this frame only.
+  other outcome counts as a squared cosine of 0, with two exceptions.
+- "unsupported" and "pending" are left out of the means, and each is counted separately.
+- The signals of one trial share a frame, so they are not an independent sample. Over T ≥ 2 trials,
+  the standard error is s/√T, where s is the standard deviation (T − 1) of the trials' means. One
+  trial tells nothing about other frames: its standard error is s/√S, where s is the standard
+  deviation (S − 1) of its S signals, and it is for this frame only.
 """
 
 from __future__ import annotations
@@ -20,26 +22,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT = 0.99
-"""A squared cosine above this is a recovery that the paper calls exact."""
+"""A recovery with a squared cosine above this is what the paper calls exact."""
 
 RECOVERED = 0.999
-"""A squared cosine above this is a recovery, where successes are counted."""
+"""A signal counts as recovered, when successes are counted, if its squared cosine is above this."""
 
 FITS = 1e-6
-"""A relative residual of at most this is a fit to the measurements, right or wrong."""
+"""An estimate fits the measurements, whether right or wrong, if its residual is at most this."""
 
 STATISTICS = {
     "signals": "signals with an outcome, failed ones included",
-    "trials": "trials (each with its own frame) that they come from",
+    "trials": "trials (each with its own frame) that the signals come from",
     "mean_squared_cosine": "mean of the trials' means; once all ran, that of all signals",
-    "standard_error": "its standard error, clustered by trial; NaN for a single signal",
+    "standard_error": "standard error of this mean, clustered by trial; NaN for a single signal",
     "exact_share": f"share of signals with a squared cosine above {EXACT}, mean of the trials'",
     "wrong_fit_share": f"share of signals that fit their measurements (residual of at most "
     f"{FITS:g}) and are wrong (squared cosine of at most {RECOVERED}), mean of the trials'",
-    "seconds": "mean seconds a signal, start and solution, without preparation",
+    "seconds": "mean seconds per signal, start and solution, without preparation",
     "failed": "signals without a finite estimate, counted as 0",
-    "unsupported": "signals that the solver does not apply to, left out",
-    "pending": "signals without an outcome yet, left out",
+    "unsupported": "signals that the solver does not apply to, left out of the means",
+    "pending": "signals without an outcome yet, left out of the means",
     "message": "why signals failed or are unsupported",
 }
 """The columns that `summarise` adds to those that name a cell, and what they hold."""
@@ -55,7 +57,7 @@ def setting_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def problem_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that tell problems apart, their number of pools aside."""
+    """Return the columns that tell problems apart, except their number of pools."""
     return [*setting_columns(frame), *_POOLING, *_parameters(frame, "pooling.")]
 
 
@@ -74,15 +76,15 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
-        solver and number of points, the latest run counts.
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem, solver
+        and number of points, the latest run counts.
 
     Returns
     -------
     pandas.DataFrame
         One row for each combination of `problem_columns`, ``label``, ``n_pools`` and ``points``,
         in order of first appearance, with the columns of `STATISTICS`. Mean, standard error,
-        shares and seconds are NaN where nothing was computed.
+        shares and seconds are NaN if nothing was computed.
     """
     import pandas as pd
 
@@ -114,7 +116,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the rows of the latest run that holds a trial, where several do.
+    """Return the rows of each trial from the latest run that holds the trial.
 
     Parameters
     ----------
@@ -129,21 +131,24 @@ def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what the statistics are made of; scores and shares are NaN for what is left out."""
+    """Add the columns that the statistics are made from.
+
+    Scores and shares are NaN for signals that are left out.
+    """
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
-    found = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
-    score = frame["squared_cosine"].where(found, 0.0).where(ran)
-    wrong = found & (frame["residual"] <= FITS) & (score <= RECOVERED)
+    solved = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
+    score = frame["squared_cosine"].where(solved, 0.0).where(ran)
+    wrong = solved & (frame["residual"] <= FITS) & (score <= RECOVERED)
     return frame.assign(
         score=score,
         exact=(score > EXACT).astype("float64").where(ran),
         wrong_fit=wrong.astype("float64").where(ran),
         seconds=frame["init_seconds"] + frame["solve_seconds"],
-        lost=ran & ~found,
+        lost=ran & ~solved,
         unsupported=unsupported,
         pending=pending,
-        mishap=frame["message"].where(unsupported | (ran & ~found), ""),
+        mishap=frame["message"].where(unsupported | (ran & ~solved), ""),
     )
 
 

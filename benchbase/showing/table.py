@@ -21,9 +21,9 @@ class ProblemTable:
     Attributes
     ----------
     title : str
-        Names the problem.
+        The name of the problem.
     cells : pandas.DataFrame
-        The rows of a summary that are of the problem, with the solvers' names as ``solver``.
+        The problem's rows of a summary, with the solvers' names in the column ``solver``.
     general, notes : tuple of str
         Sentences without their full stops. The general ones say how to read the table, and many
         problems share them; the notes say what is special here: which solvers do not apply, and
@@ -36,7 +36,7 @@ class ProblemTable:
     notes: tuple[str, ...]
 
     def own_notes(self, shared: Sequence[str] = ()) -> list[str]:
-        """Return all notes but those that are said once for all tables."""
+        """Return all notes except those that are `shared`, which are shown once for all tables."""
         return [*(note for note in self.general if note not in shared), *self.notes]
 
     def texts(self, digits: int = 3, plus_minus: str = " ± ") -> pd.DataFrame:
@@ -45,9 +45,9 @@ class ProblemTable:
         Parameters
         ----------
         digits : int, optional
-            Decimals.
+            Number of decimals.
         plus_minus : str, optional
-            What stands between a mean and its standard error.
+            The text between a mean and its standard error.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class ProblemTable:
         return self._laid_out(best_means(self.cells, digits), False)
 
     def _laid_out(self, values: Iterable[Any], blank: Any) -> pd.DataFrame:
-        """Lay out one value per cell, and a blank where there is no cell."""
+        """Lay out one value per cell; places without a cell get the blank."""
         import pandas as pd
 
         columns = self.cells["n_pools"].fillna(0).astype("int64")
@@ -151,12 +151,12 @@ def _notes(cells: pd.DataFrame) -> Iterator[str]:
 
 
 def _sampling(trials: Sequence[int], points: int) -> str:
-    """Say what a cell is a mean of, and what ± means there."""
+    """Return the note about what a cell is a mean of, and what ± means there."""
     signals = "1 signal" if points == 1 else f"{points} signals"
     if trials == [1]:
         return f"Each cell: {signals}, one frame; ± is the standard error for this frame only"
     span = f"{trials[0]} to {trials[-1]}" if len(trials) > 1 else trials[0]
-    alone = "; where there is one trial, for its frame only" if trials[0] == 1 else ""
+    alone = ", or for the one frame if there is only one trial" if trials[0] == 1 else ""
     return f"Each cell: {span} trials of {signals}; ± is the standard error over trials{alone}"
 
 
@@ -164,14 +164,14 @@ def best_means(cells: pd.DataFrame, digits: int) -> list[bool]:
     """Mark the best mean of each number of pools, and all means that round to the same.
 
     Only solvers that ran on the most signals of their column are compared, because the first few
-    signals may be easy ones. What was not computed is never the best.
+    signals may be easy ones. A cell that was not computed is never the best.
 
     Parameters
     ----------
     cells : pandas.DataFrame
-        The rows of a summary that are of one problem.
+        The rows of a summary for one problem.
     digits : int
-        Decimals that are shown.
+        Number of decimals that are shown.
     """
     columns = cells["n_pools"].fillna(0)
     full = cells["signals"] == cells["signals"].groupby(columns).transform("max")

@@ -1,7 +1,7 @@
 """Text and tables of text for Markdown, LaTeX, the terminal and files.
 
-A table of text is a data frame of strings; its index plays no part. The first column is aligned
-to the left and names the rows; the others are aligned to the right.
+A table of text is a data frame of strings; its index is ignored. The first column is aligned to the
+left and names the rows; the other columns are aligned to the right.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    "[": "{[}",  # a row that begins with [ or * would pass for an argument of \\
+    "[": "{[}",  # LaTeX takes [ or * at the start of a row for an argument of the \\ before it
     "*": "{*}",
     "±": r"$\pm$",
     "ℓ": r"$\ell$",
@@ -73,7 +73,7 @@ def identifier(text: str) -> str:
 
 
 def shortened(message: str) -> str:
-    """Return a message on one line, cut where it is long, without its full stop."""
+    """Return a message on one line without its full stop; a long one is cut."""
     return shorten(message, _LONGEST, placeholder=" …").rstrip(".")
 
 
@@ -145,10 +145,10 @@ def latex_table(
 def terminal_tables(
     table: pd.DataFrame, width: int, bold: pd.DataFrame | None = None
 ) -> Iterator[Table]:
-    """Yield the parts of a table of text that fit beside each other on a terminal.
+    """Yield parts of a table of text, one below the other, that each fit the terminal's width.
 
-    Each part repeats the first column and has at least one other. No column is cut: those that do
-    not fit come in the next part.
+    Each part repeats the first column and has at least one other column. No column is cut; columns
+    that do not fit come in the next part.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def _left_then_right(table: pd.DataFrame) -> str:
 
 
 def _whole(bold: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return marks with all columns of a table, none in those that it adds."""
+    """Return the marks with all columns of a table; in added columns, no cell is marked."""
     return bold.reindex(columns=table.columns, fill_value=False).set_axis(table.index)
 
 
@@ -216,7 +216,7 @@ def _extent(widths: Sequence[int]) -> int:
 
 
 def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write texts into files of a folder, by the files' names, and return their paths."""
+    """Write each text into the file of its name in a folder, and return the files' paths."""
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return [folder / name for name in texts]

@@ -22,8 +22,8 @@ class LpPooling(benchbase.Pooling):
     These are equations 1 to 3 of Bruna, Szlam and LeCun, "Signal recovery from pooling
     representations", ICML 2014: b_k = ‖ρ_α(c_k)‖_p with ρ_α(t) = max(0, t − α), or b_k = ‖c_k‖_p
     without rectification. Pools of one vector give the absolute values of the coefficients, as in
-    phase retrieval, or with rectification ρ_α(c). Without rectification, the coefficients may be complex. All values
-    b are at least 0.
+    phase retrieval, or with rectification ρ_α(c). Without rectification, the coefficients may be
+    complex. All values b are at least 0.
 
     Parameters
     ----------

@@ -251,7 +251,7 @@ def test_altered_digests_of_the_code_are_found(
 ) -> None:
     tamper("UPDATE environment SET facts = json_set(facts, '$.code.benchbase', '0')")
     messages = {finding.message for finding in check().findings}
-    assert messages == {"the digests of the code are stored otherwise than the key has them"}
+    assert messages == {"the stored digests of the code are not those that made the cell's key"}
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -276,7 +276,7 @@ def test_a_failure_that_does_not_come_again_is_found(
     tamper("DELETE FROM recovered WHERE key = ? AND start = 2", key)
     (finding,) = check(sample=None).findings
     assert finding.signals == (2, 3)
-    assert finding.message == "run again: it is done, not failed"
+    assert finding.message == "run again: the status is done, not failed"
 
 
 def test_an_altered_fact_that_no_key_depends_on_is_found(
@@ -285,7 +285,7 @@ def test_an_altered_fact_that_no_key_depends_on_is_found(
     key = key_of(tamper, "knn")
     tamper("UPDATE cell SET facts = json_set(facts, '$.p', 2) WHERE key = ?", key)
     (finding,) = check().findings
-    assert finding.message == "p is stored as 2, and is inf"
+    assert finding.message == "p is stored as 2, but it is inf"
 
 
 def test_an_altered_checksum_is_found(
@@ -399,7 +399,7 @@ def test_a_solver_that_gives_something_else_is_found_by_running_it(
     ("change", "told"),
     [
         ({"by": 1e-7}, None),
-        ({"by": 1e-3}, "run again: the mean squared cosine differs by 0.001, standard error "),
+        ({"by": 1e-3}, "run again: the mean squared cosine differs by 0.001, with a standard"),
         ({"status": "failed", "message": "no luck"}, "run again: no luck"),
     ],
 )

@@ -129,7 +129,7 @@ def test_the_formats_hold_the_same(cli: Cli, done: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--format", "parquet"], "parquet is no text: name a file with -o"),
+        (["--format", "parquet"], "parquet is not a text format; name a file with -o"),
         (["--format", "xml"], "'xml' is not one of 'csv', 'parquet', 'json'"),
         (["-o", "no/such/folder.csv"], "no/such/folder.csv: "),
         (["-o", "folder"], "folder: Is a directory"),

@@ -84,7 +84,7 @@ def test_omitted_parameters_have_their_defaults(parts: Registry) -> None:
         ({"n_iter": -1}, ("n_iter",), "must be at least 0, not -1"),
         ({"tol": "small"}, ("tol",), "must be a valid number, not 'small'"),
         ({"tol": True}, ("tol",), "must be a valid number, not True"),
-        ({"tol": math.nan}, ("tol",), "must be numbers, not nan"),
+        ({"tol": math.nan}, ("tol",), "nan is not allowed here"),
         ({"loud": 1}, ("loud",), "must be a valid boolean, not 1"),
         ({"mode": "no"}, ("mode",), "must be 'rows' or 'keep', not 'no'"),
         ({"sizes": 3}, ("sizes",), "must be a valid tuple, not 3"),

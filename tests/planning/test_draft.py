@@ -144,7 +144,7 @@ MISTAKES = [
     ("seed = 3", "seed = 1.0", 2, "seed: must be an integer of at least 0, not 1.0"),
     ("seed = 3", f"seed = {2**63}", 2, "seed: must be an integer of less than 2⁶³, not 922337"),
     ("points = 6", f"points = {10**30}", 4, "points: must be an integer of less than 2⁶³"),
-    ("power = inf", "power = nan", 18, "pooling.power: must be numbers, not nan"),
+    ("power = inf", "power = nan", 18, "pooling.power: nan is not allowed here"),
     ("seed = 3", 'seed = "3"', 2, "seed: must be an integer of at least 0, not '3'"),
     ("trials = 2", "trials = true", 3, "trials: must be an integer of at least 1, not True"),
     ("trials = 2", "trials = 0", 3, "trials: must be an integer of at least 1, not 0"),

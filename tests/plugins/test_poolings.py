@@ -362,7 +362,7 @@ def test_maxout_sets_what_it_knows_to_b(case: tuple[Array, Array]) -> None:
     [
         ({"p": 0}, "p: must be 1, 2 or inf, not 0"),
         ({"p": 3}, "p: must be 1, 2 or inf, not 3"),
-        ({"p": float("nan")}, "p: must be numbers, not nan"),
+        ({"p": float("nan")}, "p: nan is not allowed here"),
         ({"p": "two"}, "p: must be a valid number"),
         ({"threshold": 0.5}, "threshold: must be 0 unless rectified"),
         ({"threshold": [0.0, 0.0]}, "threshold: must be 0 unless rectified"),

@@ -352,7 +352,7 @@ def test_a_bundles_solver_reads_no_folder_of_the_acceptors(honest: Path, tmp_pat
             referee.unsupported(0, 0, spec)
         with pytest.raises(benchbase.SpecError, match="reader holds the data set 'patches'"):
             referee.run([(0, "x", spec, 4)], 3, tmp_path / "r")
-        with pytest.raises(benchbase.SpecError, match="moody cannot be asked: OverflowError: too"):
+        with pytest.raises(benchbase.SpecError, match=r"moody cannot say .*: OverflowError: too"):
             referee.unsupported(0, 0, {"name": "moody"})
     finally:
         registry.cache_clear()

@@ -197,7 +197,7 @@ def test_faults_cost_their_own_chunks_only(dask: Cluster, make: Make) -> None:
     expected = {
         "fine": ("done", ""),
         "segfault": ("crashed", "killed by SIGSEGV"),
-        "hangs": ("timeout", "took longer than 0.2 s a signal; it printed: on my way"),
+        "hangs": ("timeout", "took longer than 0.2 s per signal; it printed: on my way"),
         "allocates": ("crashed", "MemoryError"),
     }
     tasks = make(*expected, options="time_limit = 0.2")
@@ -290,7 +290,7 @@ def test_what_cannot_be_is_said_in_a_sentence(
     with monkeypatch.context() as patch:
         patch.setattr(cluster, "_CONNECT", 0.3)
         for address in ("tcp://127.0.0.1:9", "nonsense"):
-            with pytest.raises(BenchbaseError, match=f"no Dask scheduler at {address}"):
+            with pytest.raises(BenchbaseError, match=f"no Dask scheduler answers at {address}"):
                 next(DaskCluster(address).run([task]))
     other = task | {"code": task["code"] | {"benchbase": "another"}}
     (outcome,) = DaskCluster(dask.address).run([other])
@@ -307,7 +307,7 @@ def test_a_scheduler_that_ends_is_told(dask: Cluster, make: Make) -> None:
     next(outcomes)
     dask.started[0].kill()  # told to end, Dask on a busy machine may wait for its workers
     dask.started[0].wait()
-    with pytest.raises(BenchbaseError, match="lost the Dask scheduler"):
+    with pytest.raises(BenchbaseError, match="the Dask scheduler was lost"):
         next(outcomes)
     wait_for(lambda: not dask.processes(), 20)  # the Dask workers end, with what hangs in them
     for worker in dask.workers:

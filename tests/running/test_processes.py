@@ -50,7 +50,7 @@ EXPECTED = {
     "raises": ("failed", "ArithmeticError: no such luck"),
     "gives_nan": ("failed", "not finite"),
     "wrong_shape": ("failed", "shape"),
-    "hangs": ("timeout", "took longer than 0.2 s a signal; it printed: on my way"),
+    "hangs": ("timeout", "took longer than 0.2 s per signal; it printed: on my way"),
     "hangs_in_c": ("timeout", "took longer"),
     "exits": ("crashed", "exit code 3; it printed: last words"),
     "killed": ("crashed", "killed by SIGKILL"),
@@ -237,7 +237,7 @@ def test_a_full_disk_costs_nothing_that_was_stored(run: Run, tmp_path: Path) -> 
     assert full.returncode == 1, full.stderr
     (message,) = full.stderr.splitlines()
     assert message.startswith("error: results in r/results.sqlite: ")
-    assert message.endswith("; make room, then try the same again")
+    assert message.endswith("; make room, then try again")
     kept = rows(tmp_path / "r")
     done = kept[kept["status"] == "done"].reset_index(drop=True)
     assert 0 < len(done) < len(kept)
@@ -337,7 +337,7 @@ def test_the_time_of_a_chunk_is_that_of_all_its_signals(
         assert process.lost is None
         clock.monotonic = lambda: min(last, 1e9)
         process.listen()
-        late = None if limit is None else ("timeout", f"took longer than {limit:g} s a signal")
+        late = None if limit is None else ("timeout", f"took longer than {limit:g} s per signal")
         assert process.lost == late
 
 

@@ -11,7 +11,7 @@ from benchbase.showing import ProblemTable, comparative_table, problem_tables, s
 from benchbase.showing.table import best_means, cell_text
 
 Make = Callable[..., pd.DataFrame]
-ALONE = "; where there is one trial, for its frame only"
+ALONE = ", or for the one frame if there is only one trial"
 
 
 def only(*cells: pd.DataFrame, join: Make) -> ProblemTable:

@@ -349,7 +349,7 @@ def test_a_full_disk_is_told_and_loses_nothing(
     last = done_.stderr.strip().splitlines()[-1]
     assert last.startswith(f"benchbase.errors.DiskError: results in {folder / FILE}: ")
     assert "full" in last or "disk I/O" in last
-    assert last.endswith("; make room, then try the same again")
+    assert last.endswith("; make room, then try again")
     check_sound(folder, cells[0], run, acknowledged)
 
 

@@ -87,8 +87,11 @@ def check_range(
     given = [(word, end, holds) for word, end, holds in ends if end is not None]
     if all(holds(value, end) for _, end, holds in given):
         return
-    words = ["finite"] if below == math.inf else []
-    words += [f"{word} {end:g}" for word, end, _ in given if end != math.inf]
+    if least is not None and most is not None:
+        words = [f"between {least:g}", f"{most:g}"]
+    else:
+        words = ["finite"] if below == math.inf else []
+        words += [f"{word} {end:g}" for word, end, _ in given if end != math.inf]
     raise ParameterError(parameter, f"must be {' and '.join(words)}, not {value}")
 
 

@@ -125,6 +125,7 @@ def test_a_full_disk_is_no_mistake_of_the_user(number: int, kind: type[Benchbase
         (0.0, {"above": 0, "below": math.inf}, "must be finite and above 0, not 0.0"),
         (2.5, {"above": 0, "most": 2}, "must be above 0 and at most 2, not 2.5"),
         (1.0, {"above": 0, "below": 1}, "must be above 0 and below 1, not 1.0"),
+        (1, {"least": 2, "most": 256}, "must be between 2 and 256, not 1"),
         (math.nan, {"most": 1}, "must be at most 1, not nan"),
     ],
 )

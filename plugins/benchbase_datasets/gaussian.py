@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchbase import Array, ParameterError
+from benchbase import Array, check_range
 from benchbase_datasets.normalised import NormalisedDataset, to_unit_norm
 
 
@@ -29,8 +29,7 @@ class Gaussian(NormalisedDataset):
 
     def __post_init__(self) -> None:
         """Check the dimension."""
-        if self.n < 1:
-            raise ParameterError("n", f"must be at least 1, not {self.n}")
+        check_range("n", self.n, least=1)
 
     def test(self, size: int, rng: np.random.Generator) -> Array:
         """Draw signals, float64 of shape (size, N)."""

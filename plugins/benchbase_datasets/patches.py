@@ -88,12 +88,9 @@ class Patches(NormalisedDataset):
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if not 2 <= self.size <= LARGEST:
-            raise ParameterError("size", f"must be between 2 and {LARGEST}, not {self.size}")
-        for parameter in ("n_train", "n_test"):
-            value = getattr(self, parameter)
-            if value < 1:
-                raise ParameterError(parameter, f"must be at least 1, not {value}")
+        benchbase.check_range("size", self.size, least=2, most=LARGEST)
+        benchbase.check_range("n_train", self.n_train, least=1)
+        benchbase.check_range("n_test", self.n_test, least=1)
         kept = self.n_train + self.n_test
         if self.sampled < kept:
             problem = f"must be at least n_train + n_test = {kept}, not {self.sampled}"

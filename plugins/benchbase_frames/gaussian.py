@@ -38,10 +38,8 @@ class Gaussian(benchbase.FrameDesign):
     pools: Literal["orthogonal", "orthonormal", "drawn"] = "orthogonal"
 
     def __post_init__(self) -> None:
-        for parameter in ("n_pools", "pool_size"):
-            if getattr(self, parameter) < 1:
-                value = getattr(self, parameter)
-                raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
+        benchbase.check_range("n_pools", self.n_pools, least=1)
+        benchbase.check_range("pool_size", self.pool_size, least=1)
 
     def check(self, n: int) -> None:
         """Check that pools of orthogonal vectors fit into `n` dimensions.

@@ -43,8 +43,7 @@ class NearestNeighbours(benchbase.Solver):
     store_measurements: bool = False
 
     def __post_init__(self) -> None:
-        if self.q < 1:
-            raise benchbase.ParameterError("q", f"must be at least 1, not {self.q}")
+        benchbase.check_range("q", self.q, least=1)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if there are fewer than q training signals, or none."""

@@ -59,13 +59,9 @@ class LocalPrior(PriorSolver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.q < 2:
-            raise benchbase.ParameterError("q", f"must be at least 2, not {self.q}")
-        if not 0 <= self.shrinkage <= 1:
-            told = f"must be from 0 to 1, not {self.shrinkage}"
-            raise benchbase.ParameterError("shrinkage", told)
-        if self.refresh < 0:
-            raise benchbase.ParameterError("refresh", f"must be at least 0, not {self.refresh}")
+        benchbase.check_range("q", self.q, least=2)
+        benchbase.check_range("shrinkage", self.shrinkage, least=0, most=1)
+        benchbase.check_range("refresh", self.refresh, least=0)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if there are fewer training signals than neighbours."""

@@ -119,8 +119,7 @@ class PriorSolver(benchbase.Solver):
         if not self.weights or not all(0 <= weight < np.inf for weight in self.weights):
             told = f"must be one or more finite numbers of at least 0, not {self.weights}"
             raise benchbase.ParameterError("weights", told)
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if training signals or vectors are missing or the frame is complex."""

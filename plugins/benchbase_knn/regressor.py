@@ -54,13 +54,9 @@ class Regressor(benchbase.Solver):
     ridge: float = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("landmarks", "samples"):
-            if getattr(self, name) < 1:
-                told = f"must be at least 1, not {getattr(self, name)}"
-                raise benchbase.ParameterError(name, told)
-        if not 0 < self.ridge < np.inf:
-            told = f"must be finite and above 0, not {self.ridge}"
-            raise benchbase.ParameterError("ridge", told)
+        benchbase.check_range("landmarks", self.landmarks, least=1)
+        benchbase.check_range("samples", self.samples, least=1)
+        benchbase.check_range("ridge", self.ridge, above=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason if training signals are missing, or if the frame is complex."""

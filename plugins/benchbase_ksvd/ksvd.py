@@ -91,9 +91,7 @@ class KSVD(benchbase.FrameDesign):
 
     def __post_init__(self) -> None:
         for parameter in ("n_pools", "pool_size", "nonzero", "n_points", "n_iter"):
-            value = getattr(self, parameter)
-            if value < 1:
-                raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
+            benchbase.check_range(parameter, getattr(self, parameter), least=1)
         if self.nonzero > self.n_pools:
             problem = f"must be at most n_pools = {self.n_pools}, not {self.nonzero}"
             raise benchbase.ParameterError("nonzero", problem)

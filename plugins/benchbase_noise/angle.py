@@ -29,8 +29,7 @@ class Angle(benchbase.Hint):
     degrees: float = 45.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.degrees <= 180:
-            raise benchbase.ParameterError("degrees", f"must be 0 to 180, not {self.degrees}")
+        benchbase.check_range("degrees", self.degrees, least=0, most=180)
 
     def guess(self, x: Array, generators: Sequence[np.random.Generator]) -> Array:
         """Return x cos θ + w sin θ with a random w ⟂ x, ‖w‖ = ‖x‖, for signals x (S, N)."""

@@ -86,9 +86,7 @@ class PoissonNoise(benchbase.Noise):
     photons: float = 1000.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.photons <= 1e15:  # NumPy's counts end at 9.2e18
-            problem = f"must be positive and at most 1e15, not {self.photons}"
-            raise benchbase.ParameterError("photons", problem)
+        benchbase.check_range("photons", self.photons, above=0, most=1e15)  # NumPy counts to 9e18
 
     def measure(
         self, problem: Problem, x: Array, generators: Sequence[np.random.Generator]

@@ -71,10 +71,8 @@ class PhaseMax(benchbase.Solver):
     max_iters: int = 10_000
 
     def __post_init__(self) -> None:
-        for parameter in ("n_iter", "max_iters"):
-            value = getattr(self, parameter)
-            if value < 1:
-                raise benchbase.ParameterError(parameter, f"must be at least 1, not {value}")
+        benchbase.check_range("n_iter", self.n_iter, least=1)
+        benchbase.check_range("max_iters", self.max_iters, least=1)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return a reason for p other than 1 and infinity, complex frames or missing vectors."""
@@ -96,7 +94,7 @@ class PhaseMax(benchbase.Solver):
 
     def prepare(self, problem: Problem) -> Inverse:
         """Prepare the solver of the anchor and form the matrix of the constraints."""
-        anchor = self.init.prepare(problem)
+        anchor = benchbase.start_of(self.init, problem)
         frame = problem.frame
         vectors = np.asarray(frame.dense(), dtype=np.float64)
         size = np.sqrt(np.mean(np.sum(vectors**2, axis=2)))
@@ -107,10 +105,8 @@ class PhaseMax(benchbase.Solver):
         zero = problem.measure(np.zeros(frame.n))
 
         def inverse(b: Array, run: Run) -> Recovery:
-            with run.phase("init") as inner:
-                anchors = np.asarray(anchor(b, inner).x, dtype=np.float64)
             found = []
-            for row, c in zip(b, anchors, strict=True):
+            for row, c in zip(b, anchor(b, run), strict=True):
                 if np.array_equal(row, zero):
                     found.append(Estimate(np.zeros(frame.n), 0, True, "the measurements of zero"))
                     continue

@@ -66,12 +66,9 @@ class Lifted(benchbase.Solver):
     momentum: bool = True
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise benchbase.ParameterError("rank", f"must be at least 1, not {self.rank}")
-        if self.n_iter < 0:
-            raise benchbase.ParameterError("n_iter", f"must be at least 0, not {self.n_iter}")
-        if not 0 <= self.tol < np.inf:
-            raise benchbase.ParameterError("tol", f"must be finite and at least 0, not {self.tol}")
+        benchbase.check_range("rank", self.rank, least=1)
+        benchbase.check_range("n_iter", self.n_iter, least=0)
+        benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
         """Name complex frames, and poolings that are no lp norm or have a threshold."""

@@ -102,8 +102,8 @@ class PhaseCut(Relaxation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rank is not None and self.rank < 1:
-            raise benchbase.ParameterError("rank", f"must be at least 1, not {self.rank}")
+        if self.rank is not None:
+            benchbase.check_range("rank", self.rank, least=1)
         if self.rank is not None and self.method == "cvxpy":
             raise benchbase.ParameterError("rank", "must not be given with method = 'cvxpy'")
 

@@ -101,13 +101,10 @@ class PhaseLift(Relaxation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.sparsity < np.inf:
-            problem = f"must be finite and at least 0, not {self.sparsity}"
-            raise benchbase.ParameterError("sparsity", problem)
+        benchbase.check_range("sparsity", self.sparsity, least=0, below=np.inf)
         if self.sparsity and self.method != "admm":
             raise benchbase.ParameterError("sparsity", f"must be 0 with method = {self.method!r}")
-        if self.reweights < 0:
-            raise benchbase.ParameterError("reweights", f"must be at least 0, not {self.reweights}")
+        benchbase.check_range("reweights", self.reweights, least=0)
         if self.reweights and self.sparsity:
             raise benchbase.ParameterError("reweights", "must be 0 with a sparsity term")
 

@@ -77,10 +77,10 @@ class Relaxation(benchbase.Solver):
     eps: float | None = None
 
     def __post_init__(self) -> None:
-        if self.max_iters is not None and self.max_iters < 1:
-            raise benchbase.ParameterError("max_iters", f"must be at least 1, not {self.max_iters}")
-        if self.eps is not None and not 0 < self.eps < np.inf:
-            raise benchbase.ParameterError("eps", f"must be finite and above 0, not {self.eps}")
+        if self.max_iters is not None:
+            benchbase.check_range("max_iters", self.max_iters, least=1)
+        if self.eps is not None:
+            benchbase.check_range("eps", self.eps, above=0, below=np.inf)
 
     @property
     @abstractmethod

@@ -135,10 +135,10 @@ def test_photons_need_what_is_never_negative() -> None:
     [
         ("noise", {"name": "gaussian", "snr": -np.inf}, "snr: must be more than"),
         ("noise", {"name": "gaussian", "on": "pools"}, "on: must be 'measurements' or 'signals'"),
-        ("noise", {"name": "poisson", "photons": 0}, "photons: must be positive"),
-        ("noise", {"name": "poisson", "photons": "inf"}, "photons: must be positive"),
-        ("hint", {"name": "angle", "degrees": 181}, "degrees: must be 0 to 180"),
-        ("hint", {"name": "angle", "degrees": -1}, "degrees: must be 0 to 180"),
+        ("noise", {"name": "poisson", "photons": 0}, "photons: must be above 0 and at most"),
+        ("noise", {"name": "poisson", "photons": "inf"}, "photons: must be above 0 and at most"),
+        ("hint", {"name": "angle", "degrees": 181}, "degrees: must be between 0 and 180"),
+        ("hint", {"name": "angle", "degrees": -1}, "degrees: must be between 0 and 180"),
     ],
 )
 def test_bad_parameters_are_refused(kind: str, spec: dict[str, Any], told: str) -> None:

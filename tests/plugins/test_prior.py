@@ -203,7 +203,7 @@ def test_degenerate_input(name: str) -> None:
         ("gaussian_prior", {"weights": ["inf"]}, "weights: must be one or more"),
         ("gaussian_prior", {"tol": -1}, "tol: must be"),
         ("local_prior", {"q": 1}, "q: must be at least 2"),
-        ("local_prior", {"shrinkage": 1.5}, "shrinkage: must be from 0 to 1"),
+        ("local_prior", {"shrinkage": 1.5}, "shrinkage: must be between 0 and 1"),
         ("local_prior", {"refresh": -1}, "refresh: must be at least 0"),
     ],
 )

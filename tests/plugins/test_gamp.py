@@ -16,36 +16,13 @@ from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_gamp import batch, gamp
 from benchbase_gamp.gamp import Gamp
 from benchbase_gamp.linear import Linear, Message
+from tests.plugins.problems import Implicit, make, signals, starting_at
 
 NORMS: list[dict[str, Any]] = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED: list[dict[str, Any]] = [norm | {"threshold": a} for norm in RECTIFIED for a in (-0.4, 0.4)]
 MAXOUT: dict[str, Any] = {"name": "maxout"}
 ARRAYS = ("x", "n_iter", "converged")
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def share(problem: Problem, found: Array, x: Array) -> float:
@@ -56,7 +33,7 @@ def share(problem: Problem, found: Array, x: Array) -> float:
 @pytest.mark.parametrize(
     ("pooling", "pool_size", "n_pools"),
     [
-        (NORMS[1], 1, 60), (NORMS[0], 2, 48), (NORMS[1], 2, 44), (NORMS[2], 2, 52),
+        (NORMS[1], 1, 60), (NORMS[0], 2, 52), (NORMS[1], 2, 44), (NORMS[2], 2, 52),
         (NORMS[1], 4, 40), (NORMS[2], 4, 80), (RECTIFIED[0], 2, 55), (RECTIFIED[1], 2, 55),
         (RECTIFIED[2], 2, 55), (RECTIFIED[2], 4, 45), (RECTIFIED[1], 1, 80), (MAXOUT, 3, 40),
         *((pooling, 2, 60 if pooling["threshold"] < 0 else 90) for pooling in SHIFTED),
@@ -67,7 +44,7 @@ def test_signals_come_back_from_few_pools(
 ) -> None:
     problem = make(pooling, 30, n_pools, pool_size)
     x, b = signals(problem, 40)
-    recovery = benchbase.solve(Gamp(), problem, b)
+    recovery = benchbase.solve(Gamp(n_iter=300), problem, b)
     assert share(problem, recovery.x, x) >= 0.7
     assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
 
@@ -83,8 +60,9 @@ def test_it_needs_fewer_pools_than_alternating_minimisation() -> None:
 
 def test_restarts_solve_more() -> None:
     problem = make(NORMS[2], 20, 25)
-    x, b = signals(problem, 40)
-    for spec in ({"name": "gamp"}, {"name": "gamp", "init": {"name": "spectral"}}):
+    x, b = signals(problem, 30)
+    for start in ({}, {"init": {"name": "spectral"}}):
+        spec = {"name": "gamp", "n_iter": 200} | start
         once = benchbase.solve(benchbase.build("solver", spec), problem, b).x
         more = {"name": "restarts", "n": 10, "solver": spec}
         often = benchbase.solve(benchbase.build("solver", more), problem, b).x
@@ -187,16 +165,16 @@ def test_a_batch_is_solved_as_its_signals_are(
     pooling: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = make(pooling, 12, 30)
-    _, b = signals(problem, 12)
+    _, b = signals(problem, 6)
     solver = Gamp(init=benchbase.build("solver", {"name": "gaussian"}))
     whole = benchbase.solve(solver, problem, b)
-    monkeypatch.setattr(gamp, "BLOCK", 4 * 60)
+    monkeypatch.setattr(gamp, "BLOCK", 2 * 60)
     blocks = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(12)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(6)]
     x, n_iter, converged = (np.concatenate([getattr(each, k) for each in alone]) for k in ARRAYS)
     solved = np.asarray(whole.converged)
-    assert solved.sum() >= 9  # of others rounding changes the way
+    assert solved.sum() >= 4  # of others rounding changes the way
     for other in (blocks, Recovery(x=x, n_iter=n_iter, converged=converged)):
         error = benchbase.relative_error(np.asarray(other.x), whole.x, problem.ambiguity)
         assert error[solved].max() < 1e-6
@@ -333,7 +311,7 @@ def test_odd_input(vectors: Array, pooling: dict[str, Any]) -> None:
     problem = Problem(DenseFrame(vectors), benchbase.build("pooling", pooling))
     b = np.array(signals(problem, 4)[1])
     b[1] = problem.measure(np.zeros(problem.frame.n))
-    found = benchbase.solve(Gamp(n_iter=100), problem, b)
+    found = benchbase.solve(Gamp(n_iter=30), problem, b)
     assert np.isfinite(found.x).all()
     assert_array_equal(found.x[1], 0)
     assert np.asarray(found.converged)[1]
@@ -354,17 +332,12 @@ def test_huge_and_tiny_signals(pooling: dict[str, Any], unit: float) -> None:
     assert_allclose(found.x[solved] / unit, expected.x[solved], atol=1e-6)
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 def test_what_it_does_not_apply_to() -> None:
     problem = make(NORMS[1], 5, 9)
     vectors = problem.frame.dense()
     assert Gamp().unsupported(problem) is None
     assert "complex" in str(Gamp().unsupported(replace(problem, frame=DenseFrame(1j * vectors))))
-    assert "vectors" in str(Gamp().unsupported(replace(problem, frame=_Implicit(vectors))))
+    assert "vectors" in str(Gamp().unsupported(replace(problem, frame=Implicit(vectors))))
     assert "at most two" in str(Gamp().unsupported(make(NORMS[0], 5, 9, 3)))
     assert "half rectified" in str(Gamp().unsupported(make(RECTIFIED[1], 5, 9, 3)))
     start = benchbase.build("solver", {"name": "linear"})

@@ -1,13 +1,16 @@
 import re
-import textwrap
 import tomllib
 from pathlib import Path
+from textwrap import dedent
 
+import numpy as np
 import pytest
 
 import benchbase
 from benchbase import hookspecs, showing
+from benchbase.conformance import check_solver
 from benchbase.discovery.registry import KINDS, Registry, registry
+from benchbase.numerics.streams import Snapshot
 from benchbase.results import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +84,7 @@ def test_the_solver_of_the_readme_runs(tmp_path: Path, fresh_registry: Registry)
 @pytest.mark.usefixtures("fresh_registry")
 def test_the_report_of_the_page_on_plugins_runs(tmp_path: Path) -> None:
     (code,) = re.findall(r"(?m)^   # my_report\.py\n(?:   .*\n|\n)+", read("plugins.rst"))
-    (tmp_path / "my_report.py").write_text(textwrap.dedent(code))
+    (tmp_path / "my_report.py").write_text(dedent(code))
     results = benchbase.run(
         "quick",
         results=tmp_path,
@@ -94,6 +97,60 @@ def test_the_report_of_the_page_on_plugins_runs(tmp_path: Path) -> None:
     (file,) = benchbase.report(results, tmp_path, [benchbase.build("report", {"name": "exact"})])
     text = file.read_text(encoding="utf-8")
     assert re.search(r"\| rectified ℓ2 \| +mean \|", text)
+
+
+@pytest.fixture
+def averaged(tmp_path: Path) -> Path:
+    """Write the iterative solver of the documentation into a file."""
+    (block,) = re.findall(
+        r"code-block:: python\n\n((?:   # averaged\.py\n)(?:(?:   .*)?\n)+)", read("plugins.rst")
+    )
+    path = tmp_path / "averaged.py"
+    path.write_text(dedent(block).strip() + "\n")
+    return path
+
+
+def test_the_iterative_solver_of_the_docs_is_short_and_runs(
+    averaged: Path, tmp_path: Path, fresh_registry: Registry
+) -> None:
+    assert len(averaged.read_text().splitlines()) <= 15
+    inner = {"name": "averaged_projections"}
+    restarts = {"name": "restarts", "label": "restarts", "n": 3, "solver": inner}
+    results = benchbase.run(
+        "quick",
+        results=tmp_path / "results",
+        points=5,
+        trials=1,
+        plugins=averaged,
+        extra=[restarts],
+        solvers=["averaged_projections", "restarts"],
+        changes={"grid.frame.n_pools": [72]},
+    )
+    frame = results.frame()
+    assert set(frame["status"]) == {"done"}
+    solved = frame.groupby("label")["converged"].sum()
+    assert 0 < solved["averaged_projections"] <= solved["restarts"]
+
+
+def test_the_iterative_solver_of_the_docs_has_batches_traces_and_early_leaving(
+    averaged: Path, fresh_registry: Registry
+) -> None:
+    (cls,) = fresh_registry.load_file(averaged)
+    solver = cls()
+    frame = benchbase.DenseFrame(np.random.default_rng(0).standard_normal((40, 2, 8)))
+    problem = benchbase.Problem(frame, benchbase.build("pooling", {"name": "lp"}))
+    b = problem.measure(np.random.default_rng(1).standard_normal((12, 8)))
+    trace: list[Snapshot] = []
+    found = benchbase.solve(solver, problem, b, trace=trace)
+    assert found.n_iter is not None
+    assert found.converged is not None
+    assert found.converged.mean() > 0.5
+    assert len(set(found.n_iter)) > 3
+    looks = [snapshot.n_iter for snapshot in trace]
+    assert looks == [*range(0, looks[-1] + 1, 10)]
+    residuals = np.array([problem.residual(snapshot.x, b) for snapshot in trace])
+    assert (np.diff(residuals, axis=0) <= 0).all()
+    check_solver(solver)
 
 
 def read(name: str) -> str:

@@ -82,7 +82,8 @@ def alternate(
             if done.all() or i == n_iter:
                 break
             if done.any():
-                batch, factors, point, b = (kept[~done] for kept in (batch, factors, point, b))
+                state = (batch, factors, point, b, moves)
+                batch, factors, point, b, moves = (kept[~done] for kept in state)
                 ahead.keep(~done)
         c = frame.analyse(point)
         seen = c if part is None else part(c)

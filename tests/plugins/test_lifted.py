@@ -170,6 +170,14 @@ def test_a_signal_has_converged_only_if_it_fits(rectified: bool) -> None:
     assert not wide.converged.all()  # the factors fit, but have more than one column
 
 
+def test_signals_may_leave_before_the_last_iterations() -> None:
+    """The last look comes 3 iterations after the one at which some of them leave."""
+    problem = pose(3, 30)
+    b = problem.measure(signals(3, 12))
+    found = build(rank=1, n_iter=13, tol=1e-4).prepare(problem)(b, run(12))
+    assert set(np.asarray(found.n_iter)) == {10, 13}
+
+
 def test_signals_that_stand_still_leave_it_too() -> None:
     problem = pose(4, 30)
     b = problem.measure(signals(4, 3))

@@ -14,8 +14,9 @@ from benchbase_bounds.bracket import Bracket
 from benchbase_bounds.dispatch import bounds
 from benchbase_bounds.geometry.fans import fan, n_cones
 from benchbase_bounds.geometry.kinks import fan_of
-from benchbase_bounds.geometry.rational import fractions
+from benchbase_bounds.geometry.rational import Ranks, fractions
 from benchbase_bounds.geometry.regions import TooManyRegionsError
+from benchbase_bounds.lower_ends.cone_pairs import even_bounds, full_bounds
 from benchbase_bounds.representation import Operator
 from benchbase_bounds.upper_ends.direct import flattest, log_ratio, minimise_ratio, upper_end
 
@@ -192,3 +193,25 @@ def test_cones_of_reflection_groups() -> None:
         unit = np.eye(n)
         mixed = [unit[i] + s * unit[j] for i in range(n) for j in range(i) for s in (1, -1)]
         assert len(fan(fractions(np.array([*unit, *mixed])), most=100).cones) == order
+
+
+@pytest.mark.parametrize(("change", "least"), [(0.0, 1.0), (1e-13, 0.0)])
+def test_a_rank_that_rounding_leaves_in_doubt_is_taken_exactly(change: float, least: float) -> None:
+    """Rows of J − J' are along (1, 0) and (1, change), which rounding takes for one direction."""
+    vectors = np.array(
+        [[[1, 1], [-1, 1]], [[1, -1 + change], [-1, -1 - change]], [[1, 0], [0, 0]]], dtype=float
+    )
+    slopes = np.array([[[1, 0], [1, 0], [1, 0]], [[0, 1], [0, 1], [1, 0]]])
+    J = np.einsum("ckl,kln->ckn", slopes, vectors)
+    (found,) = full_bounds(J[:1], J[1:], slopes[:1] - slopes[1:], Ranks(vectors))
+    assert found == pytest.approx(least)
+    assert found < least or found == 0  # there is an allowance for rounding
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_a_pair_bound_is_that_of_both_signs(turned: int) -> None:
+    J = np.array([[[1.0], [2.0]]])
+    slopes = np.array([[[1], [1]]])
+    ranks = Ranks(np.array([[[1.0]], [[2.0]]]))
+    found = even_bounds(J, turned * J, slopes, turned * slopes, ranks)
+    assert found == pytest.approx(5**0.5)

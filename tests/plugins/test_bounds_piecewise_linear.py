@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.brackets.piecewise_linear import Pieces
 from benchbase_bounds.dispatch import bounds
 from benchbase_bounds.geometry.fans import fan, n_cones
 from benchbase_bounds.geometry.kinks import fan_of
@@ -215,3 +216,25 @@ def test_a_pair_bound_is_that_of_both_signs(turned: int) -> None:
     ranks = Ranks(np.array([[[1.0]], [[2.0]]]))
     found = even_bounds(J, turned * J, slopes, turned * slopes, ranks)
     assert found == pytest.approx(5**0.5)
+
+
+@pytest.mark.parametrize("case", ["rectified l1", "rectified linf", "maxout"])
+def test_the_search_over_faces_finds_a_by_itself(case: str) -> None:
+    """From a bad pair it finds the least ratio; cut short, it certifies less."""
+    vectors = np.random.default_rng(4).standard_normal((5, 2, 2))
+    operator = Operator.of(benchbase.DenseFrame(vectors), benchbase.build("pooling", CASES[case]))
+    cones, _ = fan_of(operator, 1.0)
+    assert cones is not None
+    pieces = Pieces.of(operator, cones)
+    x, y = np.eye(2) * 7
+    table, bad = pieces.table(), float(operator.ratio(x, y))
+    least, _ = minimise_ratio(operator, restarts=32, n_iter=200)
+    assert bad > 1.5 * least
+    search = pieces.search(operator, cones, bad, (x, y))
+    lower, done = search.run(table, 10**5)
+    assert done
+    assert lower == pytest.approx(least, abs=1e-8)
+    assert search.upper == pytest.approx(least, abs=1e-8)
+    for most in (0, 1, 5, 20):
+        lower, _ = pieces.search(operator, cones, bad, (x, y)).run(table, most)
+        assert lower <= least + 1e-9

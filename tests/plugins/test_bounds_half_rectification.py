@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase_bounds.dispatch import bounds
+from benchbase_bounds.geometry.frame_operators import frame_operators, least_eigenvalues
 from benchbase_bounds.geometry.regions import TooManyRegionsError, active_sets, sign_vectors
+from benchbase_bounds.lower_ends.region_pairs import pair_bound
 from benchbase_bounds.representation import Operator
 
 
@@ -175,3 +177,23 @@ def test_sampled_ratios_lie_in_the_bracket(
     assert found.lower <= found.upper
     if found.pair is not None:
         assert operator.ratio(*found.pair) == pytest.approx(found.upper, rel=1e-6, abs=1e-9)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 3), st.integers(2, 8), st.integers(0, 10**6), st.booleans())
+def test_the_pair_bound_alone_is_below_the_ratios_of_its_pairs(
+    n: int, m: int, seed: int, thresholds: bool
+) -> None:
+    """No upper end cuts the pair bound to size here."""
+    rng = np.random.default_rng(seed)
+    vectors = np.vstack([rng.integers(-2, 3, (m, n)).astype(float), signed(n)])
+    alpha = rng.integers(-1, 2, len(vectors)) * 0.5 * thresholds
+    sets = active_sets(vectors, alpha)
+    squares = np.maximum(least_eigenvalues(frame_operators(vectors, sets)), 0)
+    found = pair_bound(vectors, alpha, sets, squares, most=10**6)
+    operator = Operator.of(singles(vectors), rectified(tuple(alpha)))
+    x, y = 2 * rng.standard_normal((2, 2000, n))
+    y[::2] = -x[::2] * rng.random((1000, 1))
+    ratios = operator.ratio(x, y)
+    pairs = [float(operator.ratio(a, b)) for a, b in found.pairs]
+    assert found.lower <= min([*pairs, float(ratios.min())]) + 1e-9

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array
 from benchbase_bounds.bracket import Bracket
+from benchbase_bounds.brackets.piecewise_linear import Pieces
 from benchbase_bounds.dispatch import bounds
 from benchbase_bounds.geometry.fans import fan, n_cones
 from benchbase_bounds.geometry.kinks import fan_of
-from benchbase_bounds.geometry.rational import fractions
+from benchbase_bounds.geometry.rational import Ranks, fractions
 from benchbase_bounds.geometry.regions import TooManyRegionsError
+from benchbase_bounds.lower_ends.cone_pairs import even_bounds, full_bounds
 from benchbase_bounds.representation import Operator
 from benchbase_bounds.upper_ends.direct import flattest, log_ratio, minimise_ratio, upper_end
 
@@ -192,3 +194,47 @@ def test_cones_of_reflection_groups() -> None:
         unit = np.eye(n)
         mixed = [unit[i] + s * unit[j] for i in range(n) for j in range(i) for s in (1, -1)]
         assert len(fan(fractions(np.array([*unit, *mixed])), most=100).cones) == order
+
+
+@pytest.mark.parametrize(("change", "least"), [(0.0, 1.0), (1e-13, 0.0)])
+def test_a_rank_that_rounding_leaves_in_doubt_is_taken_exactly(change: float, least: float) -> None:
+    """Rows of J − J' are along (1, 0) and (1, change), which rounding takes for one direction."""
+    vectors = np.array(
+        [[[1, 1], [-1, 1]], [[1, -1 + change], [-1, -1 - change]], [[1, 0], [0, 0]]], dtype=float
+    )
+    slopes = np.array([[[1, 0], [1, 0], [1, 0]], [[0, 1], [0, 1], [1, 0]]])
+    J = np.einsum("ckl,kln->ckn", slopes, vectors)
+    (found,) = full_bounds(J[:1], J[1:], slopes[:1] - slopes[1:], Ranks(vectors))
+    assert found == pytest.approx(least)
+    assert found < least or found == 0  # there is an allowance for rounding
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_a_pair_bound_is_that_of_both_signs(turned: int) -> None:
+    J = np.array([[[1.0], [2.0]]])
+    slopes = np.array([[[1], [1]]])
+    ranks = Ranks(np.array([[[1.0]], [[2.0]]]))
+    found = even_bounds(J, turned * J, slopes, turned * slopes, ranks)
+    assert found == pytest.approx(5**0.5)
+
+
+@pytest.mark.parametrize("case", ["rectified l1", "rectified linf", "maxout"])
+def test_the_search_over_faces_finds_a_by_itself(case: str) -> None:
+    """From a bad pair it finds the least ratio; cut short, it certifies less."""
+    vectors = np.random.default_rng(4).standard_normal((5, 2, 2))
+    operator = Operator.of(benchbase.DenseFrame(vectors), benchbase.build("pooling", CASES[case]))
+    cones, _ = fan_of(operator, 1.0)
+    assert cones is not None
+    pieces = Pieces.of(operator, cones)
+    x, y = np.eye(2) * 7
+    table, bad = pieces.table(), float(operator.ratio(x, y))
+    least, _ = minimise_ratio(operator, restarts=32, n_iter=200)
+    assert bad > 1.5 * least
+    search = pieces.search(operator, cones, bad, (x, y))
+    lower, done = search.run(table, 10**5)
+    assert done
+    assert lower == pytest.approx(least, abs=1e-8)
+    assert search.upper == pytest.approx(least, abs=1e-8)
+    for most in (0, 1, 5, 20):
+        lower, _ = pieces.search(operator, cones, bad, (x, y)).run(table, most)
+        assert lower <= least + 1e-9

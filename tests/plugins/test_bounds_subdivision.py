@@ -10,7 +10,7 @@ from benchbase_bounds.dispatch import bounds
 from benchbase_bounds.geometry import kinks
 from benchbase_bounds.geometry.fans import Fan
 from benchbase_bounds.lower_ends.simplicial_cones import Cones
-from benchbase_bounds.lower_ends.subdivision import prove
+from benchbase_bounds.lower_ends.subdivision import far, near, prove
 from benchbase_bounds.representation import Operator
 from benchbase_bounds.upper_ends.direct import minimise_ratio
 
@@ -59,6 +59,30 @@ def test_what_is_above_a_ratio_is_never_proved(
     upper, _ = minimise_ratio(operator, restarts=8, n_iter=60)
     cones = Cones.of(operator, fan)
     assert not prove(cones, upper * (1 + 1e-6) + 1e-9, 1_500)[0]
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_what_a_test_of_two_cones_proves_is_true(rectified: bool, n: int) -> None:
+    """Pairs of signals in wide cones have no ratio below the largest goal that a test proves."""
+    rng = np.random.default_rng(n)
+    operator = l2(rng.standard_normal((5, 2, n)), rectified)
+    cones = Cones.of(operator, fan_of(operator))
+    for _ in range(1 if rectified else 3 * n - 3):
+        cones.split(np.arange(len(cones.rays)))
+    i, k = rng.integers(0, len(cones.rays), (2, 400))
+    k[::2] = np.minimum(i[::2] + rng.integers(0, 2, 200), len(cones.rays) - 1)
+    weights = rng.exponential(1.0, (2, 400, 100, n)) * np.exp(rng.normal(0, 1, (2, 400, 100, 1)))
+    weights[:, :, :n] = np.eye(n)  # the rays themselves, where tests are tightest
+    x, y = weights[0] @ cones.rays[i], weights[1] @ cones.rays[k]
+    gap, apart = np.linalg.norm(operator(x) - operator(y), axis=2), np.linalg.norm(x - y, axis=2)
+    least = np.where(apart > 1e-6, gap / np.maximum(apart, 1e-6), np.inf).min(axis=1)
+    for test in (far, near):
+        best = np.zeros(400)
+        for goal in np.geomspace(0.02, 4, 40):
+            best = np.where(test(cones, i, k, goal), goal, best)
+        assert (best > 0).sum() > 5
+        assert (best <= least + 1e-9).all()
 
 
 def test_cones_cover_space_and_know_their_active_sets() -> None:

@@ -60,7 +60,7 @@ def piecewise_linear(operator: Operator, *, seed: int = 0, effort: float = 1.0) 
     if fan is None:
         low, high = upper_constant(operator)
         return conclude(0.0, upper, pair, method, reason, largest=high, attained=low)
-    pieces = _Pieces.of(operator, fan)
+    pieces = Pieces.of(operator, fan)
     if operator.even:
         lower = pieces.even_bound()
         method += "; below, the pair bound over all linear cones"
@@ -77,7 +77,7 @@ def piecewise_linear(operator: Operator, *, seed: int = 0, effort: float = 1.0) 
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class Pieces:
     """The linear pieces of a representation, of which each may serve several cones.
 
     Attributes
@@ -98,7 +98,8 @@ class _Pieces:
     ranks: Ranks
 
     @classmethod
-    def of(cls, operator: Operator, fan: Fan) -> _Pieces:
+    def of(cls, operator: Operator, fan: Fan) -> Pieces:
+        """Return the pieces of a representation and its fan."""
         points = fan.interior()
         slopes = operator.with_slopes(points)[1].transpose(0, 2, 1).astype(int)
         J, first, kind = np.unique(

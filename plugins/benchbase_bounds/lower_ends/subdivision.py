@@ -136,15 +136,29 @@ def _open(cones: Cones, i: Array, k: Array, goal: float) -> Array:
     if cones.operator.even:
         inner = np.einsum("prn,psn->prs", cones.rays[i], cones.rays[k])
         open_ = inner.max(axis=(1, 2)) > -OFF
-    for test in (_far, _near):
+    for test in (far, near):
         left = np.flatnonzero(open_)
         if len(left):
             open_[left] = ~test(cones, i[left], k[left], goal)
     return open_
 
 
-def _far(cones: Cones, i: Array, k: Array, goal: float) -> Array:
-    """Return for which pairs one of the tests 1 to 3 holds, (P,) bool."""
+def far(cones: Cones, i: Array, k: Array, goal: float) -> Array:
+    """Return for which pairs of cones one of the tests 1 to 3 holds.
+
+    Parameters
+    ----------
+    cones : Cones
+        The cones.
+    i, k : ndarray of int, shape (P,)
+        The pairs.
+    goal : float
+        The ratio.
+
+    Returns
+    -------
+    ndarray of bool, shape (P,)
+    """
     n = cones.operator.n
     inner = np.einsum("pn,pn->p", cones.middle[i], cones.middle[k])
     angle = np.arccos(np.clip(inner, -1, 1)) - cones.radius[i] - cones.radius[k] - OFF
@@ -220,8 +234,11 @@ def _inside(cones: Cones, i: Array, k: Array, form: Array) -> Array:
     return found
 
 
-def _near(cones: Cones, i: Array, k: Array, goal: float) -> Array:
-    """Return for which pairs test 4 holds, (P,) bool."""
+def near(cones: Cones, i: Array, k: Array, goal: float) -> Array:
+    """Return for which pairs of cones test 4 holds.
+
+    Arguments and result are those of `far`.
+    """
     u, u2, chord, chord2 = cones.u[i], cones.u[k], cones.chord[i], cones.chord[k]
     one, other = cones.active[i], cones.active[k]
     off = 0.5 * np.linalg.norm(u - u2, axis=-1) + np.maximum(chord, chord2)

@@ -6,6 +6,7 @@ Its names are public, for reports of plugins too. Tables are pandas data frames 
 
 from benchbase.showing.components import component_of, offline, solver_specs
 from benchbase.showing.names import (
+    lp_name,
     norm_name,
     pooling_name,
     setting_name,
@@ -78,6 +79,7 @@ __all__ = [
     "latex_table",
     "log_axis",
     "looks",
+    "lp_name",
     "markdown_list",
     "markdown_table",
     "norm_name",

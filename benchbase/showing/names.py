@@ -51,11 +51,16 @@ def varying_parameters(summary: pd.DataFrame) -> list[str]:
     return [c for c in parameters if len(summary[c].drop_duplicates()) > 1]
 
 
+def lp_name(p: float) -> str:
+    """Name the norm with an exponent: "ℓ1", "ℓ2", "ℓ∞"."""
+    return "ℓ∞" if math.isinf(p) else f"ℓ{p:g}"
+
+
 def norm_name(row: pd.Series[Any]) -> str:
     """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", or the pooling itself where it has no p."""
     if math.isnan(row["p"]):
         return str(row["pooling"])
-    norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+    norm = lp_name(row["p"])
     return norm if row["pooling"] == "lp" else f"{norm} ({row['pooling']})"
 
 

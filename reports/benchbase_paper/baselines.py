@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
-from benchbase.showing import EXACT, component_of, offline, summarise
-from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase.showing import EXACT, component_of, lp_name, offline, summarise
+from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting
 from benchbase_paper.verdicts import Part, difference, scored
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
                 continue
             columns = ["label", "mean_squared_cosine", "exact_share"]
             found = {label: (mean, exact) for label, mean, exact in these[columns].to_numpy()}
-            name = f"{setting.title}, {'rectified ' if rectified else ''}{norm_text(p)}"
+            name = f"{setting.title}, {'rectified ' if rectified else ''}{lp_name(p)}"
             shown = {label: found.get(label) for label in SOLVERS}
             rows.append({"problem": name, "pools": k} | shown | ranks)
     table = pd.DataFrame(rows, dtype=object)

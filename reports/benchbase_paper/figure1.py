@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase.showing import save_figure, set_title, summarise, wrapped
-from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
+from benchbase.showing import lp_name, save_figure, set_title, summarise, wrapped
+from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def draw(rows: list[Setting], title: str) -> Figure:
     for ax in grid[-1]:
         ax.set_xlabel("number of pools K")
     for ax, p in zip(grid[0], norms, strict=True):
-        ax.set_title(norm_text(p))
+        ax.set_title(lp_name(p))
     _explain(figure, title, trials)
     return figure
 

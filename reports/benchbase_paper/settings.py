@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbase.showing import setting_columns, split
+from benchbase.showing import setting_columns, split, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,9 @@ class Setting:
     name : str
         The data set, for people.
     rows : pandas.DataFrame
-        Rows of `benchbase.Results.rows`, those of the paper's poolings; one a signal, solver,
-        pooling and number of pools, even where several experiments hold it.
+        Rows of `benchbase.Results.rows` with the columns of `benchbase.showing.with_scores`,
+        those of the paper's poolings. There is one row per signal, solver, pooling and number of
+        pools, even if several experiments hold it.
     """
 
     letter: str
@@ -125,7 +126,7 @@ def find_settings(frame: pd.DataFrame) -> list[Setting]:
     found = newest.drop_duplicates([*columns, *signal]).sort_index()
     # What is left of an experiment is no other problem than what another has of the same cells.
     points = found.groupby("label")["points"].transform("max")
-    found = found.assign(experiment="", points=points)
+    found = with_scores(found.assign(experiment="", points=points))
     parts = split(found, columns) if len(found) else []
     parts.sort(key=lambda part: (part["letter"].iloc[0], -part["n"].iloc[0], -len(part)))
     return [
@@ -163,8 +164,3 @@ def on_sphere(rows: pd.DataFrame) -> pd.Series[Any]:
 def plain_label(label: str) -> str:
     """Return a label without what it says of the sphere: "altmin, no sphere" is "altmin"."""
     return _SPHERE.sub("", label)
-
-
-def norm_text(p: float) -> str:
-    """Write a norm: ℓ1, ℓ2, ℓ∞."""
-    return "ℓ∞" if p == NORMS[-1] else f"ℓ{p:g}"

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from benchbase.showing import EXACT
+from benchbase.showing import EXACT, lp_name
 from benchbase_paper.settings import (
     BOTH,
     CUT,
@@ -20,7 +20,6 @@ from benchbase_paper.settings import (
     NEAREST,
     RANDOM,
     Setting,
-    norm_text,
     on_sphere,
     plain_label,
 )
@@ -215,7 +214,7 @@ def _norms_are_alike(settings: list[Setting]) -> Claim:
                         scored(setting.select(label, each, rectified)) for each in (p, q)
                     )
                     variant = "rectified" if rectified else "linear"
-                    pair = f"{norm_text(p)} − {norm_text(q)}"
+                    pair = f"{lp_name(p)} − {lp_name(q)}"
                     name = f"({setting.letter}) {setting.name}, {pair}, {variant}, {label}"
                     yield difference(name, first, second)
 
@@ -345,7 +344,7 @@ def _random(settings: list[Setting]) -> list[Setting]:
 
 
 def _name(setting: Setting, p: float, rectified: bool = False) -> str:
-    return f"({setting.letter}) {setting.name}, {'rectified ' if rectified else ''}{norm_text(p)}"
+    return f"({setting.letter}) {setting.name}, {'rectified ' if rectified else ''}{lp_name(p)}"
 
 
 def _variant(rectified: bool) -> str:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchbase.showing import with_scores
 from benchbase_reports.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -173,9 +172,15 @@ class Claim:
         return min(value - self.holds[0], self.holds[1] - value)
 
 
-def scored(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with their scores, ``score`` and ``exact``; those without one are left out."""
-    return with_scores(frame).dropna(subset=["score"])
+def scored(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a score.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `benchbase.showing.with_scores`, as those of a `Setting` are.
+    """
+    return rows[rows["score"].notna()]
 
 
 def mean(name: str, rows: pd.DataFrame, value: str = "score") -> Part | None:

@@ -1,4 +1,4 @@
-"""How reports name problems, poolings and solvers to people."""
+"""Names of problems, poolings and solvers for people: each is said in one way everywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ _LONGEST = 24
 
 
 def solver_names(summary: pd.DataFrame) -> list[str]:
-    """Return the label of each row, with its points where others of its problem ran on more."""
+    """Return the name of each row's solver: its label, with its points if others ran on more.
+
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        From `summarise`.
+    """
     most = summary.groupby(problem_columns(summary), dropna=False)["points"].transform("max")
     rows = zip(summary["label"], summary["points"], most, strict=True)
     return [
@@ -28,7 +34,15 @@ def solver_names(summary: pd.DataFrame) -> list[str]:
 
 
 def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
-    """Name a row's experiment, data set and frames; `varying` are parameters to name as well."""
+    """Name a row's experiment, data set and frames, and its noise and hint if there are any.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of a summary, or of `benchbase.Results.rows`.
+    varying : sequence of str
+        Columns of parameters to name as well, as from `varying_parameters`.
+    """
     import pandas as pd
 
     dataset = [f"{row['dataset']}, n = {row['n']}"]
@@ -40,13 +54,13 @@ def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
     parts = [row["experiment"], ", ".join(dataset), ", ".join(frame)]
     for kind in ("noise", "hint"):
         if row[kind]:
-            told = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
-            parts.append(", ".join([f"{row[kind]} {kind}", *told]))
+            own = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
+            parts.append(", ".join([f"{row[kind]} {kind}", *own]))
     return " · ".join(part for part in parts if part)
 
 
 def varying_parameters(summary: pd.DataFrame) -> list[str]:
-    """Return the parameters of data sets and frames that take several values in a summary."""
+    """Return the columns of settings' parameters that take several values in a summary."""
     parameters = [column for column in setting_columns(summary) if "." in column]
     return [c for c in parameters if len(summary[c].drop_duplicates()) > 1]
 
@@ -57,7 +71,7 @@ def lp_name(p: float) -> str:
 
 
 def norm_name(row: pd.Series[Any]) -> str:
-    """Name what a pooling takes of a pool: "ℓ2", "ℓ∞", or the pooling itself where it has no p."""
+    """Name the norm that a pooling takes of each pool: "ℓ2", "ℓ∞", or "maxout" if it has no p."""
     if math.isnan(row["p"]):
         return str(row["pooling"])
     norm = lp_name(row["p"])
@@ -65,12 +79,12 @@ def norm_name(row: pd.Series[Any]) -> str:
 
 
 def variant_name(row: pd.Series[Any]) -> str:
-    """Name the rest of a pooling: "linear", "rectified", "rectified, threshold .1"."""
+    """Name the rest of a pooling: "linear", "rectified" or "rectified, threshold .1"."""
     return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
 
 
 def pooling_name(row: pd.Series[Any]) -> str:
-    """Name a pooling: "ℓ2", "rectified ℓ2, threshold .1", "maxout"."""
+    """Name a pooling: "ℓ2", "rectified ℓ2, threshold .1" or "maxout"."""
     norm = f"rectified {norm_name(row)}" if row["rectified"] else norm_name(row)
     return ", ".join([norm, *_pooling_parameters(row)])
 
@@ -80,7 +94,7 @@ def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
 
 
 def _parameters(row: pd.Series[Any], columns: Sequence[str]) -> Iterator[str]:
-    """Yield "threshold .1" and the like for parameters that are set: not empty, 0 or false."""
+    """Yield "threshold .1" and the like for parameters that are not empty, 0 or false."""
     import pandas as pd
 
     for column in columns:

@@ -1,13 +1,14 @@
-"""The statistics of results: a row a signal in, a row a problem, solver and number of pools out.
+"""The statistics of results: from one row per signal to one row per problem, solver and K.
 
-The rules, for every number that a report shows:
+These rules hold for every number that a report shows:
 
-- A signal counts with its squared cosine only if its status is "done" and the score is finite. Any
+- A signal counts with its squared cosine if its status is "done" and the score is finite. Every
   other outcome counts as a squared cosine of 0.
-- "unsupported" is left out and counted apart; so is "pending".
-- The signals of one trial share a frame, so they are no independent sample. Over T ≥ 2 trials the
-  standard error is s/√T, with s the standard deviation (T − 1) of the trials' means. One trial
-  tells nothing of other frames: its standard error is s/√S over its S signals, for this frame only.
+- Signals whose status is "unsupported" or "pending" are left out and counted separately.
+- The signals of one trial share a frame, so they are not an independent sample. Over T ≥ 2 trials
+  the standard error is s/√T, where s is the standard deviation of the trials' means (with T − 1).
+  One trial says nothing about other frames: its standard error is s/√S over its S signals and
+  holds for its frame only.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT = 0.99
-"""A squared cosine above this is a recovery that the paper calls exact."""
+"""A signal whose squared cosine is above this is recovered exactly, in the paper's words."""
 
 RECOVERED = 0.999
-"""A squared cosine above this is a recovery, where successes are counted."""
+"""A signal whose squared cosine is above this is recovered, wherever successes are counted."""
 
 FITS = 1e-6
-"""A relative residual of at most this is a fit to the measurements, right or wrong."""
+"""An estimate whose relative residual is at most this fits the measurements, right or wrong."""
 
 STATISTICS = {
     "signals": "signals with an outcome, failed ones included",
@@ -36,13 +37,13 @@ STATISTICS = {
     "exact_share": f"share of signals with a squared cosine above {EXACT}, mean of the trials'",
     "wrong_fit_share": f"share of signals that fit their measurements (residual of at most "
     f"{FITS:g}) and are wrong (squared cosine of at most {RECOVERED}), mean of the trials'",
-    "seconds": "mean seconds a signal, start and solution, without preparation",
+    "seconds": "mean seconds per signal, start and solution, without preparation",
     "failed": "signals without a finite estimate, counted as 0",
     "unsupported": "signals that the solver does not apply to, left out",
     "pending": "signals without an outcome yet, left out",
     "message": "why signals failed or are unsupported",
 }
-"""The columns that `summarise` adds to those that name a cell, and what they hold."""
+"""The columns that `summarise` adds to those that name a cell, and what each holds."""
 
 _SETTING = ("suite", "experiment", "dataset", "n", "frame", "pool_size", "noise", "hint")
 _KINDS = ("dataset.", "frame.", "noise.", "hint.")
@@ -55,7 +56,7 @@ def setting_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def problem_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that tell problems apart, their number of pools aside."""
+    """Return the columns that tell problems apart, except for the number of pools."""
     return [*setting_columns(frame), *_POOLING, *_parameters(frame, "pooling.")]
 
 
@@ -69,12 +70,12 @@ def split(table: pd.DataFrame, columns: list[str]) -> list[pd.DataFrame]:
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Work out the statistics of every problem, solver and number of pools.
+    """Return the statistics of every problem, solver and number of pools.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem,
         solver and number of points, the latest run counts.
 
     Returns
@@ -82,7 +83,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row for each combination of `problem_columns`, ``label``, ``n_pools`` and ``points``,
         in order of first appearance, with the columns of `STATISTICS`. Mean, standard error,
-        shares and seconds are NaN where nothing was computed.
+        shares and seconds are NaN if nothing was computed.
     """
     import pandas as pd
 
@@ -114,7 +115,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the rows of the latest run that holds a trial, where several do.
+    """Return the rows without those of trials that a later run holds as well.
 
     Parameters
     ----------
@@ -129,7 +130,21 @@ def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what the statistics are made of; scores and shares are NaN for what is left out."""
+    """Add the columns that statistics are made of.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `benchbase.Results.rows`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with ``score`` (the squared cosine that counts), ``exact`` and ``wrong_fit``
+        (1.0 or 0.0), all three NaN for signals that are left out; with ``seconds``; with ``lost``,
+        ``unsupported`` and ``pending`` (booleans); and with ``mishap``, the message of a signal
+        that failed or is unsupported, and otherwise "".
+    """
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
     found = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])

@@ -15,7 +15,7 @@ from scipy import stats
 import benchbase
 from benchbase_reports.cramer_rao import cramer_rao
 from benchbase_reports.sweep_figure import draw
-from benchbase_reports.sweep_report import Sweeps, bounds
+from benchbase_reports.sweep_report import Sweeps, cramer_rao_bounds
 from benchbase_reports.sweeps import sweeps
 
 Make = Callable[..., pd.DataFrame]
@@ -316,7 +316,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> benchbase.Results:
 def table(results: benchbase.Results) -> pd.DataFrame:
     frame = results.rows()
     found = sweeps(frame)
-    return found.assign(bound=bounds(results, frame, found))
+    return found.assign(bound=cramer_rao_bounds(results, frame, found))
 
 
 def test_the_bound_is_that_of_the_cells_own_problem(
@@ -357,4 +357,4 @@ def test_the_bound_is_drawn(table: pd.DataFrame) -> None:
 def test_a_problem_that_is_not_here_has_no_bound(cell: Make, known: Known) -> None:
     results: Any = Elsewhere(known(*swept(cell)))
     frame = results.rows()
-    assert np.isnan(bounds(results, frame, sweeps(frame))).all()
+    assert np.isnan(cramer_rao_bounds(results, frame, sweeps(frame))).all()

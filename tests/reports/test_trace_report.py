@@ -276,7 +276,7 @@ def test_there_is_a_pair_of_panels_a_problem(figure: Figure) -> None:
     assert names == [
         text for pooling in ("ℓ2", "rectified ℓ∞") for text in (f"{pooling}, K = 8", "")
     ]  # fmt: skip # two loops
-    assert [ax.get_xlabel() for ax in panels] == ["iterations", "seconds, a signal"] * 2
+    assert [ax.get_xlabel() for ax in panels] == ["iterations", "seconds per signal"] * 2
     assert all(ax.get_yscale() == "log" for ax in panels)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["altmin", "restarts"]
 

@@ -13,7 +13,7 @@ from benchbase import Array
 from benchbase.showing import RECOVERED, component_of, latest, problem_columns, solver_specs
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.invocation import row_command, sized_command, suite_command
-from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
+from benchbase_reports.page.pictures import LARGEST, Album, ProblemKey, album, identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,7 +289,7 @@ def _budgets(part: pd.DataFrame | None, numbers: dict[str, int]) -> dict[str, li
     }
 
 
-def _pictures(drawn: Album, name: Problem, numbers: dict[str, int]) -> dict[str, Any] | None:
+def _pictures(drawn: Album, name: ProblemKey, numbers: dict[str, int]) -> dict[str, Any] | None:
     page = drawn.pages.get(name)
     if page is None:
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LARGEST = 900_000
 """Characters that all pictures of a page may take: a page is to stay under 2 MB."""
 
-Problem = tuple[Any, ...]
+ProblemKey = tuple[Any, ...]
 """The values of `problem_columns` that name a problem, None where missing."""
 
 
@@ -41,7 +41,7 @@ class Album:
     """
 
     pictures: list[str] = field(default_factory=list)
-    pages: dict[Problem, dict[str, Any]] = field(default_factory=dict)
+    pages: dict[ProblemKey, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
@@ -59,7 +59,7 @@ class Album:
         return sum(map(len, self.pictures))
 
 
-def identity(row: pd.Series[Any], columns: Sequence[str]) -> Problem:
+def identity(row: pd.Series[Any], columns: Sequence[str]) -> ProblemKey:
     """Return what names a row's problem, so that rows of two tables can be matched."""
     import pandas as pd
 
@@ -79,7 +79,7 @@ def png(picture: Array) -> str:
 
 def album(
     results: benchbase.ResultsView,
-    ranked: Mapping[Problem, Sequence[str]],
+    ranked: Mapping[ProblemKey, Sequence[str]],
     largest: int = LARGEST,
 ) -> Album:
     """Draw signals of every problem whose data set has pictures.
@@ -123,7 +123,7 @@ def album(
 def _problem(
     results: benchbase.ResultsView,
     rows: pd.DataFrame,
-    name: Problem,
+    name: ProblemKey,
     labels: Sequence[str],
     made: Album,
 ) -> _Queue | None:

@@ -66,9 +66,9 @@ def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path
     results = ["--results", ran]
     for line, told in {
         ("accept", "x.zip", site): "x.zip is refused: it is not a zip file",
-        ("accept", "y.zip", site): "y.zip is refused: y.zip is no file",
+        ("accept", "y.zip", site): "y.zip is refused: y.zip is not a file",
         ("publish", "nothing", "s"): "no results in nothing",
-        ("publish", ran / "one", "other"): "other holds something else than a site",
+        ("publish", ran / "one", "other"): "other holds something other than a site",
         ("submit", *results, "-o", "no/x.zip"): "no/x.zip: No such file or directory",
         ("submit", *results, "-o", "b.zip", "--solver", "mine"): "no solver labelled 'mine'",
     }.items():
@@ -339,7 +339,7 @@ def test_published_again_what_was_accepted_stays(ran: Path, whole: Path) -> None
         ["altmin"],
         ["knn", "mean", "phasecut"],
     ]
-    with pytest.raises(benchbase.BenchbaseError, match="do not go with the site:\nthe label 'knn'"):
+    with pytest.raises(benchbase.BenchbaseError, match="do not fit the site:\nthe label 'knn'"):
         publish(ran, whole)
 
 

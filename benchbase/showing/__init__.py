@@ -6,6 +6,7 @@ data frames, as `benchbase.Results.rows` returns them or as `summarise` makes th
 
 from benchbase.showing.components import component_of, offline, solver_specs
 from benchbase.showing.names import (
+    lp_name,
     norm_name,
     pooling_name,
     setting_name,
@@ -78,6 +79,7 @@ __all__ = [
     "latex_table",
     "log_axis",
     "looks",
+    "lp_name",
     "markdown_list",
     "markdown_table",
     "norm_name",

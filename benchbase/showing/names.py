@@ -1,4 +1,4 @@
-"""The names of problems, poolings and solvers in reports."""
+"""Names of problems, poolings and solvers for people: each is said in one way everywhere."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ _LONGEST = 24
 
 
 def solver_names(summary: pd.DataFrame) -> list[str]:
-    """Return the solver's label of each row of a summary.
+    """Return the name of each row's solver: its label, with its points if others ran on more.
 
-    The number of points is added if another row of the same problem has more points.
+    Parameters
+    ----------
+    summary : pandas.DataFrame
+        From `summarise`.
     """
     most = summary.groupby(problem_columns(summary), dropna=False)["points"].transform("max")
     rows = zip(summary["label"], summary["points"], most, strict=True)
@@ -31,9 +34,14 @@ def solver_names(summary: pd.DataFrame) -> list[str]:
 
 
 def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
-    """Name a row's experiment, data set, frame, noise and hint.
+    """Name a row's experiment, data set and frames, and its noise and hint if there are any.
 
-    `varying` has the columns of those parameters of data sets and frames that are named as well.
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of a summary, or of `benchbase.Results.rows`.
+    varying : sequence of str
+        Columns of parameters to name as well, as from `varying_parameters`.
     """
     import pandas as pd
 
@@ -46,32 +54,37 @@ def setting_name(row: pd.Series[Any], varying: Sequence[str]) -> str:
     parts = [row["experiment"], ", ".join(dataset), ", ".join(frame)]
     for kind in ("noise", "hint"):
         if row[kind]:
-            parameters = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
-            parts.append(", ".join([f"{row[kind]} {kind}", *parameters]))
+            own = _parameters(row, [c for c in row.index if c.startswith(f"{kind}.")])
+            parts.append(", ".join([f"{row[kind]} {kind}", *own]))
     return " · ".join(part for part in parts if part)
 
 
 def varying_parameters(summary: pd.DataFrame) -> list[str]:
-    """Return the parameters of data sets and frames that take several values in a summary."""
+    """Return the columns of settings' parameters that take several values in a summary."""
     parameters = [column for column in setting_columns(summary) if "." in column]
     return [c for c in parameters if len(summary[c].drop_duplicates()) > 1]
 
 
+def lp_name(p: float) -> str:
+    """Name the norm with an exponent: "ℓ1", "ℓ2", "ℓ∞"."""
+    return "ℓ∞" if math.isinf(p) else f"ℓ{p:g}"
+
+
 def norm_name(row: pd.Series[Any]) -> str:
-    """Name the norm that a pooling takes of each pool: "ℓ2", "ℓ∞"; without p, name the pooling."""
+    """Name the norm that a pooling takes of each pool: "ℓ2", "ℓ∞", or "maxout" if it has no p."""
     if math.isnan(row["p"]):
         return str(row["pooling"])
-    norm = "ℓ∞" if math.isinf(row["p"]) else f"ℓ{row['p']:g}"
+    norm = lp_name(row["p"])
     return norm if row["pooling"] == "lp" else f"{norm} ({row['pooling']})"
 
 
 def variant_name(row: pd.Series[Any]) -> str:
-    """Name a pooling apart from its norm: "linear", "rectified", "rectified, threshold .1"."""
+    """Name the rest of a pooling: "linear", "rectified" or "rectified, threshold .1"."""
     return ", ".join(["rectified" if row["rectified"] else "linear", *_pooling_parameters(row)])
 
 
 def pooling_name(row: pd.Series[Any]) -> str:
-    """Name a pooling: "ℓ2", "rectified ℓ2, threshold .1", "maxout"."""
+    """Name a pooling: "ℓ2", "rectified ℓ2, threshold .1" or "maxout"."""
     norm = f"rectified {norm_name(row)}" if row["rectified"] else norm_name(row)
     return ", ".join([norm, *_pooling_parameters(row)])
 
@@ -81,7 +94,7 @@ def _pooling_parameters(row: pd.Series[Any]) -> Iterator[str]:
 
 
 def _parameters(row: pd.Series[Any], columns: Sequence[str]) -> Iterator[str]:
-    """Yield "threshold .1" and the like for parameters that are set: not empty, 0 or false."""
+    """Yield "threshold .1" and the like for parameters that are not empty, 0 or false."""
     import pandas as pd
 
     for column in columns:

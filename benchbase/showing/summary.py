@@ -1,15 +1,14 @@
-"""Statistics of results, such as the mean squared cosine with its standard error.
+"""The statistics of results: from one row per signal to one row per problem, solver and K.
 
-They are made from one row per signal, and give one row for each problem, solver and number of
-pools. These rules hold for every number that a report shows:
+These rules hold for every number that a report shows:
 
-- A signal counts with its squared cosine only if its status is "done" and the score is finite. Any
-  other outcome counts as a squared cosine of 0, with two exceptions.
-- "unsupported" and "pending" are left out of the means, and each is counted separately.
-- The signals of one trial share a frame, so they are not an independent sample. Over T ≥ 2 trials,
-  the standard error is s/√T, where s is the standard deviation (T − 1) of the trials' means. One
-  trial tells nothing about other frames: its standard error is s/√S, where s is the standard
-  deviation (S − 1) of its S signals, and it is for this frame only.
+- A signal counts with its squared cosine if its status is "done" and the score is finite. Every
+  other outcome counts as a squared cosine of 0.
+- Signals whose status is "unsupported" or "pending" are left out and counted separately.
+- The signals of one trial share a frame, so they are not an independent sample. Over T ≥ 2 trials
+  the standard error is s/√T, where s is the standard deviation of the trials' means (with T − 1).
+  One trial says nothing about other frames: its standard error is s/√S over its S signals and
+  holds for its frame only.
 """
 
 from __future__ import annotations
@@ -22,29 +21,29 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXACT = 0.99
-"""A recovery with a squared cosine above this is what the paper calls exact."""
+"""A signal whose squared cosine is above this is recovered exactly, in the paper's words."""
 
 RECOVERED = 0.999
-"""A signal counts as recovered, when successes are counted, if its squared cosine is above this."""
+"""A signal whose squared cosine is above this is recovered, wherever successes are counted."""
 
 FITS = 1e-6
-"""An estimate fits the measurements, whether right or wrong, if its residual is at most this."""
+"""An estimate whose relative residual is at most this fits the measurements, right or wrong."""
 
 STATISTICS = {
     "signals": "signals with an outcome, failed ones included",
-    "trials": "trials (each with its own frame) that the signals come from",
+    "trials": "trials (each with its own frame) that they come from",
     "mean_squared_cosine": "mean of the trials' means; once all ran, that of all signals",
-    "standard_error": "standard error of this mean, clustered by trial; NaN for a single signal",
+    "standard_error": "its standard error, clustered by trial; NaN for a single signal",
     "exact_share": f"share of signals with a squared cosine above {EXACT}, mean of the trials'",
     "wrong_fit_share": f"share of signals that fit their measurements (residual of at most "
     f"{FITS:g}) and are wrong (squared cosine of at most {RECOVERED}), mean of the trials'",
     "seconds": "mean seconds per signal, start and solution, without preparation",
     "failed": "signals without a finite estimate, counted as 0",
-    "unsupported": "signals that the solver does not apply to, left out of the means",
-    "pending": "signals without an outcome yet, left out of the means",
+    "unsupported": "signals that the solver does not apply to, left out",
+    "pending": "signals without an outcome yet, left out",
     "message": "why signals failed or are unsupported",
 }
-"""The columns that `summarise` adds to those that name a cell, and what they hold."""
+"""The columns that `summarise` adds to those that name a cell, and what each holds."""
 
 _SETTING = ("suite", "experiment", "dataset", "n", "frame", "pool_size", "noise", "hint")
 _KINDS = ("dataset.", "frame.", "noise.", "hint.")
@@ -57,7 +56,7 @@ def setting_columns(frame: pd.DataFrame) -> list[str]:
 
 
 def problem_columns(frame: pd.DataFrame) -> list[str]:
-    """Return the columns that tell problems apart, except their number of pools."""
+    """Return the columns that tell problems apart, except for the number of pools."""
     return [*setting_columns(frame), *_POOLING, *_parameters(frame, "pooling.")]
 
 
@@ -71,13 +70,13 @@ def split(table: pd.DataFrame, columns: list[str]) -> list[pd.DataFrame]:
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Work out the statistics of every problem, solver and number of pools.
+    """Return the statistics of every problem, solver and number of pools.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem, solver
-        and number of points, the latest run counts.
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem,
+        solver and number of points, the latest run counts.
 
     Returns
     -------
@@ -116,7 +115,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the rows of each trial from the latest run that holds the trial.
+    """Return the rows without those of trials that a later run holds as well.
 
     Parameters
     ----------
@@ -131,24 +130,35 @@ def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns that the statistics are made from.
+    """Add the columns that statistics are made of.
 
-    Scores and shares are NaN for signals that are left out.
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As from `benchbase.Results.rows`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same rows with ``score`` (the squared cosine that counts), ``exact`` and ``wrong_fit``
+        (1.0 or 0.0), all three NaN for signals that are left out; with ``seconds``; with ``lost``,
+        ``unsupported`` and ``pending`` (booleans); and with ``mishap``, the message of a signal
+        that failed or is unsupported, and otherwise "".
     """
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
-    solved = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
-    score = frame["squared_cosine"].where(solved, 0.0).where(ran)
-    wrong = solved & (frame["residual"] <= FITS) & (score <= RECOVERED)
+    found = (frame["status"] == "done") & np.isfinite(frame["squared_cosine"])
+    score = frame["squared_cosine"].where(found, 0.0).where(ran)
+    wrong = found & (frame["residual"] <= FITS) & (score <= RECOVERED)
     return frame.assign(
         score=score,
         exact=(score > EXACT).astype("float64").where(ran),
         wrong_fit=wrong.astype("float64").where(ran),
         seconds=frame["init_seconds"] + frame["solve_seconds"],
-        lost=ran & ~solved,
+        lost=ran & ~found,
         unsupported=unsupported,
         pending=pending,
-        mishap=frame["message"].where(unsupported | (ran & ~solved), ""),
+        mishap=frame["message"].where(unsupported | (ran & ~found), ""),
     )
 
 

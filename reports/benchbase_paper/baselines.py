@@ -1,4 +1,4 @@
-"""What recovery must be compared with: trivial estimates, projections, and how frames are posed."""
+"""What recovery is compared with: trivial estimates, projections, condition numbers of frames."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
-from benchbase.showing import EXACT, component_of, offline, summarise
-from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting, norm_text
+from benchbase.showing import EXACT, component_of, lp_name, offline, summarise
+from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting
 from benchbase_paper.verdicts import Part, difference, scored
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RANKS = (10, 25, 50)
-"""Dimensions of the principal subspaces that signals are projected on."""
+"""The dimensions of the principal subspaces on which signals are projected."""
 
 TRAINING = 50_000
-"""Training signals at most, evenly spaced, that the subspaces are worked out from."""
+"""The most training signals, evenly spaced, from which the subspaces are computed."""
 
 POOLS_PER_DIMENSION = 1.3
-"""About what the paper's 130 pools are to n = 100, and its 330 to n = 256."""
+"""About the ratio of the paper's 130 pools to n = 100, and of its 330 pools to n = 256."""
 
 _SPHERE = [f"{solver}, {which}" for which in ("sphere", "no sphere") for solver in (RANDOM, BOTH)]
 SOLVERS = (MEAN, NEAREST, RANDOM, BOTH, *_SPHERE)
-"""Labels that have a column, where they were run."""
+"""The labels of solvers that have a column, if they were run."""
 
 Score = tuple[float, float]
-"""A mean squared cosine, and the share that is exact."""
+"""A mean squared cosine, and the share of exact recoveries."""
 
 
 def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.DataFrame:
-    """Return solvers beside trivial estimates, a row a problem.
+    """Return the scores of solvers beside those of trivial estimates, one row per problem.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``problem``, ``pools`` (the number nearest to 1.3 n that there is), a column for each of
-        `SOLVERS` that there is and for each of `RANKS`, for example ``rank 10``, which hold
-        pairs of mean and exact share; None where there is nothing, text where it has a reason.
+        The columns ``problem`` and ``pools`` (the number that is nearest to 1.3 n), one for each of
+        `SOLVERS` that was run, and one for each of `RANKS`, for example ``rank 10``. They hold
+        pairs of mean and exact share; None if there is no number, or the reason as text.
     """
     import pandas as pd
 
@@ -65,7 +65,7 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
                 continue
             columns = ["label", "mean_squared_cosine", "exact_share"]
             found = {label: (mean, exact) for label, mean, exact in these[columns].to_numpy()}
-            name = f"{setting.title}, {'rectified ' if rectified else ''}{norm_text(p)}"
+            name = f"{setting.title}, {'rectified ' if rectified else ''}{lp_name(p)}"
             shown = {label: found.get(label) for label in SOLVERS}
             rows.append({"problem": name, "pools": k} | shown | ranks)
     table = pd.DataFrame(rows, dtype=object)
@@ -73,24 +73,25 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
 
 
 def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, Score | str]:
-    """Project test signals on the leading principal components of the training signals.
+    """Return the scores of test signals projected on principal components of training signals.
 
-    Components are those of the second moments, no mean taken away: of all subspaces of dimension
-    d, theirs leaves the least of the training signals' squares. Data that are not at hand are not
-    downloaded.
+    The components are those of the second moments, without subtracting the mean: of all subspaces
+    of dimension d, theirs leaves the least sum of squares of the training signals. Data that are
+    not on this machine are not downloaded.
 
     Parameters
     ----------
     results : benchbase.Results
         They hold the test signals.
     setting : Setting
-        Its data set is built anew, for the training signals.
+        Its data set is built again, for the training signals.
 
     Returns
     -------
     dict
-        For each of `RANKS` below n mean and exact share of the squared cosines of test signals
-        with their projections, or why there are none. Empty without training signals.
+        For each of `RANKS` below n, the mean and the exact share of the squared cosines of test
+        signals with their projections, or the reason why there are none. Empty if the data set has
+        no training signals.
     """
     ranks = [d for d in RANKS if d < setting.n]
     try:
@@ -115,7 +116,7 @@ def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, S
 
 
 def _training(setting: Setting) -> benchbase.Array | None:
-    """Return training signals of a setting's data set, float64, evenly spaced."""
+    """Return evenly spaced training signals of a setting's data set, (T, N) float64."""
     with offline():
         dataset = component_of(setting.rows.iloc[0], "dataset")
         signals = dataset.train(np.random.default_rng(0))
@@ -134,9 +135,9 @@ def _test(results: benchbase.ResultsView, setting: Setting) -> Iterator[benchbas
 
 
 def conditions(settings: list[Setting]) -> pd.DataFrame:
-    """Return the mean condition number of frames, a row a setting and a column a number of pools.
+    """Return mean condition numbers of frames: one row per setting, one column per number of pools.
 
-    It is that on the span of a frame's vectors. Settings without any are left out.
+    They are condition numbers on the span of a frame's vectors. Settings without any are left out.
     """
     import pandas as pd
 
@@ -151,12 +152,12 @@ def conditions(settings: list[Setting]) -> pd.DataFrame:
 
 
 def rotation_notes(settings: list[Setting]) -> list[str]:
-    """Say what random frames and random starts do not tell, and how it was measured if it was."""
+    """Say what random frames and random starts cannot show, with a measurement if there is one."""
     notes = []
     for setting in (s for s in settings if s.letter in "bd"):
         text = (
-            f"({setting.letter}): with random frames, altmin from random starts says nothing of "
-            "the data; frames are rotation invariant, so that it is as with Gaussian vectors of "
+            f"({setting.letter}): with random frames, altmin from random starts says nothing about "
+            "the data: frames are rotation invariant, so the result is that of Gaussian vectors of "
             f"n = {setting.n}"
         )
         twins = [s for s in settings if s.letter == "a" and s.n == setting.n]
@@ -170,7 +171,7 @@ def rotation_notes(settings: list[Setting]) -> list[str]:
 
 
 def _twin(setting: Setting, gaussian: Setting) -> Part | None:
-    """Return the difference to Gaussian vectors, over the norms, linear and rectified."""
+    """Return the mean difference to Gaussian vectors over the norms, linear and rectified."""
     pairs = [(p, r) for p in setting.norms for r in (False, True)]
     parts = [
         difference("", *(scored(s.select(RANDOM, p, r)) for s in (setting, gaussian)))

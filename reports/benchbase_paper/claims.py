@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 HEADS = ("Section", "The paper", "Its value", "Measured", "95 % interval", "Agrees?")
 
 RULE = """\
-Intervals are Student's t over trials, each with its own frame; a single trial has none. Solvers,
-norms and frames are compared by their differences on the same signals of the same trials. A claim
-about all settings (data sets and norms) shows the worst of them, one that something can happen the
-best, an undecided one what leaves it open.
+Intervals are Student's t over trials, each with its own frame; a single trial has no interval.
+Solvers, norms and frames are compared by their differences on the same signals of the same trials.
+A claim about all settings (data sets and norms) shows the worst of them, a claim that something can
+happen the best, and an undecided claim the setting that leaves it open.
 
-yes: the interval of every setting lies in the range for which the claim is true. no: that of one
-lies outside it. Where the claim is that something can happen, one setting is enough for yes, and
-every one must lie outside for no. undecided: neither. Where one of m settings is enough, its
-interval at the level 1 − .05/m counts, as one of many strays by chance. PhaseLift and PhaseCut
-count only where they converged.
+yes: the interval of every setting lies in the range for which the claim is true. no: the interval
+of one lies outside it. If the claim is that something can happen, one setting is enough for yes,
+and every one must lie outside for no. undecided: neither. If one of m settings is enough, its
+interval at the level 1 − .05/m counts, because one of many strays by chance. Of PhaseLift and
+PhaseCut only the runs that converged count.
 """
-"""How verdicts come about."""
+"""The rule of verdicts, for readers."""
 
 _BASELINES = (
     f"Mean squared cosine, and in brackets the share above {EXACT:g}, at the number of pools that "
@@ -58,30 +58,32 @@ _BASELINES = (
 class Claims(benchbase.Report):
     """What section 3 of the paper says, what was measured, and whether the two agree.
 
-    Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014. One row for
-    each sentence that states a result: the paper's value, the statistic with its 95 % interval and
-    a verdict, "yes", "no", "undecided" or, with what to run, "not measured". Beside it, what any
-    recovery has to be compared with: the mean signal, nearest neighbours alone, projections on
-    principal components, exact shares, and the condition numbers of the frames.
+    The paper is Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014.
+    There is one row for each sentence that states a result: the paper's value, the statistic with
+    its 95 % interval, and a verdict, which is "yes", "no", "undecided" or, with the command to run,
+    "not measured". Beside it stands what any recovery must be compared with: the mean signal,
+    nearest neighbours alone, projections on principal components, exact shares, and the condition
+    numbers of the frames.
 
-    Data sets and frames are told by their names, solvers by the labels that the suites ``figure1``
-    and ``supplement`` give them. Intervals are t intervals over trials, each of which has its own
-    frame: m ± t·s/√T with T − 1 degrees of freedom; a single trial has none. What is compared is
-    compared on the same signals. A claim about every setting (data set and norm) is true, "yes",
-    if the intervals of all lie in the range of values for which it is, and false, "no", if one
-    lies outside it; a claim about some setting the other way round. Else it is "undecided". Where
-    one of m settings is enough, its interval at the level 1 − .05/m counts. Values agree with the
-    paper's within .05, norms are alike within .05, and a gain below .01 is none.
+    Data sets and frames are recognised by their names, solvers by the labels that the suites
+    ``figure1`` and ``supplement`` give them. Intervals are t intervals over trials, each of which
+    has its own frame: m ± t·s/√T with T − 1 degrees of freedom; a single trial has no interval.
+    Comparisons are made on the same signals. A claim about every setting (data set and norm) is
+    "yes" if the intervals of all settings lie in the range of values for which it is true, and "no"
+    if one lies outside it. A claim about some setting is "yes" if one lies in the range, and "no"
+    if all lie outside it. Otherwise it is "undecided". If one of m settings is enough, its interval
+    at the level 1 − .05/m counts. Values agree with the paper's within .05, norms are alike within
+    .05, and a gain below .01 is no gain.
 
-    Written as ``claims.csv`` (a row a claim), ``claims-settings.csv`` (a row a claim and setting),
-    ``claims-baselines.csv``, ``claims.md`` and ``claims.tex`` (needs the LaTeX package booktabs),
-    and printed. Nothing is written or printed where no claim was measured.
+    Written as ``claims.csv`` (one row per claim), ``claims-settings.csv`` (one row per claim and
+    setting), ``claims-baselines.csv``, ``claims.md`` and ``claims.tex`` (needs the LaTeX package
+    booktabs), and printed. Nothing is written or printed if no claim was measured.
     """
 
     name = "claims"
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write the five files, or nothing where no claim was measured.
+        """Write the five files, or nothing if no claim was measured.
 
         Parameters
         ----------
@@ -111,7 +113,7 @@ class Claims(benchbase.Report):
         return write_texts(folder, texts)
 
     def show(self, results: benchbase.ResultsView, console: Console) -> None:
-        """Print the claims that were measured, and which were not."""
+        """Print the claims that were measured, and what to run for the others."""
         found = claims(find_settings(results.rows()))
         if any(claim.parts for claim in found):
             print_claims(found, console)
@@ -119,14 +121,14 @@ class Claims(benchbase.Report):
 
 @dataclass(frozen=True)
 class Page:
-    """All that the report shows.
+    """The contents of the report.
 
     Attributes
     ----------
     title : str
-        The suite's.
+        The suite's title.
     found : list of Claim
-        In the paper's order.
+        The claims, in the paper's order.
     table, frames : pandas.DataFrame
         From `baselines` and `conditions`.
     notes : list of str
@@ -141,7 +143,7 @@ class Page:
 
 
 def record(claim: Claim) -> dict[str, Any]:
-    """Return a claim as a row of ``claims.csv``, all numbers in full."""
+    """Return a claim as a row of ``claims.csv``, with all numbers in full precision."""
     part = claim.shown
     return {
         "section": claim.section,
@@ -179,7 +181,7 @@ def _settings(found: Sequence[Claim]) -> list[dict[str, Any]]:
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
-    """Give means and exact shares a column each."""
+    """Return a row of the baselines with means and exact shares in columns of their own."""
     columns: dict[str, Any] = {}
     for name, value in row.items():
         if name in ("problem", "pools"):
@@ -214,21 +216,21 @@ def row_text(claim: Claim) -> list[str]:
 
 
 def _number(value: float, sign: str = "") -> str:
-    """Write .982, or −.041 and +.041."""
+    """Write a number as ".982", or as "−.041" or "+.041"."""
     shown = f"{abs(value):.3f}".removeprefix("0")
     return ("−" if value < 0 and float(shown) else sign) + shown
 
 
 def details(claim: Claim) -> str:
-    """Say in one line what the numbers of a claim's row are."""
+    """Say in one line what the numbers of a claim's row are of."""
     part = claim.shown
     if not part:
         return ""
     of = "" if len(claim.parts) == 1 else f" (one of {len(claim.parts)} settings)"
     trials = f"{len(part.trials)} trial{'s' if len(part.trials) > 1 else ''}"
     pools = ", ".join(map(str, part.pools))
-    told = f"{claim.statistic}; {part.name}{of}, K={pools}; {trials}, {part.signals} signals"
-    return "; ".join([told, *claim.notes])
+    what = f"{claim.statistic}; {part.name}{of}, K={pools}; {trials}, {part.signals} signals"
+    return "; ".join([what, *claim.notes])
 
 
 def _cell(value: Any) -> str:
@@ -272,7 +274,7 @@ def markdown(page: Page) -> str:
 
 
 def _item(claim: Claim) -> str:
-    """Explain a claim's row in an item of a list: what it is of, what to run for the rest."""
+    """Explain a claim's row in an item of a list: what it is of, and what to run for the rest."""
     told = [as_markdown(details(claim))] if claim.parts else []
     if claim.none_converged:
         told = [as_markdown(note) for note in claim.notes]
@@ -315,5 +317,5 @@ def print_claims(found: Sequence[Claim], console: Console) -> None:
     if left:
         said = f"Not measured: {len(left)} of {len(found)} claims, which need"
         console.print(Text(f"{said} {', '.join(dict.fromkeys(left))}.", style="dim"))
-    told = "95 % t intervals over trials; of several settings the one that decides"
-    console.print(Text(f"{told}. Settings, rule and baselines are in claims.md.", style="dim"))
+    what = "95 % t intervals over trials; of several settings the one that decides"
+    console.print(Text(f"{what}. Settings, rule and baselines are in claims.md.", style="dim"))

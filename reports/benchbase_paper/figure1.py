@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import benchbase
-from benchbase.showing import save_figure, set_title, summarise, wrapped
-from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings, norm_text
+from benchbase.showing import lp_name, save_figure, set_title, summarise, wrapped
+from benchbase_paper.settings import BOTH, NEAREST, NORMS, RANDOM, Setting, find_settings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ STARTS = {
     NEAREST: ("nearest neighbours", "#0072B2"),
     BOTH: ("nearest neighbours + altmin", "#D55E00"),
 }
-"""What the curves of a label are called, and their colours."""
+"""The name and the colour of each label's curves."""
 
 _CAPTION = (
     "Altmin from a random start is black, nearest neighbour regression blue, altmin from it red; "
@@ -33,22 +33,23 @@ _ROOM = 1.5  # inches, for all but the panels
 class Figure1(benchbase.Report):
     """The paper's figure 1: recovery against the number of pools, from all five problems.
 
-    Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014. Rows are
-    the problems that there are, in the paper's order: (a) Gaussian vectors, (b) MNIST and (d)
-    patches with random frames, (c) MNIST and (e) patches with learned frames. Columns are ℓ1, ℓ2
-    and ℓ∞. The curves of a panel are the mean squared cosines of the solvers labelled "altmin"
-    (from a random start), "kNN" and "altmin + kNN", linear (solid) and rectified (dashed).
+    The paper is Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014.
+    Rows are the paper's problems in its order, as far as there are results: (a) Gaussian vectors,
+    (b) MNIST and (d) patches with random frames, (c) MNIST and (e) patches with learned frames.
+    Columns are ℓ1, ℓ2 and ℓ∞. The curves of a panel are the mean squared cosines of the solvers
+    labelled "altmin" (from a random start), "kNN" and "altmin + kNN", with linear pooling (solid)
+    and rectified pooling (dashed).
 
-    Rows are told by the names of data set and frame, so that smaller suites and those of one row
-    are drawn too; of several dimensions, the largest is drawn. Written as ``figure1.svg`` and
-    ``figure1.png``. Nothing is written where no row has two norms without rectification: there
-    is no panel to compare then, and the report ``curves`` shows all there is.
+    Rows are recognised by the names of data set and frame, so that smaller suites, and suites of
+    one row, are drawn too. Of several dimensions, the largest is drawn. Written as ``figure1.svg``
+    and ``figure1.png``. Nothing is written if no row has two norms without rectification: there is
+    nothing to compare then, and the report ``curves`` shows everything.
     """
 
     name = "figure1"
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write ``figure1.svg`` and ``figure1.png``, or nothing where no row is the paper's.
+        """Write ``figure1.svg`` and ``figure1.png``, or nothing if no row compares two norms.
 
         Parameters
         ----------
@@ -69,7 +70,7 @@ class Figure1(benchbase.Report):
 
 
 def find_rows(settings: list[Setting]) -> list[Setting]:
-    """Return the rows to draw, one a letter, or none where no row compares two norms."""
+    """Return the rows to draw, one per letter, or none if no row compares two norms."""
     rows: dict[str, Setting] = {}
     for setting in settings:
         kept = setting.rows[setting.rows["label"].isin(STARTS)]
@@ -90,7 +91,7 @@ def draw(rows: list[Setting], title: str) -> Figure:
     rows : list of Setting
         From `find_rows`.
     title : str
-        Stands above the panels.
+        The title above the panels.
     """
     from matplotlib.figure import Figure
 
@@ -108,13 +109,13 @@ def draw(rows: list[Setting], title: str) -> Figure:
     for ax in grid[-1]:
         ax.set_xlabel("number of pools K")
     for ax, p in zip(grid[0], norms, strict=True):
-        ax.set_title(norm_text(p))
+        ax.set_title(lp_name(p))
     _explain(figure, title, trials)
     return figure
 
 
 def _lines(title: str) -> list[str]:
-    """Split a row's title into lines that are no longer than a panel is high."""
+    """Split a row's title into lines that fit the height of a panel."""
     lines = [""]
     for part in title.split(", "):
         joined = f"{lines[-1]}, {part}" if lines[-1] else part
@@ -123,7 +124,7 @@ def _lines(title: str) -> list[str]:
 
 
 def _panel(ax: Axes, summary: Any) -> None:
-    """Draw the curves of a panel, or leave it away where there are none."""
+    """Draw the curves of a panel, or hide it if there are none."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_visible(len(summary) > 0)
@@ -150,7 +151,7 @@ def _curve_name(label: str, rectified: bool) -> str:
 
 
 def _explain(figure: Figure, title: str, trials: set[int]) -> None:
-    """Put the title above, the legend and the caption below."""
+    """Put the title above the panels, and the legend with the caption below."""
     width = figure.get_figwidth()
     set_title(figure, title)
     figure.supylabel("mean squared cosine (recovery angle)")

@@ -1,7 +1,7 @@
-"""What section 3 of the paper says of its results, and the statistics that each sentence is about.
+"""The sentences of the paper's section 3 about results, and the statistic of each.
 
 Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014. Numbers of the
-paper are mean squared cosines of linear ℓ2 pooling, as are those that they are compared with.
+paper are mean squared cosines of linear ℓ2 pooling, and are compared with the same here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from benchbase.showing import EXACT
+from benchbase.showing import EXACT, lp_name
 from benchbase_paper.settings import (
     BOTH,
     CUT,
@@ -20,7 +20,6 @@ from benchbase_paper.settings import (
     NEAREST,
     RANDOM,
     Setting,
-    norm_text,
     on_sphere,
     plain_label,
 )
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALIKE = 0.05
-"""Means over K that differ by less are alike, and so is a value this near to the paper's."""
+"""Means over K that differ by less than this are alike; so are a value and the paper's."""
 
 NO_BENEFIT = 0.01
-"""Less than this in a mean over K is no benefit."""
+"""A gain below this in a mean over K is no benefit."""
 
 INFINITE = float("inf")
 
@@ -45,7 +44,7 @@ _CONSTRAINTS = {
     "both with the constraint": (RANDOM, f"{RANDOM}, sphere", "unit norm in both"),
     "both without it": (f"{RANDOM}, no sphere", RANDOM, "unit norm in neither"),
 }
-"""The labels with learned and with random frames that are compared, and what to say of it."""
+"""The labels that are compared with learned and with random frames, and words for them."""
 
 
 def claims(settings: list[Setting]) -> list[Claim]:
@@ -127,7 +126,7 @@ def _exact_on_mnist(settings: list[Setting]) -> Claim:
 def _value(
     settings: list[Setting], *, letter: str, label: str, k: int, paper: float, run: str
 ) -> Claim:
-    """Compare the mean of a solver at a number of pools with the paper's."""
+    """Compare the mean of a solver at a number of pools with the paper's value."""
     data = "MNIST" if letter == "b" else "Patches"
     these = _mnist(settings) if letter == "b" else _patches(settings)
     found = [(s, *_usable(s, label, k)) for s in these]
@@ -215,7 +214,7 @@ def _norms_are_alike(settings: list[Setting]) -> Claim:
                         scored(setting.select(label, each, rectified)) for each in (p, q)
                     )
                     variant = "rectified" if rectified else "linear"
-                    pair = f"{norm_text(p)} − {norm_text(q)}"
+                    pair = f"{lp_name(p)} − {lp_name(q)}"
                     name = f"({setting.letter}) {setting.name}, {pair}, {variant}, {label}"
                     yield difference(name, first, second)
 
@@ -301,7 +300,7 @@ def _linear_beats_rectified(settings: list[Setting]) -> Claim:
 
 
 def _where_ahead(linear: pd.DataFrame, rectified: pd.DataFrame, raw: pd.DataFrame) -> str:
-    """Say at which K linear is ahead, and where rectified altmin loses what its start knows."""
+    """Say at which K linear is ahead, and at which rectified altmin is worse than its start."""
     curves = (rows.groupby("n_pools")["score"].mean() for rows in (linear, rectified, raw))
     first, second, start = curves
     told = [
@@ -316,7 +315,7 @@ def _listed(gains: pd.Series[float]) -> str:
 
 
 def _usable(setting: Setting, label: str, k: int | None = None) -> tuple[pd.DataFrame, str]:
-    """Return scored linear ℓ2 rows, of a relaxation those that converged, and how many did."""
+    """Return scored linear ℓ2 rows (of a relaxation those that converged) and how many did."""
     rows = setting.select(label, k=k)
     if label not in (LIFT, CUT):
         return scored(rows), ""
@@ -330,12 +329,12 @@ def _usable(setting: Setting, label: str, k: int | None = None) -> tuple[pd.Data
 
 
 def _mnist(settings: list[Setting]) -> list[Setting]:
-    """Return the settings that are the paper's: no number of pools means the same in others."""
+    """Return the settings that are exactly the paper's, so that numbers of pools compare."""
     return [s for s in _random(settings) if s.dataset == "mnist" and s.n == 100]
 
 
 def _patches(settings: list[Setting]) -> list[Setting]:
-    """Return those of 16×16 patches of many photographs, with random frames."""
+    """Return the settings of 16×16 patches of many photographs with random frames."""
     found = (s for s in _random(settings) if s.dataset == "patches" and s.n == 256)
     return [s for s in found if s.parameters.get("dataset.source") != "photographs"]
 
@@ -345,7 +344,7 @@ def _random(settings: list[Setting]) -> list[Setting]:
 
 
 def _name(setting: Setting, p: float, rectified: bool = False) -> str:
-    return f"({setting.letter}) {setting.name}, {'rectified ' if rectified else ''}{norm_text(p)}"
+    return f"({setting.letter}) {setting.name}, {'rectified ' if rectified else ''}{lp_name(p)}"
 
 
 def _variant(rectified: bool) -> str:
@@ -353,7 +352,7 @@ def _variant(rectified: bool) -> str:
 
 
 def _missing(letters: str, parts: tuple[Part, ...]) -> tuple[str, ...]:
-    """Return the rows of the figure that a claim is of and that have no part, if others have."""
+    """Return the rows of the figure that a claim is about but that have no part, if others have."""
     there = {part.name[1] for part in parts}
     return tuple(f"({letter})" for letter in letters if parts and letter not in there)
 

@@ -1,16 +1,17 @@
-"""Intervals over trials, and the rule by which a claim agrees with them or not.
+"""The rule by which a claim of the paper agrees with what was measured, or not.
 
-- The signals of a trial share a frame, so that trials are the sample: a part of a claim is a number
-  a trial, and its 95 % interval is m ± t·s/√T, Student's t with T − 1 degrees of freedom. One
-  trial has no interval.
-- Two solvers, norms or frames are compared by the difference on the same signals of the same
-  trials, each trial's differences averaged. Where a claim is of several numbers of pools, each
-  counts alike; those that not every trial has are left out.
-- A claim holds where its parts (a data set and a norm, for example) lie in a range of values. It
-  is of *every* part, or of *some* part. Of every part: "yes" if all intervals lie in the range,
-  "no" if one lies outside it. Of some part: the reverse. Else "undecided".
-- One of many parts strays by chance. So where one part of m decides, it does so with its interval
-  at the level 1 − .05/m (Bonferroni), which is wider.
+- The signals of a trial share a frame, so trials are the sample. A part of a claim has one number
+  per trial, and its 95 % interval is m ± t·s/√T, Student's t with T − 1 degrees of freedom. A
+  single trial has no interval.
+- Two solvers, norms or frames are compared by their difference on the same signals of the same
+  trials, averaged over each trial. If a claim is about several numbers of pools, each has the same
+  weight; numbers that not every trial has are left out.
+- A claim is true if its parts (each of a data set and a norm, for example) lie in a range of
+  values. A claim about *every* part is "yes" if all intervals lie in the range, and "no" if one
+  lies outside it. A claim about *some* part is "yes" if one interval lies in the range, and "no" if
+  all lie outside it. Otherwise it is "undecided".
+- One of many parts strays by chance. If one part of m decides, it must do so with its interval at
+  the level 1 − .05/m (Bonferroni), which is wider.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchbase.showing import with_scores
 from benchbase_reports.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 YES, NO, UNDECIDED, NOT_MEASURED = "yes", "no", "undecided", "not measured"
 
 NEVER = "converged on 0 of"
-"""What the note says of a relaxation that never converged."""
+"""The words in the note on a relaxation that never converged."""
 
 Interval = tuple[float, float]
 _SIGNAL = ["n_pools", "seed", "trial", "signal"]
@@ -37,16 +37,16 @@ _SIGNAL = ["n_pools", "seed", "trial", "signal"]
 
 @dataclass(frozen=True)
 class Part:
-    """A statistic in one setting.
+    """The statistic of a claim in one setting.
 
     Attributes
     ----------
     name : str
-        The setting.
+        The name of the setting.
     trials : tuple of float
         Its value in each trial.
     signals : int
-        Signals that it comes from, over all trials and numbers of pools.
+        The number of signals that it comes from, over all trials and numbers of pools.
     pools : tuple of int
         The numbers of pools.
     """
@@ -67,7 +67,7 @@ class Part:
         Parameters
         ----------
         comparisons : int, optional
-            How many intervals are to hold together in 95 % of cases (Bonferroni).
+            The number of intervals that are to hold together in 95 % of cases (Bonferroni).
         """
         if len(self.trials) < 2:
             return None
@@ -77,30 +77,30 @@ class Part:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, what was measured of it, and whether the two agree.
+    """A sentence of the paper, what was measured about it, and whether the two agree.
 
     Attributes
     ----------
     section, sentence : str
-        Where the paper says what, in short.
+        The paper's section, and what it says there, in short.
     paper : str
-        The paper's value, if it has one.
+        The paper's value, or "" if it gives none.
     statistic : str
-        What was measured.
+        The statistic that was measured.
     holds : (float, float)
         The open interval of values for which the sentence is true.
     parts : tuple of Part
         The settings that were measured.
     run : str
-        What to run so that all is measured.
+        The command that measures all of it.
     of : {"every", "some"}
-        Of which parts the sentence is.
+        Whether the sentence is about every part, or about some part.
     signed : bool
         Whether the statistic is a difference.
     notes : tuple of str
-        What else to know.
+        What else readers should know.
     missing : tuple of str
-        Rows of the paper's figure that the sentence is of as well, but were not measured.
+        Rows of the paper's figure that the sentence is about as well, but that were not measured.
     """
 
     section: str
@@ -117,12 +117,12 @@ class Claim:
 
     @property
     def none_converged(self) -> bool:
-        """Whether there is nothing to show because a relaxation ran and never converged."""
+        """Whether nothing was measured because a relaxation ran and never converged."""
         return not self.parts and any(NEVER in note for note in self.notes)
 
     @property
     def verdict(self) -> str:
-        """One of "yes", "no", "undecided" and "not measured": see the module's text."""
+        """One of "yes", "no", "undecided" and "not measured", by the rule of this module."""
         if not self.parts:
             return UNDECIDED if self.none_converged else NOT_MEASURED
         each, alone = self._places()
@@ -132,12 +132,12 @@ class Claim:
 
     @property
     def shown(self) -> Part | None:
-        """The part on which the verdict hangs: the worst of every, the best of some."""
+        """The part that decides: the worst of every part, or the best of some."""
         each, alone = self._places()
         verdict = self.verdict
-        if verdict == self._alone:  # those that are enough for it
+        if verdict == self._alone:  # the parts that are enough for it
             left = [p for p, place in zip(self.parts, alone, strict=True) if place == verdict]
-        elif verdict == UNDECIDED:  # those that leave it open
+        elif verdict == UNDECIDED:  # the parts that leave it open
             closed = NO if self.of == "some" else YES
             left = [p for p, place in zip(self.parts, each, strict=True) if place != closed]
         else:
@@ -149,11 +149,11 @@ class Claim:
 
     @property
     def _alone(self) -> str:
-        """What one part is enough for."""
+        """The verdict for which one part is enough."""
         return NO if self.of == "every" else YES
 
     def _places(self) -> tuple[list[str], list[str]]:
-        """Return where the parts' intervals are, and where those for one of many parts are."""
+        """Return each part's own verdict, by its interval and by that for one of many parts."""
         each, alone = (
             [self._place(part.interval(count)) for part in self.parts]
             for count in (1, len(self.parts))
@@ -169,26 +169,32 @@ class Claim:
         return NO if high <= least or low >= most else UNDECIDED
 
     def _depth(self, value: float) -> float:
-        """Return how far inside the range a value is."""
+        """Return how far inside the range a value lies."""
         return min(value - self.holds[0], self.holds[1] - value)
 
 
-def scored(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with their scores, ``score`` and ``exact``; those without one are left out."""
-    return with_scores(frame).dropna(subset=["score"])
+def scored(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a score.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `benchbase.showing.with_scores`, as those of a `Setting` are.
+    """
+    return rows[rows["score"].notna()]
 
 
 def mean(name: str, rows: pd.DataFrame, value: str = "score") -> Part | None:
-    """Return the mean of scored rows, or None where there is none.
+    """Return the mean of scored rows, or None if there are none.
 
     Parameters
     ----------
     name : str
-        The setting.
+        The name of the setting.
     rows : pandas.DataFrame
-        From `scored`: those of one solver, pooling and setting.
+        From `scored`: the rows of one solver, pooling and setting.
     value : {"score", "exact"}
-        The squared cosine, or whether it is that of an exact recovery.
+        The squared cosine, or whether the recovery is exact.
     """
     if rows.empty:
         return None
@@ -202,14 +208,14 @@ def mean(name: str, rows: pd.DataFrame, value: str = "score") -> Part | None:
 
 
 def difference(name: str, first: pd.DataFrame, second: pd.DataFrame) -> Part | None:
-    """Return the mean of first − second on common signals, trials and numbers of pools.
+    """Return the mean of first − second over their common signals and numbers of pools.
 
     Parameters
     ----------
     name : str
-        The setting.
+        The name of the setting.
     first, second : pandas.DataFrame
-        From `scored`: those of one solver, pooling and setting each.
+        From `scored`: the rows of one solver, pooling and setting each.
     """
     if first.empty or second.empty:
         return None

@@ -1,4 +1,4 @@
-"""Publishing one's own results, and accepting what others submit."""
+"""Publishing one's own results, and accepting those of others."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Acceptance:
-    """What came of `accept`: the bundle's suite, its solvers, and what is known of them now.
+    """The result of `accept`: the bundle's suite, its solvers, and what is known about them now.
 
-    `other_code` are the modules whose code was another, when the solvers were run again now, than
-    the bundle names.
+    `other_code` names the modules whose code differed from what the bundle names when the solvers
+    were run again.
     """
 
     suite: str
@@ -42,19 +42,19 @@ class Acceptance:
 def publish(
     source: str | Path, folder: str | Path, *, run: str | None = None, verify: bool = False
 ) -> Site:
-    """Write a static site of results, or write a site's pages anew.
+    """Write a static site of results, or write the pages of a site again.
 
     Parameters
     ----------
     source : str or pathlib.Path
         A folder of results, or a site.
     folder : str or pathlib.Path
-        The site. Bundles that it has accepted stay; what was published there of the same suites is
-        replaced.
+        The site. Bundles that it has accepted stay. Results of the same suites that were published
+        there are replaced.
     run : str, optional
         One run, or "all"; by default the latest of each suite.
     verify : bool, optional
-        Score every stored signal again, as `accept` does; refuse results that do not reproduce.
+        Score every stored signal again, as `accept` does, and refuse results that do not reproduce.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def publish(
     Raises
     ------
     BenchbaseError
-        If there are no results, or the site cannot be written or does not go with them.
+        If there are no results, or the site cannot be written or does not fit them.
     """
     source, folder = Path(source), Path(folder)
     with locked(folder), tempfile.TemporaryDirectory() as place:
@@ -98,12 +98,12 @@ def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Hel
 
 
 def _check_joins(site: Site, bundle: Head) -> None:
-    """Refuse to publish what does not go with the bundles that the site has accepted."""
+    """Refuse to publish what does not fit the bundles that the site has accepted."""
     ours = site.suite(bundle.manifest.suite.name)
     told = ([] if ours is None else differences(bundle, ours)) + site.clashes(bundle)
     if told:
         name = bundle.manifest.suite.name
-        raise BenchbaseError(f"the results of '{name}' do not go with the site:\n{_listed(told)}")
+        raise BenchbaseError(f"the results of '{name}' do not fit the site:\n{_listed(told)}")
 
 
 def submit(
@@ -114,23 +114,23 @@ def submit(
     citation: str = "",
     bibtex: str = "",
 ) -> Bundle:
-    """Pack results of solvers on a suite into a bundle, complete or not at all.
+    """Pack results of solvers on a suite into a bundle, if they are complete.
 
     Parameters
     ----------
     results : benchbase.Results
-        Of one suite.
+        Those of one suite.
     path : str or pathlib.Path
         The bundle to write.
     labels : sequence of str, optional
-        Which solvers; by default all.
+        The solvers; by default all.
     citation, bibtex : str, optional
         How to cite them.
 
     Raises
     ------
     BenchbaseError
-        If rows are missing, so that nobody would accept it; or it cannot be written.
+        If rows are missing, so that nobody would accept the bundle, or it cannot be written.
     """
     path = Path(path)
     with tempfile.TemporaryDirectory() as place:
@@ -163,11 +163,11 @@ def accept(
     path : str or pathlib.Path
         The bundle.
     folder : str or pathlib.Path
-        The site; made if it is not there.
+        The site; it is made if it does not exist.
     rerun : int, optional
-        A seed on which to run the bundle's solvers, which must be installed.
+        A seed on which to run the bundle's solvers again; they must be installed.
     plugins : sequence of str, optional
-        Plugin files to load: they are run.
+        Plugin files to load; their code is run.
     jobs : int, optional
         Worker processes for `rerun`.
     dry_run : bool, optional
@@ -180,7 +180,7 @@ def accept(
     Raises
     ------
     BundleError
-        If the bundle is refused, with the reasons; the site is as it was.
+        If the bundle is refused; the message has the reasons, and the site is unchanged.
     BenchbaseError
         If it cannot be checked here.
     """
@@ -210,7 +210,7 @@ def accept(
 
 
 def _referee(site: Site, bundle: Bundle, plugins: tuple[str, ...]) -> Referee:
-    """Return the referee of the acceptor's own suite of the bundle's name."""
+    """Return a referee of the acceptor's own suite with the name of the bundle's."""
     name = bundle.manifest.suite.name
     ours = site.suite(name)
     if ours is None:
@@ -222,7 +222,7 @@ def _referee(site: Site, bundle: Bundle, plugins: tuple[str, ...]) -> Referee:
 
 
 def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
-    """Refuse what is not the suite, whole; then what does not score as it says."""
+    """Refuse a bundle that is not of the whole suite, or whose rows score differently."""
     for told in (
         differences(bundle, dict(referee.suite)),
         site.clashes(bundle) + _impostors(bundle),
@@ -236,7 +236,7 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
 
 
 def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
-    """Run the solvers on a seed; return which modules have other code than the bundle names."""
+    """Run the solvers on a seed, and return the modules whose code the bundle does not name."""
     with tempfile.TemporaryDirectory() as place:
         try:
             told, other = run_again(bundle, referee, seed, Path(place), jobs)
@@ -244,19 +244,19 @@ def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None
             raise BenchbaseError(f"--rerun needs the solver installed: {error}") from error
     if told:
         if other:
-            told.append(f"the code run here is another than the bundle names: {', '.join(other)}")
+            told.append(f"the code run here is not what the bundle names: {', '.join(other)}")
         raise BundleError(_listed(told))
     return other
 
 
 def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
-    """Return which solvers the installed suite itself gives fewer signals than its experiment."""
+    """Return the solvers to which the installed suite itself gives fewer signals than to others."""
     entries = Referee.entries_of_installed(bundle.manifest.suite.name)
     return [(*place, points) for place, (_, points) in entries.items()]
 
 
 def _impostors(bundle: Bundle) -> list[str]:
-    """Say which labels are, or look like, those that the installed suite gives to other solvers."""
+    """Say which labels are, or look like, labels of other solvers in the installed suite."""
     known = Referee.entries_of_installed(bundle.manifest.suite.name)
     names = {folded(label) for _, label in known}
     experiments = bundle.suite["experiments"]
@@ -287,7 +287,7 @@ def _receipt(bundle: Bundle, origin: str, *, scored: bool) -> Receipt:
 
 
 def _listed(told: Sequence[str]) -> str:
-    """Return reasons, a line each, the first ones if there are many."""
+    """Return reasons, one per line; only the first ones if there are many."""
     lines = [*dict.fromkeys(told)]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return "\n".join([*lines[:_SHOWN], *more])

@@ -1,7 +1,7 @@
-"""Bundles as zip files: written the same every time, and read without trusting a byte of them.
+"""Bundles as zip files: the same bytes every time, and read without trusting any of them.
 
-An archive is looked at before anything in it is read: names, kinds, sizes and number of members.
-What is read is counted as it comes. Nothing is extracted to disk, executed or unpickled.
+The names, kinds, sizes and number of an archive's members are checked before any is read. Bytes are
+counted as they are read. Nothing is extracted to disk, executed or unpickled.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from benchbase_publish.schema import BundleError
 
 MANIFEST = "manifest.json"
 LARGEST = 1 << 30
-"""Bytes that a bundle may have; its arrays are not compressed."""
+"""The most bytes of a bundle; its arrays are not compressed."""
 
 LARGEST_MANIFEST = 64 << 20
-"""Bytes that a manifest may have, unpacked: 100,000 outcomes take half of it."""
+"""The most bytes of an unpacked manifest: 100,000 outcomes take half of them."""
 
 MOST_VALUES = 3_000_000
-"""Values that a manifest may have: two bytes of JSON make an object of a hundred."""
+"""The most values of a manifest: two bytes of JSON become an object of a hundred bytes."""
 
 MOST_MEMBERS = 20_000
-"""Members that an archive may have, and names that an object of the manifest may have."""
+"""The most members of an archive, and the most names of an object of the manifest."""
 
 RATIO = 200
-"""How much smaller a manifest may be packed than unpacked."""
+"""How many times smaller a packed manifest may be than the unpacked one."""
 
 _END = struct.Struct("<4s4H2LH")
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -52,16 +52,16 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever a bundle is written
 
 
 def write_archive(path: Path, manifest: dict[str, Any], arrays: dict[str, Array]) -> None:
-    """Write a zip file: the arrays as they are, the manifest with their digests packed.
+    """Write a zip file: the arrays uncompressed, and the manifest with their digests compressed.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file, which is written anew.
+        The file; one that is there is replaced.
     manifest : dict
-        All but ``digests``.
+        The manifest without ``digests``.
     arrays : dict of str to ndarray
-        By the names of their members.
+        The arrays by the names of their members.
     """
     members = {}
     for name, array in arrays.items():
@@ -83,7 +83,7 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, packing: int) -> None
 
 
 class Archive:
-    """A bundle's zip file, its members looked at and none read yet.
+    """A bundle's zip file, whose members have been checked and not been read yet.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Archive:
     Raises
     ------
     BundleError
-        Here as in all methods, if it is not what `write_archive` writes.
+        If it is not what `write_archive` writes. All methods may raise it as well.
     """
 
     def __init__(self, path: Path) -> None:
@@ -121,7 +121,7 @@ class Archive:
 
     @property
     def names(self) -> set[str]:
-        """The names of all members but the manifest."""
+        """The names of all members except for the manifest."""
         return set(self._sizes) - {MANIFEST}
 
     def manifest(self) -> Any:
@@ -129,7 +129,7 @@ class Archive:
         return parse_json(self._read(MANIFEST))
 
     def array(self, name: str, dtype: str, shape: tuple[int, ...], digest: str) -> Array:
-        """Return an array, which must have the type, shape and digest that are said of it."""
+        """Return an array; it must have this type, shape and digest."""
         data = self._read(name)
         if hashlib.sha256(data).hexdigest() != digest:
             raise BundleError(f"{name} has another SHA-256 than the manifest says")
@@ -150,8 +150,8 @@ class Archive:
 def _read_whole(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise BundleError(f"{path} is no file")
-        with path.open("rb") as file:  # no room is made for more than there is
+            raise BundleError(f"{path} is not a file")
+        with path.open("rb") as file:  # no more memory is taken than the file has bytes
             data = file.read(min(path.stat().st_size, LARGEST) + 1)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror or error}") from error
@@ -161,7 +161,7 @@ def _read_whole(path: Path) -> bytes:
 
 
 def _check_end(data: bytes) -> int:
-    """Look at the end of a zip file; return where its table of contents begins."""
+    """Check the end of a zip file, and return where its table of contents begins."""
     if data[:4] != b"PK\x03\x04":
         raise BundleError("it is not a zip file")
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
@@ -177,7 +177,7 @@ def _check_end(data: bytes) -> int:
 
 
 def _check_member(info: zipfile.ZipInfo) -> None:
-    name = info.orig_filename  # as it is written; what follows a NUL is not hidden
+    name = info.orig_filename  # as written, with what follows a NUL
     shown = ascii(name[:80])[1:-1]
     kind = stat.S_IFMT(info.external_attr >> 16)
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
@@ -187,7 +187,7 @@ def _check_member(info: zipfile.ZipInfo) -> None:
     if stat.S_ISLNK(kind):
         raise BundleError(f"the member {shown} is a symbolic link")
     if info.is_dir() or kind not in (0, stat.S_IFREG):
-        raise BundleError(f"the member {shown} is no file")
+        raise BundleError(f"the member {shown} is not a file")
     if not _NAME.fullmatch(name):
         raise BundleError(f"the member {shown} is unknown; bundles hold {MANIFEST} and arrays")
     packed = name == MANIFEST
@@ -204,9 +204,9 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 
 
 def _check_layout(data: bytes, infos: list[zipfile.ZipInfo], end: int) -> None:
-    """Refuse members that overlap or leave gaps, and heads that say other than the table.
+    """Refuse members that overlap or leave gaps, and members whose head differs from the table.
 
-    Programs that unpack may believe either, and would see two different bundles.
+    Some programs that unpack read the heads and others the table: they would see two bundles.
     """
     place = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
@@ -226,18 +226,18 @@ def _check_layout(data: bytes, infos: list[zipfile.ZipInfo], end: int) -> None:
 
 
 def parse_json(data: bytes) -> Any:
-    """Read JSON strictly: UTF-8, no name twice, only finite numbers, not too deep or too much.
+    """Read JSON strictly: UTF-8, no name twice, finite numbers, not too deep or too large.
 
     Raises
     ------
     BundleError
-        If it is anything else.
+        If it is anything else; the message says what is wrong.
     """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise BundleError("the manifest is not UTF-8") from None
-    values = sum(map(text.count, ",[{"))  # at most so many, before any is made
+    values = sum(map(text.count, ",[{"))  # at most so many, counted before any is made
     if values > MOST_VALUES:
         raise BundleError(f"the manifest may hold {values} values, more than {MOST_VALUES}")
     try:
@@ -250,11 +250,11 @@ def parse_json(data: bytes) -> Any:
     except RecursionError:
         raise BundleError("the manifest is nested too deeply") from None
     except ValueError as error:
-        raise BundleError(f"the manifest is no JSON: {error}") from None
+        raise BundleError(f"the manifest is not JSON: {error}") from None
 
 
 def _not_finite(name: str) -> NoReturn:
-    raise BundleError(f"the manifest holds {name}, which is no number of JSON")
+    raise BundleError(f"the manifest holds {name}, which is not a number in JSON")
 
 
 def _finite(text: str) -> float:
@@ -274,19 +274,19 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_array(name: str, data: bytes, dtype: str, shape: tuple[int, ...]) -> Array:
-    """Read a .npy file whose type and shape are known; nothing is unpickled or allocated on trust.
+    """Read a .npy file of a known type and shape; nothing is unpickled, no claimed size trusted.
 
     Raises
     ------
     BundleError
-        If it is anything else.
+        If it is anything else; the message says what is wrong.
     """
     if data[:6] != _MAGIC or len(data) < 10:
-        raise BundleError(f"{name} is no .npy file")
+        raise BundleError(f"{name} is not a .npy file")
     if data[6:8] != b"\x01\x00":
         raise BundleError(f"{name} is a .npy file of version {data[6]}.{data[7]}, not 1.0")
     begin = 10 + int.from_bytes(data[8:10], "little")
-    header = _HEADER.fullmatch(data[10:begin])  # by hand: NumPy evaluates what stands here
+    header = _HEADER.fullmatch(data[10:begin])  # parsed here, because NumPy evaluates it
     if header is None:
         raise BundleError(f"{name} has a header that plain arrays do not have")
     found, order, sizes = (part.decode() for part in header.groups())

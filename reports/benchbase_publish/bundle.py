@@ -1,4 +1,4 @@
-"""Bundles: results of a suite as plain data, and made results again."""
+"""Bundles: results of a suite as plain data, from which results can be made again."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from benchbase import Array, CellRecord, SuiteRunRecord
 from benchbase_publish.schema import Cell, Manifest, SuiteFacts
 
 N_SCORES = 5
-"""Squared cosine, relative error, residual, iterations, converged."""
+"""The scores of a signal: squared cosine, relative error, residual, iterations, converged."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a bundle says, without its arrays.
+    """A bundle without its arrays.
 
     Attributes
     ----------
     manifest : Manifest
-        What it says.
+        The manifest.
     digest : str
         The SHA-256 of the file.
     """
@@ -32,7 +32,7 @@ class Head:
 
     @property
     def labels(self) -> list[str]:
-        """The solvers' labels, each once."""
+        """The labels of the solvers, each once."""
         return [*dict.fromkeys(entry.label for entry in self.manifest.entries)]
 
     @cached_property
@@ -48,7 +48,7 @@ class Bundle(Head):
     Attributes
     ----------
     estimates : list of ndarray, float32, shape (E,)
-        For each entry, its cells' estimates (points, N) one after the other.
+        For each entry, the estimates (points, N) of its cells one after the other.
     scores : list of ndarray, float64, shape (5, R)
         For each entry, the scores of the R signals of its cells.
     signals : list of ndarray, float32, shape (points, N)
@@ -61,7 +61,7 @@ class Bundle(Head):
 
     @property
     def head(self) -> Head:
-        """The same without its arrays."""
+        """The bundle without its arrays."""
         return Head(self.manifest, self.digest)
 
     def cells(self) -> list[tuple[Cell, Array, Array]]:
@@ -77,7 +77,7 @@ class Bundle(Head):
         return found
 
     def record(self) -> SuiteRunRecord:
-        """Return the bundle as a run that can be stored; no two bundles share a cell's key."""
+        """Return the bundle as a run that can be stored; no two bundles share the key of a cell."""
         cells = []
         for position, (cell, estimates, scores) in enumerate(self.cells()):
             entry = self.manifest.entries[cell.entry]
@@ -117,11 +117,11 @@ class Bundle(Head):
         )
 
     def _key(self, part: str) -> str:
-        """Return a key that is this bundle's own: no other can put its cells in their place."""
+        """Return a key of this bundle alone, so that no other bundle can replace its cells."""
         return hashlib.sha256(f"{self.digest} {part}".encode()).hexdigest()[:32]
 
     def _resolved(self) -> dict[str, Any]:
-        """Return what a run's ``resolved`` holds, as far as reports look at it."""
+        """Return the part of a run's ``resolved`` that reports read."""
         experiments = []
         for index, each in enumerate(self.suite["experiments"]):
             solvers = [
@@ -134,19 +134,19 @@ class Bundle(Head):
 
 
 def suite_facts(suite: SuiteFacts) -> dict[str, Any]:
-    """Return a suite as plain data; a problem without noise or hint does not name them."""
+    """Return a suite as plain data, in which problems without noise or hint have no such key."""
     return suite.model_dump(exclude_unset=True)
 
 
 def cell_shape(manifest: Manifest, cell: Cell) -> tuple[int, int]:
-    """Return how many signals a cell has, and their dimension."""
+    """Return the number of a cell's signals and their dimension."""
     entry = manifest.entries[cell.entry]
     problem = manifest.suite.experiments[entry.experiment].problems[cell.problem]
     return entry.points, problem.n
 
 
 def array_shapes(manifest: Manifest) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """Return type and shape of each array that a bundle with this manifest holds, by name."""
+    """Return the type and shape, by name, of each array in a bundle with this manifest."""
     sizes = [[0, 0] for _ in manifest.entries]
     for cell in manifest.cells:
         points, n = cell_shape(manifest, cell)

@@ -1,4 +1,4 @@
-"""`benchbase publish`, `submit` and `accept`."""
+"""The commands `benchbase publish`, `submit` and `accept`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from benchbase.cli import options
 @options.run
 @click.option("--verify", is_flag=True, help="Score every stored signal again first.")
 def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
-    """Write the folder RESULTS as a static site DIR, whole or not at all.
+    """Write the folder RESULTS as a static site DIR, completely or not at all.
 
-    Bundles that the site has accepted stay in its leaderboards. Where RESULTS is a site itself,
-    its pages are made anew.
+    Bundles that the site has accepted stay in its leaderboards. If RESULTS is itself a site, its
+    pages are made again.
     """
     from benchbase_publish.accepting import publish
 
@@ -36,7 +36,7 @@ def publish_command(results: str, site: str, run: str | None, verify: bool) -> N
 @options.run
 @options.labels
 @click.option("--citation", metavar="TEXT", default="", help="How to cite them.")
-@click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="As BibTeX.")
+@click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="A BibTeX file.")
 @options.output("BUNDLE", "The file to write.", required=True)
 def submit_command(
     results: Path,
@@ -46,7 +46,7 @@ def submit_command(
     bibtex: TextIO | None,
     output: str,
 ) -> None:
-    """Pack results of solvers on a suite into a bundle, which others can score again."""
+    """Pack results of solvers on a suite into a bundle that others can score again."""
     import benchbase
     from benchbase_publish.accepting import submit
 
@@ -67,11 +67,11 @@ def submit_command(
     "--rerun",
     metavar="SEED",
     type=click.IntRange(0, 2**63 - 1),
-    help="Run the solvers, which must be installed, on this seed too.",
+    help="Also run the solvers, which must be installed, on this seed.",
 )
 @options.plugins
 @options.jobs
-@click.option("--dry-run", is_flag=True, help="Check, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Check only, and write nothing.")
 @options.as_json("the outcome")
 def accept_command(
     bundle: str,
@@ -82,18 +82,18 @@ def accept_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Check the file BUNDLE and put it into the site in the folder SITE, which is made again.
+    """Check the file BUNDLE, put it into the site in the folder SITE, and make the site again.
 
-    Every stored signal is scored again. What is not as it should be is refused with the reasons,
-    and the site stays as it is.
+    Every stored signal is scored again. A bundle with a fault is refused with the reasons, and the
+    site stays unchanged.
     """
     from benchbase_publish.accepting import accept
     from benchbase_publish.wording import visible
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
     if done.other_code:
-        told = f"run here with other code than the bundle names: {', '.join(done.other_code)}"
-        click.echo(f"warning: {told}", err=True)
+        other = ", ".join(done.other_code)
+        click.echo(f"warning: run here with code other than the bundle names: {other}", err=True)
     if as_json:
         click.echo(
             json.dumps(vars(done) | {"bundle": bundle, "site": site, "written": not dry_run})

@@ -1,7 +1,7 @@
 """A site's folder: written whole or not at all, by one process at a time.
 
-A site is built beside its place and put there by renaming, whole. Who reads it sees the old site
-or the new one; if making the new one fails, the old one has not been touched.
+A site is built beside its place and then renamed into it. Whoever reads it sees either the old site
+or the new one. If the new one cannot be made, the old one stays untouched.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from benchbase_publish.pages import write_pages
 from benchbase_publish.site import BUNDLES, INDEX, Held, Site
 
 OWN = (BUNDLES, "suites", "index.html", INDEX, "index.schema.json", ".nojekyll")
-"""What a site's folder holds; all else in it is somebody's own and stays."""
+"""The names that belong to a site; everything else in its folder is kept."""
 
 
 def write_site(site: Site) -> None:
-    """Make a site, and put it in its place whole.
+    """Make a site, and put it into its place as a whole.
 
     Parameters
     ----------
     site : Site
-        Its folder, and the bundles that it is made of.
+        The folder of the site and its bundles.
 
     Raises
     ------
     BenchbaseError
-        If it cannot be written; the site that was there is as it was.
+        If it cannot be written. The site that was there is unchanged then.
     """
-    place = site.folder.resolve()  # where it is a link, that stays
+    place = site.folder.resolve()  # a link stays a link
     new, old = _beside(place, "new"), _beside(place, "old")
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
@@ -60,12 +60,12 @@ def write_site(site: Site) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a site; put back what one that was killed had moved.
+    """Let one process at a time change a site, and undo a move by a process that was killed.
 
     Raises
     ------
     BenchbaseError
-        If the folder cannot be moved, or what is beside it cannot be written.
+        If the folder cannot be moved, or files beside it cannot be written.
     """
     from filelock import FileLock
 
@@ -95,14 +95,14 @@ def _beside(place: Path, what: str) -> Path:
 def _copy(held: Held, folder: Path) -> None:
     data = held.file.read_bytes()
     if hashlib.sha256(data).hexdigest() != held.bundle.digest:
-        raise BenchbaseError(f"{held.file} has been changed meanwhile")
+        raise BenchbaseError(f"{held.file} has changed in the meantime")
     (folder / f"{held.stem}.zip").write_bytes(data)
     text = held.receipt.model_dump_json(indent=1)
     (folder / f"{held.stem}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _keep_others(before: Path, new: Path) -> None:
-    """Copy what is in the folder and no part of a site: CNAME, a repository, a licence."""
+    """Copy what does not belong to the site itself: CNAME, a repository, a licence."""
     for path in sorted(before.iterdir()) if before.is_dir() else ():
         if path.name in OWN:
             continue

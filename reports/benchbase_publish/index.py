@@ -13,7 +13,7 @@ from benchbase_publish.schema import Digest
 from benchbase_publish.site import BUNDLES, Held, Level, Site
 
 CLAIMED = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
-"""Columns that no scoring can check, whatever a row's level."""
+"""Columns that scoring cannot check, at any level."""
 
 
 MEANINGS: dict[Level, str] = {
@@ -24,7 +24,7 @@ MEANINGS: dict[Level, str] = {
         "scoring cannot tell"
     ),
     "solver verified (other code)": (
-        "the solver was run likewise and agrees, but with other code than the bundle names, such "
+        "the solver was run likewise and agrees, but with code other than the bundle names, such "
         "as another version of the solver or of benchbase"
     ),
     "solver verified": (
@@ -32,7 +32,7 @@ MEANINGS: dict[Level, str] = {
         "agree as far as chance allows"
     ),
 }
-"""What each of `LEVELS` says of a row, as a sentence without its full stop."""
+"""The meaning of each of `LEVELS`, as a sentence without its full stop."""
 
 
 class _Model(BaseModel):
@@ -40,7 +40,7 @@ class _Model(BaseModel):
 
 
 class BundleEntry(_Model):
-    """A bundle of the site, with what is known of its rows."""
+    """A bundle of the site, with what is known about its rows."""
 
     file: str = Field(description="path within the site")
     sha256: Digest
@@ -50,15 +50,15 @@ class BundleEntry(_Model):
         description="by the site's owner, or through `benchbase accept`"
     )
     accepted: str = Field(description="when it came into the site, ISO 8601")
-    level: Level = Field(description="what is known of its rows")
+    level: Level = Field(description="what is known about its rows")
     seeds: list[int] = Field(description="seeds on which its solvers were run again, and agreed")
-    other_seeds: list[int] = Field(description="the same, with other code than the bundle names")
-    other_code: list[str] = Field(description="modules whose code was another on other_seeds")
+    other_seeds: list[int] = Field(description="the same, with code other than the bundle names")
+    other_code: list[str] = Field(description="modules whose code was different on other_seeds")
     checked_by: str = Field(description="the software that checked it")
-    software: str = Field(description="the software that it says it was made with")
-    command: str = Field(description="the command that it says it was made with")
+    software: str = Field(description="the software that it was made with, by its own account")
+    command: str = Field(description="the command that it was made with, by its own account")
     code: dict[str, list[str]] = Field(
-        description="the digests of the code that it says its rows were made with, by module"
+        description="digests of the modules that its rows were made with, by its own account"
     )
     citation: str = Field(description="how to cite it")
     bibtex: str = Field(description="the same as BibTeX")
@@ -70,11 +70,11 @@ class SuiteEntry(_Model):
     name: str
     title: str
     page: str = Field(description="the leaderboard, HTML")
-    leaderboard_csv: str = Field(description="a row a problem and solver, ranked")
+    leaderboard_csv: str = Field(description="one row per problem and solver, ranked")
     leaderboard_parquet: str
-    results_csv: str = Field(description="a row a signal, with all parameters; gzip")
+    results_csv: str = Field(description="one row per signal, with all parameters; gzip")
     results_parquet: str
-    bundles: list[Digest] = Field(description="the SHA-256 of the bundles that it is made of")
+    bundles: list[Digest] = Field(description="the SHA-256 of the bundles that it is made from")
 
 
 class Index(_Model):
@@ -84,7 +84,7 @@ class Index(_Model):
     version: Literal[1]
     suites: list[SuiteEntry]
     bundles: list[BundleEntry]
-    claimed: list[str] = Field(description="columns of results that no scoring can check")
+    claimed: list[str] = Field(description="columns of results that scoring cannot check")
 
 
 def make_index(site: Site) -> Index:

@@ -1,4 +1,4 @@
-"""Judging a submission: whether its suite is the one it names; every stored signal scored again."""
+"""The judging of a submission: its suite is compared, and every stored signal scored again."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from benchbase_publish.rules import name_of
 from benchbase_publish.schema import Cell
 
 TOLERANCE = 1e-6
-"""How far numbers may be apart, relative where they are larger than 1."""
+"""How far two numbers may be apart; relative if they are larger than 1."""
 
 _SCORES = ("squared cosine", "relative error", "residual")
 
 
 def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
-    """Say where the suite of a bundle is another than the acceptor's of the same name.
+    """Say where the suite of a bundle differs from the acceptor's suite of the same name.
 
     Parameters
     ----------
     bundle : Head
-        What has been submitted.
+        The submission.
     suite : dict
-        The acceptor's, as plain data.
+        The acceptor's suite, as plain data.
 
     Returns
     -------
     list of str
-        A line each.
+        One line per difference.
     """
     theirs = bundle.suite
     if theirs["title"] != suite["title"]:
@@ -59,7 +59,7 @@ def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
 
 
 def token(problem: dict[str, Any]) -> str:
-    """Return a problem's facts as text, by which two are told apart."""
+    """Return a problem's facts as text, so that two problems can be compared."""
     return json.dumps(problem, sort_keys=True)
 
 
@@ -69,14 +69,14 @@ def score_again(bundle: Bundle, referee: Referee) -> list[str]:
     Parameters
     ----------
     bundle : Bundle
-        Consistent, and of the referee's suite.
+        A consistent bundle of the referee's suite.
     referee : benchbase.Referee
-        What rebuilds problems with the code that is here.
+        It rebuilds problems with the code that is installed here.
 
     Returns
     -------
     list of str
-        What does not agree, a line a cell.
+        One line per cell that does not agree.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def score_again(bundle: Bundle, referee: Referee) -> list[str]:
             told.append(f"the facts of a problem are {token(said)}, and come to {token(facts)}")
     if told:
         return told
-    # Those of one problem in succession, as it is costly to build.
+    # The cells of one problem in succession, as a problem is costly to build.
     order = sorted(
         cells, key=lambda c: (manifest.entries[c[0].entry].experiment, c[0].problem, c[0].trial)
     )
@@ -107,7 +107,7 @@ def score_again(bundle: Bundle, referee: Referee) -> list[str]:
 def _cell_faults(
     bundle: Bundle, referee: Referee, cell: Cell, estimates: Array, scores: Array
 ) -> Iterator[str]:
-    """Yield what is wrong with a cell, the cause before what follows from it."""
+    """Yield what is wrong with a cell, causes before what follows from them."""
     entry = bundle.manifest.entries[cell.entry]
     place = entry.experiment, cell.problem, cell.trial
     if cell.signals is not None:
@@ -139,11 +139,11 @@ def _alike(old: Array, new: Array) -> Array:
 
 
 def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
-    """Say which rows are called unsupported without a reason that can be checked.
+    """Say which rows are marked as unsupported without a reason that can be checked.
 
-    Unsupported rows are left out of statistics, so that they would be a way to hide the hard ones.
-    A solver that is installed is asked. One that is not is believed where it leaves out all trials
-    and numbers of pools of a problem, not where it leaves out some.
+    Unsupported rows are left out of statistics, so marking the hard ones would hide them. A solver
+    that is installed is asked. A solver that is not installed is believed if it leaves out all
+    trials and numbers of pools of a problem, but not if it leaves out some.
     """
     manifest = bundle.manifest
     groups: defaultdict[tuple[int, int], list[Cell]] = defaultdict(list)
@@ -165,11 +165,11 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
             if not _all_sizes(bundle, refused, number, problem):
                 told.append(
                     f"{where}: it is unsupported for some numbers of pools only, "
-                    "and the solver is not installed here, so that it could be asked"
+                    "and the solver is not installed here and cannot be asked"
                 )
             continue
         if reason is None:
-            told.append(f"{where}: it is said to be unsupported, and the solver does apply")
+            told.append(f"{where}: it is marked as unsupported, but the solver does apply")
     return told
 
 

@@ -1,4 +1,4 @@
-"""Bundles as files: results of a suite packed, and read again with every part checked."""
+"""Bundles as files: results of a suite are packed, and read again with every part checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REALS = (*_COSTS, "checksum", "condition")
 
 
 def read_bundle(path: str | Path) -> Bundle:
-    """Read a bundle, whose every member, field and shape is checked on the way.
+    """Read a bundle, and check every member, field and shape.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def read_bundle(path: str | Path) -> Bundle:
     Raises
     ------
     BundleError
-        If anything about it is not as it should be; the message says what.
+        If anything is wrong with it; the message says what.
     """
     archive = Archive(Path(path))
     manifest = read_manifest(archive.manifest())
@@ -50,7 +50,7 @@ def read_bundle(path: str | Path) -> Bundle:
     if missing := sorted(shapes.keys() - archive.names):
         raise BundleError(f"the archive lacks {missing[0]}")
     if more := sorted(archive.names - shapes.keys()):
-        raise BundleError(f"the archive holds {more[0]}, of which the manifest says nothing")
+        raise BundleError(f"the archive holds {more[0]}, which the manifest does not name")
     if manifest.digests.keys() != shapes.keys():
         raise BundleError("the manifest's digests are not those of the archive's arrays")
     arrays: dict[str, list[Array]] = {"estimates": [], "scores": [], "signals": []}
@@ -75,11 +75,11 @@ def pack(
     Parameters
     ----------
     results : benchbase.Results
-        One or more runs of one suite; of a solver that several ran, the latest counts.
+        One or more runs of one suite. If several ran a solver, the latest counts.
     path : str or pathlib.Path
         The file to write.
     labels : sequence of str, optional
-        Which solvers; by default all.
+        The solvers; by default all.
     citation, bibtex : str, optional
         How to cite them.
 
@@ -92,7 +92,7 @@ def pack(
     chosen = _choose(runs, labels)
     manifest, arrays = _packed(runs[-1], chosen)
     manifest["citation"] = {"text": citation, "bibtex": bibtex}
-    read_manifest(manifest | {"digests": {}})  # what it would be refused for is told here
+    read_manifest(manifest | {"digests": {}})  # refuses here what `read_bundle` would refuse
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
         raise BenchbaseError(f"the bundle would be larger than {LARGEST >> 20} MiB: pack fewer")
     try:
@@ -102,14 +102,14 @@ def pack(
 
 
 def _choose(runs: Sequence[SuiteRunRecord], labels: Sequence[str]) -> list[CellRecord]:
-    """Return the cells of the solvers asked for, those of a solver from its latest run."""
+    """Return the cells of the chosen solvers, each solver's from its latest run."""
     suites = sorted({run.suite for run in runs})
     if len(suites) > 1:
-        told = f"results are of the suites {', '.join(suites)}; choose one run with --run"
-        raise BenchbaseError(told)
+        named = ", ".join(suites)
+        raise BenchbaseError(f"results are of the suites {named}; choose one run with --run")
     if len({json.dumps(run.described(), sort_keys=True) for run in runs}) > 1:
-        told = f"runs of the suite '{suites[0]}' are of different problems; choose one with --run"
-        raise BenchbaseError(told)
+        runs_of = f"runs of the suite '{suites[0]}'"
+        raise BenchbaseError(f"{runs_of} are of different problems; choose one with --run")
     latest = {cell.label: run for run in runs for cell in run.cells}
     if unknown := [label for label in labels if label not in latest]:
         listed = ", ".join(map(repr, latest))
@@ -184,7 +184,7 @@ def _packed(
 
 
 def _chunk(chunk: dict[str, Any], known: dict[str, int]) -> dict[str, Any]:
-    """Return an outcome without its arrays; environments are numbered as they are met."""
+    """Return an outcome without its arrays; environments are numbered in order of appearance."""
     text = json.dumps(chunk["environment"], sort_keys=True)
     found = {name: chunk[name] for name in ("start", "stop", "status")}
     found["message"] = visible(" ".join(chunk["message"].split()))[:LONGEST_MESSAGE]

@@ -1,4 +1,4 @@
-"""The pages and data of a site, made of its bundles."""
+"""The pages and data of a site, made from its bundles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LINKS = (
     ("Signals: CSV (gzip)", "results.csv.gz"),
     ("Signals: Parquet", "results.parquet"),
 )
-"""Text and address of what stands beside a leaderboard of a site."""
+"""The text and the address of the links on a site's leaderboard."""
 
 _NOTES = ("Seconds and frame applications are as claimed: no scoring can check them",)
 
@@ -39,7 +39,7 @@ def write_pages(site: Site, folder: Path) -> None:
     Parameters
     ----------
     site : Site
-        The bundles.
+        The site with its bundles.
     folder : pathlib.Path
         An existing folder without pages.
     """
@@ -52,22 +52,22 @@ def write_pages(site: Site, folder: Path) -> None:
 
 
 def write_suite(held: list[Held], store: Path, folder: Path) -> None:
-    """Write the leaderboard of one suite: its page, its table, and a row a signal.
+    """Write the leaderboard of one suite: its page, its table, and one row per signal.
 
     Parameters
     ----------
     held : list of Held
         The bundles of the suite.
     store : pathlib.Path
-        An empty folder to put their results into.
+        An empty folder for their results.
     folder : pathlib.Path
-        Where the files go.
+        The folder of the files.
     """
     from benchbase.showing import offline
     from benchbase_reports.leaderboard import make_board
     from benchbase_reports.page import page_data, render
 
-    runs = benchbase.write_records(store, map(_record, held))  # one in memory at a time
+    runs = benchbase.write_records(store, map(_record, held))  # one is in memory at a time
     results = benchbase.Results(store, runs)
     write_csv(results.rows(), folder / "results.csv.gz")
     results.export("parquet", folder / "results.parquet")
@@ -89,20 +89,20 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
 def _record(held: Held) -> benchbase.SuiteRunRecord:
     bundle = read_bundle(held.file)
     if bundle.digest != held.bundle.digest:
-        raise BenchbaseError(f"{held.file} has been changed meanwhile")
+        raise BenchbaseError(f"{held.file} has changed in the meantime")
     return bundle.record()
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV in which no text is taken for a formula; packed if named ``.gz``.
+    """Write a table as CSV in which spreadsheets see no formula; compressed if named ``.gz``.
 
-    Spreadsheets compute what begins with ``=``, ``+``, ``-`` or ``@``: such texts get an
+    Spreadsheets evaluate texts that begin with ``=``, ``+``, ``-`` or ``@``, so these get an
     apostrophe in front. The same table gives the same bytes.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        What to write.
+        The table.
     path : pathlib.Path
         The file.
     """
@@ -130,7 +130,7 @@ def _as_text(value: Any) -> Any:
 
 
 def with_levels(board: Board, held: list[Held]) -> Board:
-    """Add what is known of each row to a board: columns ``level`` and ``bundle``."""
+    """Return a board with the columns ``level`` (what is known about a row) and ``bundle``."""
     of = _by_label(held)
     known = [of[label] for label in board.table["label"]]
     levels, digests = [e.receipt.level for e in known], [e.bundle.digest for e in known]
@@ -138,7 +138,7 @@ def with_levels(board: Board, held: list[Held]) -> Board:
 
 
 def _checked(solvers: list[dict[str, Any]], held: list[Held]) -> list[dict[str, Any]]:
-    """Add to what a page tells of solvers what is known of their rows, and their bundle."""
+    """Return a page's solvers with what is known about their rows, and with their bundles."""
     of = _by_label(held)
     found = []
     for solver in solvers:

@@ -1,4 +1,4 @@
-"""Solvers of a submission run again on a seed that the acceptor chooses."""
+"""The solvers of a submission run again, on a seed that the acceptor chooses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbase_publish.judge import TOLERANCE, token
 from benchbase_publish.rules import name_of
 
 FAMILY_ERROR = 0.01
-"""How often an honest bundle may be refused, were all its signals independent."""
+"""How often an honest bundle would be refused if all its signals were independent."""
 
 PLUGIN_FILE = "a plugin file"
 _PLUGIN_FILE = "benchbase_plugin_"  # how the registry names their modules, by their paths
@@ -27,30 +27,30 @@ def run_again(
 ) -> tuple[list[str], list[str]]:
     """Run the bundle's solvers on its suite with another seed, and compare mean scores.
 
-    For each solver and problem (each number of pools), the mean squared cosine over all signals,
-    what was not recovered as 0, may differ by as many standard errors as an honest bundle does not
-    exceed in any comparison, 99 times in 100 (`tolerance`); so may the mean over all problems of an
-    experiment.
+    For each solver and problem (each number of pools), the mean squared cosine over all signals is
+    compared; signals without an estimate count as 0. It may differ by as many standard errors as an
+    honest bundle stays within in all comparisons, 99 times in 100 (`tolerance`). The mean over all
+    problems of an experiment is compared likewise.
 
     Parameters
     ----------
     bundle : Bundle
-        What has been submitted.
+        The submission.
     referee : benchbase.Referee
-        Of its suite.
+        The referee of its suite.
     seed : int
         The seed, which the submitter could not know.
     folder : pathlib.Path
-        Where to put the results.
+        The folder for the results.
     jobs : int, optional
         Worker processes.
 
     Returns
     -------
     told : list of str
-        Where the solver does not do what the bundle says, a line each.
+        One line for each place where a solver does not do what the bundle says.
     other : list of str
-        The modules whose code is another here than the bundle names.
+        The modules whose code here differs from what the bundle names.
 
     Raises
     ------
@@ -94,19 +94,20 @@ def run_again(
 
 
 def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
-    """Return the modules whose digests are not those that the bundle says it was made with.
+    """Return the modules whose digests differ from those that the bundle names.
 
     Parameters
     ----------
     bundle : Bundle
-        What has been submitted.
+        The submission.
     records : sequence of CellRecord
-        The cells that its solvers were run on again.
+        The cells on which its solvers were run again.
 
     Returns
     -------
     list of str
-        Names of modules, `PLUGIN_FILE` for plugin files: their modules are named by their paths.
+        The names of modules, with `PLUGIN_FILE` for plugin files, whose modules are named by their
+        paths.
     """
     used = {chunk.environment for cell in bundle.manifest.cells for chunk in cell.chunks}
     claimed = _digests(bundle.manifest.environments[number] for number in used)
@@ -124,7 +125,7 @@ def _digests(environments: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
 
 
 def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:
-    """Return the scores of a cell's signals, 0 where there is none; None where unsupported."""
+    """Return a cell's squared cosines, with 0 for missing ones; None if it is unsupported."""
     scores = np.zeros(points)
     for chunk in chunks:
         if chunk["status"] == "unsupported":
@@ -135,22 +136,24 @@ def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:
 
 
 Trials = Sequence[Array | None]
-"""The squared cosines of each trial of a problem; None where the solver does not apply."""
+"""The squared cosines of each trial of a problem; None if the solver does not apply."""
 
 
 def compare(
     claimed: Trials, again: Trials, effect: float = 1.0, comparisons: int = 1
 ) -> str | None:
-    """Compare the trials of one problem with those of another seed; say what is wrong, or None.
+    """Compare the trials of one problem with those of another seed.
+
+    Returns what is wrong, or None if they agree.
 
     Parameters
     ----------
     claimed, again : sequence of ndarray or None
-        The squared cosines of each trial, None where it is unsupported.
+        The squared cosines of each trial; None if it is unsupported.
     effect : float, optional
-        What `design_effect` says of the solver.
+        The `design_effect` of the solver.
     comparisons : int, optional
-        How many comparisons are made of the bundle.
+        The number of comparisons made of the bundle.
     """
     if _is_refused(claimed) or _is_refused(again):
         same = _is_refused(claimed) and _is_refused(again)
@@ -161,14 +164,15 @@ def compare(
 def compare_all(
     pairs: Sequence[tuple[Trials, Trials]], effect: float = 1.0, comparisons: int = 1
 ) -> str | None:
-    """Compare the mean over all problems, which many small differences add up to.
+    """Compare the means over all problems, in which many small differences add up.
 
-    Problems share their signals: what varies is each signal's mean over all problems.
+    Problems share their signals, so each signal's mean over all problems is what varies.
+    Returns what is wrong, or None if they agree.
 
     Parameters
     ----------
     pairs : sequence of (sequence of ndarray, sequence of ndarray)
-        The trials of each problem, once and again, of the same sizes for all problems.
+        The trials of each problem as claimed and as run again, of the same sizes for all problems.
     effect, comparisons
         As for `compare`.
     """
@@ -188,7 +192,7 @@ def _joined(trials: Trials) -> Array:
 
 
 def _verdict(claimed: Array, again: Array, effect: float, comparisons: int) -> str | None:
-    """Say how far apart two means are, if that is too far."""
+    """Return how far apart two means are, or None if that is not too far."""
     limit = tolerance(claimed, again, effect, comparisons)
     if abs(claimed.mean() - again.mean()) <= limit:
         return None
@@ -199,18 +203,18 @@ def _verdict(claimed: Array, again: Array, effect: float, comparisons: int) -> s
 
 
 def design_effect(problems: Sequence[Trials]) -> float:
-    """Return how much more means over trials vary than if all signals were independent.
+    """Return how much more the means of trials vary than if all signals were independent.
 
-    The signals of a trial share a frame. Over the problems of a solver, each with trials of n
-    signals: the sum of n times the variance of the trials' means, over the sum of the variances of
-    all signals; at least 1, and 1 where there is a single trial. A few trials say little of the
-    variance between frames at one number of pools, and enough over all of them.
+    The signals of a trial share a frame. The effect is the sum over a solver's problems of n times
+    the variance of the trials' means, for trials of n signals, over the sum of the variances of all
+    signals. It is at least 1, and 1 if there is a single trial. A few trials say little about the
+    variance between frames at one number of pools, but enough over all of them.
 
     Parameters
     ----------
     problems : sequence of sequence of ndarray or None
-        The trials of each problem, as the acceptor has run them: what a bundle says could be made
-        up to be wide.
+        The trials of each problem as the acceptor has run them. Those of a bundle could have been
+        made to vary widely.
 
     References
     ----------
@@ -229,17 +233,17 @@ def design_effect(problems: Sequence[Trials]) -> float:
 def tolerance(claimed: Array, again: Array, effect: float = 1.0, comparisons: int = 1) -> float:
     """Return how far two means may be apart: `quantile` standard errors of their difference.
 
-    At least `TOLERANCE`. The standard error is √(d (s₁²/n₁ + s₂²/n₂)), with the variances s² of n
-    signals each and the design effect d.
+    It is at least `TOLERANCE`. The standard error is √(d (s₁²/n₁ + s₂²/n₂)), with the variances s²
+    of n signals each and the design effect d.
 
     Parameters
     ----------
     claimed, again : ndarray
-        The scores of all signals, once and again.
+        The scores of all signals, as claimed and as run again.
     effect : float, optional
         The design effect d.
     comparisons : int, optional
-        How many comparisons are made of the bundle.
+        The number of comparisons made of the bundle.
     """
     parts = (claimed, again)
     square = sum(float(e.var(ddof=1)) / len(e) if len(e) > 1 else 0.25 for e in parts)
@@ -247,8 +251,8 @@ def tolerance(claimed: Array, again: Array, effect: float = 1.0, comparisons: in
 
 
 def quantile(comparisons: int) -> float:
-    """Return how many standard errors none of so many differences exceeds, with 99 %.
+    """Return how many standard errors no difference exceeds in 99 % of cases.
 
-    Bonferroni: the normal quantile of 1 - 0.005 / comparisons.
+    It is the normal quantile at 1 - 0.005 / comparisons (Bonferroni).
     """
     return NormalDist().inv_cdf(1 - FAMILY_ERROR / (2 * comparisons))

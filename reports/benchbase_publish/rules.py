@@ -1,4 +1,4 @@
-"""What a bundle must be in itself: consistent always, complete where it is submitted."""
+"""Rules for bundles: every bundle must be consistent, and a submission also complete."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from benchbase_publish.schema import BundleError, Cell, Entry, Manifest
 from benchbase_publish.wording import folded
 
 _CLOCKS = timedelta(minutes=10)
-"""How far two machines' clocks may be apart."""
+"""How far the clocks of two machines may be apart."""
 
 MOST_PARAMETERS = 500
-"""Parameters that the solvers of a bundle may have together: tables have a column for each."""
+"""The most parameters of all solvers of a bundle: tables have a column for each."""
 
 MOST_SOLVERS = 200
-"""Solvers of a submission: each is compared with every other."""
+"""The most solvers of a submission: each is compared with every other."""
 
 _MOST_ITERATIONS = 2.0**53
 
@@ -33,7 +33,7 @@ def check_manifest(manifest: Manifest) -> None:
     Raises
     ------
     BundleError
-        With the first thing that is wrong.
+        If something is wrong; the message names the first such thing.
     """
     experiments = manifest.suite.experiments
     if len({each.name for each in experiments}) < len(experiments):
@@ -71,8 +71,10 @@ def _check_entries(manifest: Manifest) -> None:
             raise BundleError(f"{entry.label!r} has more signals a trial than its experiment")
         key = entry.experiment, folded(entry.label)
         if key in seen:
-            told = f"two solvers are labelled {seen[key]!r} and {entry.label!r}"
-            raise BundleError(f"{told}: labels must differ by more than case and width")
+            both = f"{seen[key]!r} and {entry.label!r}"
+            raise BundleError(
+                f"two solvers are labelled {both}: labels must differ by more than case and width"
+            )
         seen[key] = entry.label
     spelt: dict[str, str] = {}
     for entry in manifest.entries:
@@ -82,7 +84,7 @@ def _check_entries(manifest: Manifest) -> None:
 
 
 def _names(value: Any, path: str = "") -> Iterator[str]:
-    """Yield the names of the columns that a spec becomes."""
+    """Yield the names of the columns that hold a spec's parameters."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _names(item, f"{path}.{name}")
@@ -98,9 +100,7 @@ def _check_chunks(manifest: Manifest, cell: Cell) -> None:
         if chunk.environment >= len(manifest.environments):
             raise BundleError(f"{place}: its environment is not listed")
         if chunk.status == "done" and (cell.signals is None or chunk.checksum is None):
-            raise BundleError(
-                f"{place}: it is done, and its signals or their checksum are not told"
-            )
+            raise BundleError(f"{place}: it is done, but its signals or their checksum are missing")
     if any(one.stop > other.start for one, other in pairwise(cell.chunks)):
         raise BundleError(f"{place}: outcomes overlap or are out of order")
     statuses = {chunk.status for chunk in cell.chunks}
@@ -128,19 +128,19 @@ def _check_dates(manifest: Manifest) -> None:
 
 
 def check_arrays(bundle: Bundle) -> None:
-    """Refuse arrays that do not fit the manifest, or hold what no run gives.
+    """Refuse arrays that do not fit the manifest, or hold values that no run gives.
 
     Raises
     ------
     BundleError
-        With the first thing that is wrong.
+        If something is wrong; the message names the first such thing.
     """
     for number, signals in enumerate(bundle.signals):
         if not np.isfinite(signals).all():
             raise BundleError(f"signals/{number:06}.npy holds numbers that are not finite")
     for cell, estimates, scores in bundle.cells():
-        for told in _score_faults(cell, estimates, scores):
-            raise BundleError(f"{name_of(bundle.manifest, cell)}: {told}")
+        for fault in _score_faults(cell, estimates, scores):
+            raise BundleError(f"{name_of(bundle.manifest, cell)}: {fault}")
 
 
 def _score_faults(cell: Cell, estimates: Array, scores: Array) -> Iterator[str]:
@@ -154,11 +154,11 @@ def _score_faults(cell: Cell, estimates: Array, scores: Array) -> Iterator[str]:
     found = done & np.isfinite(estimates).all(axis=1)
     if (np.isfinite(scores[:3]) != found).any():
         yield "a signal has an estimate without scores, or scores without an estimate"
-    with np.errstate(invalid="ignore"):  # NaN where there is none
+    with np.errstate(invalid="ignore"):  # there may be NaN
         if (scores[0] > 1 + 1e-9).any() or (scores[:3] < 0).any():
             yield "a score is out of range"
         if (scores[3] < 0).any() or (scores[3] % 1 > 0).any():
-            yield "a number of iterations is negative or no whole number"
+            yield "a number of iterations is negative or not a whole number"
         if (scores[3] > _MOST_ITERATIONS).any():
             yield "a number of iterations is larger than can be counted"
     if not np.isin(scores[4][~np.isnan(scores[4])], (0.0, 1.0)).all():
@@ -166,7 +166,7 @@ def _score_faults(cell: Cell, estimates: Array, scores: Array) -> Iterator[str]:
 
 
 def name_of(manifest: Manifest, cell: Cell) -> str:
-    """Name a cell to people."""
+    """Name a cell for people."""
     entry = manifest.entries[cell.entry]
     experiment = manifest.suite.experiments[entry.experiment]
     problem = experiment.problems[cell.problem]
@@ -177,19 +177,19 @@ def name_of(manifest: Manifest, cell: Cell) -> str:
 
 
 def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> list[str]:
-    """Say what a submission leaves out (cells, trials, signals, experiments), or has too much of.
+    """Say what a submission lacks (cells, trials, signals, experiments) or has too many of.
 
     Parameters
     ----------
     manifest : Manifest
-        What has been submitted.
+        The manifest of the submission.
     allowed : sequence of (str, str, int)
-        Experiment, label and points of solvers that the suite itself gives fewer signals.
+        The experiment, label and points of solvers to which the suite itself gives fewer signals.
 
     Returns
     -------
     list of str
-        A line each; none where the full grid is there.
+        One line per fault; empty if the full grid is there.
     """
     labels = [*dict.fromkeys(entry.label for entry in manifest.entries)]
     if len(labels) > MOST_SOLVERS:

@@ -1,4 +1,4 @@
-"""The manifest of a bundle: what it may say, field by field."""
+"""The manifest of a bundle, field by field, with what each may hold."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ VERSION = 1
 STATUSES = ("done", "failed", "timeout", "crashed", "unsupported")
 LONGEST_MESSAGE = 2000
 LARGEST_REAL = 1e30
-"""Costs and norms are below it, so that sums of them are finite."""
+"""Costs and norms are at most this, so that their sums are finite."""
 
 _DEEPEST, _MOST = 12, 5000
 _ENVIRONMENT = {
     "versions": dict, "code": dict, "blas": list, "python": str, "system": str, "processor": str,
-}  # fmt: skip # the facts that are shown, each of texts
+}  # fmt: skip # the facts that are shown; all are made of texts
 _MOST_ERRORS = 1000
-"""Mistakes of which the first is looked up: all of them are listed for that."""
+"""The most mistakes of which the first is reported: all of them are listed to find it."""
 
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class BundleError(benchbase.BenchbaseError):
-    """A bundle is refused; the text says why, a line a reason."""
+    """A bundle is refused; the message says why, with one line per reason."""
 
 
 def _folder_name(name: str) -> str:
@@ -49,7 +49,7 @@ def _folder_name(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Refuse plain data that is too deep, too large, or holds what JSON or people do not read."""
+    """Refuse data that are too deep or too large, or hold what JSON or people cannot read."""
     left = [(value, 1)]
     count = 0
     while left:
@@ -79,19 +79,19 @@ def _named(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _solver(spec: dict[str, Any]) -> dict[str, Any]:
-    """Refuse parameters that no solver can have: they would pass for those of its entry."""
+    """Refuse parameters that no solver can have; they would be taken for keys of its entry."""
     if taken := sorted(benchbase.Solver.reserved.difference({"name"}).intersection(spec)):
         raise ValueError(f"has the parameter {taken[0]!r}, which no solver can have")
     return spec
 
 
 def _environment(facts: dict[str, Any]) -> dict[str, Any]:
-    """Refuse an environment whose facts are not of the kinds that are recorded."""
+    """Refuse an environment whose facts are not of the types that are recorded."""
     for name, kind in _ENVIRONMENT.items():
         found = facts.get(name, kind())
         parts = found.values() if isinstance(found, dict) else found
         if not isinstance(found, kind) or not all(isinstance(part, str) for part in parts):
-            raise ValueError(f"says what is none of its {name!r}")
+            raise ValueError(f"has a {name!r} of a wrong type")
     return facts
 
 
@@ -124,8 +124,8 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class ProblemFacts(_Strict):
-    """A point of an experiment's grid: its components, and the facts that follow from them."""
+class Problem(_Strict):
+    """A problem of an experiment's grid: its components, and the facts that follow from them."""
 
     dataset: Spec
     frame: Spec
@@ -152,7 +152,7 @@ class Experiment(_Strict):
 
 
 class SuiteFacts(_Strict):
-    """The suite, its solvers aside."""
+    """The suite without its solvers."""
 
     name: Annotated[str, AfterValidator(_folder_name)]
     title: Title
@@ -160,7 +160,7 @@ class SuiteFacts(_Strict):
 
 
 class Entry(_Strict):
-    """A solver in an experiment: its label, spec, and how many signals a trial it was given."""
+    """A solver in an experiment: its label, its spec, and its number of signals per trial."""
 
     experiment: Count
     label: Label
@@ -169,7 +169,7 @@ class Entry(_Strict):
 
 
 class Chunk(_Strict):
-    """The outcome of some of a cell's signals, from `start` to before `stop`."""
+    """The outcome of some of a cell's signals: from `start` up to, but without, `stop`."""
 
     start: Count
     stop: Count
@@ -195,7 +195,7 @@ class Cell(_Strict):
 
 
 class Provenance(_Strict):
-    """Where the results come from: versions, the command, when."""
+    """The origin of the results: the software, the command and the dates."""
 
     software: Text
     command: Long
@@ -211,7 +211,7 @@ class Citation(_Strict):
 
 
 class Manifest(_Strict):
-    """All that a bundle says, but for its arrays."""
+    """The contents of a bundle except for its arrays."""
 
     format: Literal["benchbase bundle"]
     version: Literal[1]
@@ -226,20 +226,20 @@ class Manifest(_Strict):
 
 
 def read_manifest(data: Any) -> Manifest:
-    """Check a manifest that has been read from JSON.
+    """Return the manifest that plain data hold, or refuse them.
 
     Raises
     ------
     BundleError
-        With what is wrong first, and where.
+        If it is not a manifest; the message names the first mistake and its place.
     """
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise BundleError("the manifest is not that of a bundle")
     number = data.get("version")
     if type(number) is not int or number != VERSION:
-        told = f"its format version is {repr(number)[:40]}, and this benchbase reads {VERSION}"
-        raise BundleError(told)
-    if isinstance(data.get("signals"), list):  # strict models take no list for a tuple
+        found = f"its format version is {repr(number)[:40]}"
+        raise BundleError(f"{found}, and this benchbase reads {VERSION}")
+    if isinstance(data.get("signals"), list):  # strict models do not take a list for a tuple
         data = data | {"signals": [tuple(s) if isinstance(s, list) else s for s in data["signals"]]}
     try:
         return Manifest.model_validate(data)
@@ -254,5 +254,5 @@ def read_manifest(data: Any) -> Manifest:
 
 
 def software() -> str:
-    """Return what writes and checks bundles here: benchbase and its version."""
+    """Return the name and version of what writes and checks bundles here."""
     return f"benchbase {version('benchbase')}"

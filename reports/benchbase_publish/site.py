@@ -1,4 +1,4 @@
-"""What a site holds: its bundles, and what is known of each."""
+"""A site: its bundles, and what is known about each."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ BUNDLES, INDEX = "bundles", "index.json"
 
 Level = Literal["claimed", "scores verified", "solver verified (other code)", "solver verified"]
 LEVELS: tuple[Level, ...] = get_args(Level)
-"""What may be known of a row, in this order."""
+"""What may be known about a row, from the least to the most."""
 
 
 class Receipt(BaseModel):
-    """What is known of a bundle in a site.
+    """What is known about a bundle in a site.
 
     Attributes
     ----------
     bundle : str
         The SHA-256 of its file.
     origin : {"published", "submitted"}
-        Whether the site's owner put it there with ``publish``, or it passed ``accept``.
+        "published" if the site's owner put it there with ``publish``, "submitted" if it passed
+        ``accept``.
     accepted : str
-        When, ISO 8601.
+        The date and time, ISO 8601.
     scored : bool
         Whether every stored signal was scored again.
     seeds : list of int
-        Seeds that the acceptor ran its solvers again on, with the code that the bundle names; they
-        agreed.
+        Seeds on which the acceptor ran its solvers again with the code that the bundle names, and
+        they agreed.
     other_seeds : list of int
-        The same with other code than the bundle names.
+        The same with code other than the bundle names.
     other_code : list of str
-        The modules whose code was another on `other_seeds`.
+        The modules whose code was different on `other_seeds`.
     software : str
-        What checked it.
+        The software that checked it.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -59,19 +60,19 @@ class Receipt(BaseModel):
 
     @property
     def level(self) -> Level:
-        """The best of `LEVELS` that holds of the bundle's rows."""
+        """The highest of `LEVELS` that holds for the bundle's rows."""
         run = 2 if self.seeds else int(bool(self.other_seeds))
         return LEVELS[1 + run if self.scored else 0]
 
     def having_run(self, seed: int, other_code: Sequence[str]) -> Receipt:
-        """Return the receipt after all was scored, and its solvers run again on a seed.
+        """Return the receipt after all rows were scored, and the solvers run again on a seed.
 
         Parameters
         ----------
         seed : int
             The seed, on which they agreed.
         other_code : sequence of str
-            The modules whose code was another than the bundle names.
+            The modules whose code was different from what the bundle names.
         """
         which = "other_seeds" if other_code else "seeds"
         changes: dict[str, Any] = {"scored": True, which: sorted({*getattr(self, which), seed})}
@@ -81,7 +82,7 @@ class Receipt(BaseModel):
 
 @dataclass(frozen=True)
 class Held:
-    """A bundle of a site: what it says, its receipt, and the file that it is copied from."""
+    """A bundle of a site: its head, its receipt, and the file from which it is copied."""
 
     bundle: Head
     receipt: Receipt
@@ -100,14 +101,14 @@ class Held:
 
 @dataclass(frozen=True)
 class Site:
-    """A site, or the place for one.
+    """A site, or the place where one is to be.
 
     Attributes
     ----------
     folder : pathlib.Path
-        Where it is.
+        The folder of the site.
     held : tuple of Held
-        Its bundles, by suite, those published first, then by date.
+        Its bundles.
     """
 
     folder: Path
@@ -115,42 +116,42 @@ class Site:
 
     @classmethod
     def read(cls, folder: Path) -> Site:
-        """Read a site; a folder that is empty or not there is one without bundles.
+        """Read a site; an empty or missing folder is a site without bundles.
 
         Raises
         ------
         BenchbaseError
-            If the folder holds something else, or a bundle that is not what was accepted.
+            If the folder holds something else, or a bundle that is not the accepted one.
         """
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return cls(folder)
         if not (folder / INDEX).is_file() or not (folder / BUNDLES).is_dir():
             raise BenchbaseError(
-                f"{folder} holds something else than a site; choose another folder"
+                f"{folder} holds something other than a site; choose another folder"
             )
         return cls(folder, tuple(map(_read_held, sorted((folder / BUNDLES).glob("*.zip")))))
 
     def of(self, suite: str) -> list[Held]:
-        """Return the bundles of a suite, those published first, then by date."""
+        """Return the bundles of a suite: published ones first, then by date."""
         same = [held for held in self.held if held.suite == suite]
         return sorted(same, key=lambda h: (h.receipt.origin, h.receipt.accepted, h.bundle.digest))
 
     @property
     def suites(self) -> list[str]:
-        """The names of the suites that there are bundles of."""
+        """The names of the suites that the site has bundles of."""
         return sorted({held.suite for held in self.held})
 
     def suite(self, name: str) -> dict[str, Any] | None:
-        """Return the suite of that name as the site has it, or None."""
+        """Return the suite of a name as the site has it, or None if it has none."""
         held = self.of(name)
         return held[0].bundle.suite if held else None
 
     def find(self, digest: str) -> Held | None:
-        """Return the bundle whose file has that SHA-256."""
+        """Return the bundle whose file has a SHA-256, or None if there is none."""
         return next((held for held in self.held if held.bundle.digest == digest), None)
 
     def clashes(self, bundle: Head) -> list[str]:
-        """Say which labels of a bundle are taken by others of its suite."""
+        """Say which labels of a bundle other bundles of its suite have taken."""
         others = [
             h for h in self.of(bundle.manifest.suite.name) if h.bundle.digest != bundle.digest
         ]
@@ -162,7 +163,7 @@ class Site:
         ]
 
     def having(self, held: Held) -> Site:
-        """Return the site with a bundle more, or with another receipt for one that it has."""
+        """Return the site with one more bundle, or with a new receipt for one that it has."""
         others = (each for each in self.held if each.bundle.digest != held.bundle.digest)
         return replace(self, held=(*others, held))
 

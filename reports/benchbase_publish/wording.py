@@ -1,7 +1,7 @@
 """Texts of strangers: what may stand in a bundle, and how it is shown.
 
-Reasons, pages and tables show what bundles hold. Characters that nobody sees could hide a part of
-it, turn it around, or give orders to the terminal that shows it.
+Messages, pages and tables show texts of bundles. Invisible characters could hide a part of a text,
+reverse it, or send commands to the terminal that shows it.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _LOOKALIKES = {"ARMENIAN", "CHEROKEE", "COPTIC", "CYRILLIC", "GREEK", "LISU"}
 
 _WORD = re.compile(r"[^\W\d_]+")
 _MARKS = 2
-"""Accents that a letter may have."""
+"""The most accents of a letter."""
 
 
 def invisible(text: str, but: str = "") -> str | None:
-    """Return the first character that nobody sees, `but` aside; None where there is none."""
+    """Return the first invisible character that is not in `but`, or None if there is none."""
     hidden = (c for c in text if c not in but and unicodedata.category(c) in _INVISIBLE)
     return next(hidden, None)
 
 
 def visible(text: str, but: str = "") -> str:
-    r"""Return a text with escapes (``\x1b``, ``\u202e``) for the characters that nobody sees.
+    r"""Return a text with escapes (``\x1b``, ``\u202e``) for its invisible characters.
 
     Parameters
     ----------
     text : str
-        What a bundle, a file's name or a stranger's code says.
+        A text from a bundle, a file's name or a stranger's code.
     but : str, optional
         Characters to leave as they are.
     """
@@ -45,12 +45,12 @@ def visible(text: str, but: str = "") -> str:
 
 
 def check_text(text: str) -> str:
-    """Return a text of one line, in which all is seen; raise ValueError otherwise."""
+    """Return a text if it is one line without invisible characters; otherwise raise ValueError."""
     return _check(text, "")
 
 
 def check_lines(text: str) -> str:
-    """Return a text of any number of lines, in which all is seen; raise ValueError otherwise."""
+    """Return a text if it is lines without invisible characters; otherwise raise ValueError."""
     return _check(text, "\n\t")
 
 
@@ -62,10 +62,10 @@ def _check(text: str, but: str) -> str:
 
 
 def check_label(text: str) -> str:
-    """Return a label that people can tell from others; raise ValueError otherwise.
+    """Return a label if people can tell it from others; otherwise raise ValueError.
 
-    No character is invisible, no letter buried in accents, no space around it, and no word mixes
-    Latin letters with those of alphabets that look like them.
+    It must have no invisible character, no letter with many accents, no space around it, and no
+    word that mixes Latin letters with those of alphabets that look like them.
     """
     check_text(text)
     if blank := _BLANK.search(text):
@@ -85,6 +85,6 @@ def check_label(text: str) -> str:
 
 
 def folded(label: str) -> str:
-    """Return what labels that look the same have in common: case, width and spaces aside."""
+    """Return a label without case, width and spaces, so that labels that look alike are equal."""
     text = unicodedata.normalize("NFKC", label).casefold()
     return "".join(unicodedata.normalize("NFKC", text).split())

@@ -1,4 +1,4 @@
-"""What to cite: BibTeX entries of solvers, data sets and all else that a result was made with."""
+"""What to cite: the BibTeX entries of solvers, data sets and other components."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ def _bundled() -> tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]:
 
 
 def bibliography(component: benchbase.Component | None) -> dict[str, str]:
-    """Return the BibTeX entries of a component and of all that its parameters hold.
+    """Return the BibTeX entries of a component and of the components among its parameters.
 
-    Those of bundled components are in ``references.bib``. Any other component names its own in a
-    class attribute ``citation``: one or more BibTeX entries as text. What has none is passed over.
+    Those of bundled components are in ``references.bib``. Any other component has its own in a
+    class attribute ``citation``: one or more BibTeX entries as text. Components without an entry
+    are passed over.
 
     Parameters
     ----------
     component : Component or None
-        A solver, data set, frame or pooling; None for benchbase itself.
+        A solver, data set, frame or pooling, or None for benchbase itself.
 
     Returns
     -------
     dict of str to str
-        The entries by their keys, in the order of the parts.
+        The entries by their keys, in the order of the components.
     """
     entries, _ = _bundled()
     if component is None:
@@ -63,14 +64,16 @@ def bibliography(component: benchbase.Component | None) -> dict[str, str]:
 
 
 def bibliography_of_spec(kind: str, spec: Mapping[str, Any]) -> dict[str, str]:
-    """Return what `bibliography` does for plain data, by names alone where a plugin is not here.
+    """Return the same as `bibliography` for a component that is given as plain data.
+
+    If a plugin is not installed, entries are found by names alone.
 
     Parameters
     ----------
     kind : str
         "solver", "dataset", "frame" or "pooling".
     spec : mapping
-        Name and parameters, as suites hold them.
+        The name and parameters, as suites hold them.
     """
     try:
         return bibliography(benchbase.build(kind, dict(spec)))

@@ -1,4 +1,4 @@
-"""`benchbase cite`: what to cite for a component."""
+"""The command `benchbase cite`: what to cite for a component."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = ("solver", "dataset", "frame", "pooling")
 def cite_command(name: str | None) -> None:
     """Print BibTeX entries to cite for the solver, data set, frame or pooling NAME.
 
-    Without NAME, that of benchbase itself.
+    Without NAME, print the entry of benchbase itself.
     """
     found = bibliography(None) if name is None else {}
     for kind in KINDS if name is not None else ():

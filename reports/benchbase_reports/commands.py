@@ -1,4 +1,4 @@
-"""The commands that this package adds to `benchbase`: leaderboard, compare, cite."""
+"""The commands of this package: leaderboard, compare and cite."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _OF_ONE_SUITE = ("csv", "json", "html")
     type=float,
     default=math.inf,
     metavar="N",
-    help="Frame applications a signal may take (no limit).",
+    help="The most frame applications per signal (no limit).",
 )
 @options.form(FORMATS, "Format to write; csv and json have all columns, html is a page.")
 @options.output("FILE", "File to write. Default: standard output.")
 def leaderboard_command(
     results: Path, run: str | None, budget: float, form: str, output: str | None
 ) -> None:
-    """Rank solvers on each problem, with how sure the ranks are.
+    """Rank solvers on each problem, and say how certain the ranks are.
 
-    A section for each pooling. The primary column is K95, the number of pools at which 95 % of the
-    signals are recovered within the budget. Of several suites, one follows the other; csv, json and
-    html hold one suite, chosen with --run. `benchbase report leaderboard page` writes all formats,
-    and figures.
+    There is one section per pooling. The main column is K95, the number of pools at which 95 % of
+    the signals are recovered within the budget. Several suites follow one another; csv, json and
+    html hold one suite, which --run chooses. `benchbase report leaderboard page` writes all formats
+    and the figures.
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
@@ -45,9 +45,9 @@ def leaderboard_command(
     suites = loaded.by_suite()
     boards = [make_board(each, budget=budget) for each in suites]
     if form in _OF_ONE_SUITE and len(boards) > 1:
-        told = ", ".join(f"{each['id']} ({each['suite']})" for each in loaded.suites)
+        runs = ", ".join(f"{each['id']} ({each['suite']})" for each in loaded.suites)
         raise benchbase.BenchbaseError(
-            f"{form} holds the leaderboard of one suite; choose a run with --run: {told}"
+            f"{form} holds the leaderboard of one suite; choose a run with --run: {runs}"
         )
     if form == "terminal":
         from rich.console import Console
@@ -85,9 +85,9 @@ def _write(file: Path, text: str) -> None:
 def compare_command(a: str, b: str, results: Path, run: str | None, as_json: bool) -> None:
     """Compare solvers A and B, labels or names, on the signals that both have tried.
 
-    Says for each suite and problem which recovers better, the difference of their mean squared
-    cosines with its 95 % interval, how likely it is by chance, and who is ahead how often. Names
-    with spaces need quotes: benchbase compare 'altmin + kNN' kNN
+    For each suite and problem it says which solver recovers better, the difference of their mean
+    squared cosines with its 95 % interval, how likely such a difference is by chance, and how often
+    each is ahead. Names with spaces need quotes: benchbase compare 'altmin + kNN' kNN
     """
     from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
     from benchbase_reports.leaderboard.formats import plain
@@ -112,4 +112,4 @@ def compare_command(a: str, b: str, results: Path, run: str | None, as_json: boo
 
 
 COMMANDS = (leaderboard_command, compare_command, cite_command)
-"""All of them."""
+"""The commands of this package."""

@@ -1,4 +1,4 @@
-"""The Cramér-Rao bound: what no unbiased estimate of a signal from noisy measurements beats."""
+"""The Cramér-Rao bound: the least error of an unbiased estimate from noisy measurements."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import numpy as np
 from benchbase import Array, Problem
 
 _STEP = 1e-6  # of finite differences, relative to a pool's largest coefficient
-_RANK = 1e-7  # singular values below this, relative to the largest, are those of a step's rounding
+_RANK = 1e-7  # singular values below this, relative to the largest, are rounding
 
 
 def cramer_rao(problem: Problem, x: Array, sigma: float | Array) -> Array:
     """Return the least root mean square error ‖x̂ − x‖ of unbiased estimates.
 
-    √(σ² tr((JᵀJ)⁻¹)) with J the Jacobian of the measurements, for white Gaussian noise of standard
-    deviation σ on each (Kay, "Fundamentals of statistical signal processing: estimation theory",
-    1993, section 3.9). Row k of J is the gradient of pool k: of a half rectified pool only its
-    active members count, and one that is not active says nothing.
+    It is √(σ² tr((JᵀJ)⁻¹)), where J is the Jacobian of the measurements and white Gaussian noise of
+    standard deviation σ is on each of them (Kay, "Fundamentals of statistical signal processing:
+    estimation theory", 1993, section 3.9). Row k of J is the gradient of pool k. Of a half
+    rectified pool only the active members count; a pool without any has a gradient of zero.
 
     Parameters
     ----------
     problem : Problem
-        Real frame, and pooling.
+        A real frame and a pooling.
     x : ndarray, shape (S, N)
         The signals.
     sigma : float or ndarray, shape (S,)
-        σ.
+        The standard deviation σ of the noise.
 
     Returns
     -------
     ndarray, shape (S,)
-        Infinity where J has a rank below N, as its nearby signals have the same measurements to
-        first order; NaN for complex frames.
+        Infinite if the rank of J is below N, because nearby signals then have the same
+        measurements to first order. NaN for complex frames.
     """
     if problem.frame.is_complex:
         return np.full(len(x), np.nan)
@@ -51,7 +51,7 @@ def jacobian(problem: Problem, x: Array) -> Array:
     Parameters
     ----------
     problem : Problem
-        Real frame, and pooling, whose number for a pool depends on that pool alone.
+        A real frame, and a pooling whose value for a pool depends on that pool alone.
     x : ndarray, shape (S, N)
         The signals.
     """

@@ -38,17 +38,18 @@ _ENTRIES = 5  # of a legend in an inch, about
 class Curves(benchbase.Report):
     """Mean squared cosine against the number of pools, in the manner of the paper's figure 1.
 
-    Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014. A panel a
-    norm, ℓ1, ℓ2, ℓ∞ from left to right, and a row an experiment, data set and recipe of frames.
-    A colour and marker a solver; linear pooling is solid with full markers, rectified dashed with
-    hollow ones. Bars are ± one standard error. What a solver does not apply to is left out.
-    Written as ``curves.svg`` and ``curves.png``.
+    The paper is Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML 2014.
+    There is one column of panels per norm, ℓ1, ℓ2, ℓ∞ from left to right, and one row per
+    experiment, data set and recipe of frames. Each solver has a colour and a marker. Linear
+    pooling is solid with full markers, rectified pooling dashed with hollow ones. Bars are ± one
+    standard error. Problems that a solver does not apply to are left out. Written as ``curves.svg``
+    and ``curves.png``.
     """
 
     name = "curves"
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write ``curves.svg`` and ``curves.png``, or nothing where there is nothing to draw.
+        """Write ``curves.svg`` and ``curves.png``, or nothing if there is nothing to draw.
 
         Parameters
         ----------
@@ -67,14 +68,14 @@ class Curves(benchbase.Report):
 
 
 def draw(summary: pd.DataFrame, title: str) -> Figure | None:
-    """Draw the curves of a summary, or return None where it has no point to draw.
+    """Draw the curves of a summary, or return None if it has no point to draw.
 
     Parameters
     ----------
     summary : pandas.DataFrame
         From `summarise`.
     title : str
-        Stands above the panels.
+        The title above the panels.
     """
     points = summary.assign(
         solver=solver_names(summary),
@@ -85,7 +86,7 @@ def draw(summary: pd.DataFrame, title: str) -> Figure | None:
     if points.empty:
         return None
     style = _Looks.choose(points)
-    norms = points.sort_values("p", kind="stable")["norm"].unique()  # those without p last
+    norms = points.sort_values("p", kind="stable")["norm"].unique()  # norms without p come last
     rows = split(points, setting_columns(points))
     varying = varying_parameters(summary)
     names = [setting_name(row.iloc[0], varying) for row in rows]
@@ -103,14 +104,14 @@ def draw(summary: pd.DataFrame, title: str) -> Figure | None:
 
 
 class _Looks(NamedTuple):
-    """How curves are drawn: by solver, and by what is done before pooling."""
+    """How curves look: by solver, and by what is done before pooling."""
 
     solvers: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
 
     @classmethod
     def choose(cls, points: pd.DataFrame) -> _Looks:
-        # These two have their lines whether they are there or not: dashes always mean the same.
+        # These two come first even if they are not there, so that dashes always mean the same.
         known = dict.fromkeys(["linear", "rectified", *points["variant"]])
         variants = {
             name: {"linestyle": line} | ({} if name == "linear" else {"markerfacecolor": "white"})
@@ -121,7 +122,7 @@ class _Looks(NamedTuple):
 
 
 def _panel(ax: Axes, points: pd.DataFrame, style: _Looks) -> None:
-    """Draw the curves of one panel, or take it away where there are none."""
+    """Draw the curves of one panel, or hide it if there are none."""
     if points.empty:
         ax.set_visible(False)
         return
@@ -130,7 +131,7 @@ def _panel(ax: Axes, points: pd.DataFrame, style: _Looks) -> None:
         drawn = ax.errorbar(
             ordered["n_pools"].to_numpy(float),
             ordered["mean_squared_cosine"].to_numpy(float),
-            ordered["standard_error"].to_numpy(float),  # NaN: no bar
+            ordered["standard_error"].to_numpy(float),  # NaN draws no bar
             capsize=2,
             elinewidth=0.8,
             **style.solvers[first["solver"]],
@@ -141,7 +142,7 @@ def _panel(ax: Axes, points: pd.DataFrame, style: _Looks) -> None:
 
 
 def _grid(n_rows: int, n_columns: int, style: _Looks) -> tuple[Figure, Any]:
-    """Return a figure with its panels, and its legend beside them, where it covers no curve."""
+    """Return a figure with its panels, and its legend beside them so that it covers no curve."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -158,7 +159,7 @@ def _grid(n_rows: int, n_columns: int, style: _Looks) -> tuple[Figure, Any]:
 
 
 def _label_row(ax: Axes, pools: list[int], name: str) -> None:
-    """Give the panels of a row, which share their axes, their ticks and the row's name."""
+    """Set the ticks that the panels of a row share, and write the row's name."""
     from matplotlib.ticker import FixedLocator, MaxNLocator
 
     few = len(pools) <= _TICKS

@@ -1,4 +1,4 @@
-"""Commands as leaderboards show them: for anybody, on any machine."""
+"""Commands as leaderboards show them: they run for anybody, on any machine."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _PATHS = frozenset({"--plugin"})
 
 
 def suite_command(command: str) -> str:
-    """Return the command that computes a suite, or "" where a record is no command of that kind.
+    """Return the command that computes a suite, or "" if the record is not such a command.
 
-    Left out is what changes no number: what belongs to the machine that ran it (the folder of
-    results, workers, memory, a cluster), and what chose only a part on that day (solvers, failed
-    ones, a rerun). Absolute paths are cut to the file's name. Every word is quoted anew: a record
-    of strangers is one command, and nothing after it.
+    Options that change no number are left out: those of the machine that ran it (the folder of
+    results, workers, memory, a cluster), and those that chose a part of the suite on that day
+    (solvers, failed ones, a rerun). Absolute paths are cut to the file's name. Every word is quoted
+    anew, so that a stranger's record is one command and cannot hide a second one.
 
     Parameters
     ----------
     command : str
-        As recorded with a run.
+        The command that a run has recorded.
     """
     words = _words(command)
     return shlex.join(_kept(words)) if words[:2] == ["benchbase", "run"] else ""
 
 
 def sized_command(run: Mapping[str, Any]) -> str:
-    """Return the command for a run of which no command is recorded, by its suite's name and size.
+    """Return the command of a run that recorded none, from its suite's name and size.
 
     Parameters
     ----------
@@ -45,21 +45,21 @@ def sized_command(run: Mapping[str, Any]) -> str:
     words = ["benchbase", "run", str(run["suite"])]
     for name in ("points", "trials"):
         sizes = {each[name] for each in experiments if name in each}
-        if len(sizes) == 1:  # several are the suite's own: no option sets them all
+        if len(sizes) == 1:  # several sizes are the suite's own; no option sets them all
             words += [f"--{name}", str(*sizes)]
     return shlex.join(words)
 
 
 def row_command(command: str, label: str) -> str:
-    """Return the command that computes what one solver has in a leaderboard.
+    """Return the command that computes the rows of one solver in a leaderboard.
 
     Parameters
     ----------
     command : str
         From `suite_command` or `sized_command`.
     label : str
-        The solver's label. Solvers that ``--with`` adds under other labels are left out: they may
-        be of a plugin that is not here.
+        The solver's label. Solvers that ``--with`` adds under other labels are left out, because
+        their plugin may not be installed.
     """
     words = iter(_words(command))
     kept = []
@@ -76,7 +76,7 @@ def row_command(command: str, label: str) -> str:
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
-    except ValueError:  # an open quotation: not the work of `shlex.join`
+    except ValueError:  # an open quotation, which `shlex.join` does not write
         return []
 
 
@@ -96,12 +96,12 @@ def _kept(words: list[str]) -> Iterator[str]:
 
 
 def _place(word: str) -> str:
-    """Return a path's last part where it is absolute, and other words as they are."""
+    """Return the last part of an absolute path, and any other word as it is."""
     return Path(word).name if word.startswith(("/", "~/")) else word
 
 
 def _adds(text: str, label: str) -> bool:
-    """Whether a spec of ``--with`` may be that of a label."""
+    """Whether a spec of ``--with`` may have a label."""
     try:
         spec = benchbase.from_toml(text, "--with")
     except benchbase.SuiteError:
@@ -111,4 +111,4 @@ def _adds(text: str, label: str) -> bool:
     name = str(spec.get("name", ""))
     if "label" in spec:
         return bool(spec["label"] == label)
-    return label == name or label.startswith((f"{name}(", f"{name} "))  # of a name that was taken
+    return label == name or label.startswith((f"{name}(", f"{name} "))  # the name was taken

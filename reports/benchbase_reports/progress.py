@@ -1,14 +1,14 @@
-"""Accuracy on the way: curves over iterations and seconds, from what solvers record.
+"""Accuracy while solvers work: curves over iterations and seconds, from what they record.
 
-How a curve comes about:
+How a curve is made:
 
-- Each phase counts its own iterations from 0, a restart too: they add up over phases.
-- A signal counts at each moment with the estimate of the least residual so far: that which a
-  solver could give back without knowing the signal.
-- After its last record a signal keeps what it had; solved signals leave a solver's batch. What a
-  frozen estimate has recorded since adds no iterations.
-- A signal without an estimate counts as a relative error of 1, as an estimate of 0 has. A curve
-  begins where half of its signals have one.
+- Each phase and each restart counts its iterations from 0; they add up over phases.
+- At each moment a signal counts with its estimate of the least residual so far, because that is
+  the estimate which a solver could return without knowing the signal.
+- After its last record a signal keeps its error, since solved signals leave a solver's batch.
+  Records of an estimate that no longer changes add no iterations.
+- A signal without an estimate counts as a relative error of 1, as an estimate of 0 would. A curve
+  begins where half of its signals have an estimate.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "axis": "iterations or seconds",
-    "at": "iterations or seconds, a signal",
+    "at": "iterations or seconds per signal",
     "signals": "signals with an outcome, over all trials",
-    "lower": "lower quartile of the relative errors, each of the least residual so far",
-    "median": "their median",
-    "upper": "their upper quartile",
+    "lower": "lower quartile of the relative errors, at the least residual so far",
+    "median": "median of the same",
+    "upper": "upper quartile of the same",
 }
 """The columns that `trace_curves` adds to those that name problem and solver."""
 
 AXES = ("iterations", "seconds")
-_PLACES = 120  # of a curve, at most
+_PLACES = 120  # on a curve, at most
 
 _SIGNAL = ["cell", "signal"]
 
 
 def trace_curves(frame: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
-    """Work out quartiles of the relative error along the way.
+    """Return the quartiles of the relative error against iterations and seconds.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def trace_curves(frame: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Some rows for each combination of `problem_columns`, ``n_pools``, ``label`` and ``points``
-        that has traces, with the columns of `COLUMNS`.
+        Several rows, one per place on the curve, for each combination of `problem_columns`,
+        ``n_pools``, ``label`` and ``points`` that has traces, with the columns of `COLUMNS`.
     """
     import pandas as pd
 
     keys = [*problem_columns(frame), "n_pools", "label", "points"]
     nothing = pd.DataFrame(columns=[*keys, *COLUMNS])
-    if traces.empty:  # and so without types
+    if traces.empty:  # its columns have no types then
         return nothing
     scored = with_scores(latest(frame, keys))
     outcomes = scored[scored["score"].notna()]
@@ -80,7 +80,7 @@ def trace_curves(frame: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
 
 
 def cumulate(traces: pd.DataFrame) -> pd.DataFrame:
-    """Return for each signal and record the iterations so far, and the error of the best so far.
+    """Return the iterations so far and the error of the best so far, for each signal and record.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ def cumulate(traces: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``cell``, ``signal``, ``iterations``, ``seconds`` and ``error``, those of a signal in the
-        order in which they were recorded. Records in which nothing has changed are left out.
+        The columns ``cell``, ``signal``, ``iterations``, ``seconds`` and ``error``. The rows of a
+        signal are in the order of its records. Records in which nothing changed are left out.
     """
     table = traces.assign(residual=traces["residual"].fillna(np.inf))
-    # Of several runs of a signal that record together, the best.
+    # Of several runs of a signal that record together, only the best counts.
     table = table.sort_values([*_SIGNAL, "step", "residual"], kind="stable")
     table = table.drop_duplicates([*_SIGNAL, "step"])
     phase = [*_SIGNAL, "phase"]
@@ -105,7 +105,7 @@ def cumulate(traces: pd.DataFrame) -> pd.DataFrame:
     table = table[~frozen]
     last = table.groupby(phase, sort=False)["n_iter"].shift().fillna(0)
     own = table["n_iter"]
-    table = table.assign(iterations=own.where(own < last, own - last))  # less: begun again
+    table = table.assign(iterations=own.where(own < last, own - last))  # fewer: it has begun again
     by_signal = table.groupby(_SIGNAL, sort=False)
     best = table["residual"] <= by_signal["residual"].cummin()
     error = table["relative_error"].fillna(1.0).where(best)
@@ -122,9 +122,9 @@ def quartiles(steps: pd.DataFrame, axis: str, size: int) -> pd.DataFrame:
     steps : pandas.DataFrame
         From `cumulate`.
     axis : {"iterations", "seconds"}
-        Along what.
+        The axis.
     size : int
-        The number of signals; those that recorded nothing count as 1.
+        The number of signals. Those that recorded nothing count with an error of 1.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def quartiles(steps: pd.DataFrame, axis: str, size: int) -> pd.DataFrame:
     places = _places(at)
     number = steps.groupby(_SIGNAL, sort=False).ngroup().to_numpy()
     errors: Array = np.full((max(size, int(number.max()) + 1), len(places)), np.nan)
-    # The rows of a signal are in order, so that the last of a place counts.
+    # The rows of a signal are in order, so its last one at a place counts.
     errors[number, np.searchsorted(places, at)] = steps["error"].to_numpy(float)
     errors = pd.DataFrame(errors).ffill(axis="columns").to_numpy(float)
     begun = np.isfinite(errors).mean(axis=0) >= 0.5
@@ -148,7 +148,7 @@ def quartiles(steps: pd.DataFrame, axis: str, size: int) -> pd.DataFrame:
 
 
 def _places(at: Array) -> Array:
-    """Return the places that there are, or so many that a logarithmic axis is well covered."""
+    """Return all places of records, or as many as cover a logarithmic axis well."""
     places: Array = np.unique(at)
     positive = places[places > 0]
     if len(places) <= _PLACES:

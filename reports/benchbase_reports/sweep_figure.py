@@ -1,4 +1,4 @@
-"""The figure of the report ``sweeps``: pairs of panels, errors above successes."""
+"""The figure of the report ``sweeps``: pairs of panels with errors above successes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BOUND: dict[str, Any] = {"color": "#000000", "linestyle": "--", "linewidth": 0.
 
 
 class _Scale(NamedTuple):
-    """Where values of a parameter stand on an axis; infinity is apart, on the right.
+    """The places of a parameter's values on an axis; infinity stands apart, on the right.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class _Scale(NamedTuple):
     log : bool
         Whether the axis is logarithmic.
     last : float
-        Where infinity stands.
+        The place of infinity.
     """
 
     values: list[float]
@@ -70,7 +70,7 @@ class _Scale(NamedTuple):
         return [self.last if math.isinf(value) else value for value in values]
 
     def label(self, ax: Axes) -> None:
-        """Give an axis its scale and ticks, infinity behind a line of its own."""
+        """Give an axis its scale and ticks, with infinity behind a line of its own."""
         from matplotlib.ticker import NullLocator
 
         if self.log:
@@ -89,18 +89,18 @@ class _Scale(NamedTuple):
 
 
 class _Panel(NamedTuple):
-    """A sweep at one pooling and number of pools.
+    """The sweep of one pooling and number of pools.
 
     Attributes
     ----------
     setting : tuple of str
         What there is to say of data set and frames.
     name : str
-        Names pooling and number of pools.
+        Names the pooling and the number of pools.
     pools : int or None
         The number of pools.
     rows : pandas.DataFrame
-        Of the table.
+        The rows of the table that it draws.
     """
 
     setting: tuple[str, ...]
@@ -110,14 +110,14 @@ class _Panel(NamedTuple):
 
 
 def draw(table: pd.DataFrame, title: str) -> Figure:
-    """Draw all sweeps of a table, a block of panels for each parameter, data set and frame.
+    """Draw all sweeps of a table: one block of panels per experiment and parameter.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `sweeps`, with bounds.
+        From `sweeps`, with the column ``bound``.
     title : str
-        Stands above the panels.
+        The title above the panels.
     """
     from matplotlib.figure import Figure
 
@@ -168,7 +168,7 @@ def _blocks(table: pd.DataFrame) -> list[list[_Panel]]:
 
 
 def _some(block: list[_Panel]) -> list[_Panel]:
-    """Leave out numbers of pools where there are many."""
+    """Leave out some numbers of pools if there are many."""
     pools = some(sorted({panel.pools for panel in block if panel.pools is not None}), _POOLS)
     return [panel for panel in block if panel.pools is None or panel.pools in pools]
 
@@ -176,7 +176,7 @@ def _some(block: list[_Panel]) -> list[_Panel]:
 def _draw_block(
     figure: Any, block: list[_Panel], names: list[str], across: int, style: dict[str, Any]
 ) -> None:
-    """Draw pairs of panels, errors above successes."""
+    """Draw the pairs of panels of a block."""
     rows = -(-len(block) // across)
     grid = figure.subplots(2 * rows, across, squeeze=False, sharex=True, sharey="row")
     table = [panel.rows for panel in block]
@@ -197,7 +197,7 @@ def _draw_block(
             log_axis(upper)
         upper.set_ylim(limits)
         lower.set_ylim(-0.02, 1.02)
-        if place + across >= len(block):  # no panel below has the ticks
+        if place + across >= len(block):  # no panel below shows the ticks
             lower.tick_params(axis="x", labelbottom=True)
             lower.set_xlabel(block[place].rows["parameter"].iloc[0])
         if place % across == 0:
@@ -206,7 +206,7 @@ def _draw_block(
 
 
 def _limits(errors: Array) -> tuple[float, float]:
-    """Return the ends of the axis of errors, of a logarithmic one where they span a lot."""
+    """Return the ends of the axis of errors; the lower one is above 0 if it is logarithmic."""
     least, most = float(errors.min()), float(errors.max())
     if most / max(least, 1e-300) >= _DECADES:
         return least / 3, most * 3
@@ -216,7 +216,7 @@ def _limits(errors: Array) -> tuple[float, float]:
 def _curves(
     ax: Axes, panel: _Panel, name: str, scale: _Scale, style: dict[str, dict[str, Any]]
 ) -> None:
-    """Draw a line a solver, with intervals, and the bound on errors."""
+    """Draw a line with intervals for each solver, and the bound on errors."""
     for solver, rows in panel.rows.groupby("solver", sort=False):
         look, rows = style[str(solver)], rows.sort_values("value")
         x = np.array(scale.places(rows["value"].tolist()))

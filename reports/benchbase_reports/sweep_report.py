@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 class Sweeps(benchbase.Report):
     """Error and success against a parameter of the problem, such as the SNR of its noise.
 
-    Wherever a numeric parameter of data set, frame, pooling, noise or hint takes several values,
-    the number of pools aside, and all else is the same: the median relative error and the share
-    of signals recovered (squared cosine above .999), with 95 % intervals over trials (Student's
-    t), a line a solver, a pair of panels for each pooling and number of pools. Where measurements
-    have Gaussian noise of a given SNR, the Cramér-Rao bound is drawn, the least root mean square
-    error of an unbiased estimate.
+    A parameter is swept if it is a number of the data set, frame, pooling, noise or hint, other
+    than the number of pools, and takes several values while everything else is the same. The
+    report shows the median relative error and the share of signals recovered (squared cosine above
+    .999), with 95 % intervals over trials (Student's t). There is one line per solver, and one pair
+    of panels per pooling and number of pools. If measurements have Gaussian noise of a given SNR,
+    the Cramér-Rao bound is drawn too: the least root mean square error of an unbiased estimate.
 
-    Written as ``sweeps.csv``, ``sweeps.svg`` and ``sweeps.png``; nothing where nothing varies. Of
-    more than six numbers of pools the figure shows six; the others are in the table.
+    Written as ``sweeps.csv``, ``sweeps.svg`` and ``sweeps.png``, or not at all if nothing varies.
+    Of more than six numbers of pools the figure shows six; the table has all.
     """
 
     name = "sweeps"
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write the three files, or nothing where no parameter varies.
+        """Write the three files, or nothing if no parameter varies.
 
         Parameters
         ----------
@@ -53,22 +53,25 @@ class Sweeps(benchbase.Report):
         table = sweeps(frame)
         if table.empty:
             return []
-        table = table.assign(bound=bounds(results, frame, table))
+        table = table.assign(bound=cramer_rao_bounds(results, frame, table))
         texts = {"sweeps.csv": table.to_csv(index=False, lineterminator="\n")}
         figure = save_figure(folder, self.name, lambda: draw(table, results.suites[-1]["title"]))
         return write_texts(folder, texts) + figure
 
 
-def bounds(results: benchbase.ResultsView, frame: pd.DataFrame, table: pd.DataFrame) -> list[float]:
+def cramer_rao_bounds(
+    results: benchbase.ResultsView, frame: pd.DataFrame, table: pd.DataFrame
+) -> list[float]:
     """Return the Cramér-Rao bound on the relative error for each row of a table.
 
-    For white noise of a given SNR on the measurements; NaN elsewhere, and where a problem cannot be
-    rebuilt. The mean is that of the errors: the geometric mean of the trials' medians.
+    It is NaN unless the measurements have white noise of a given SNR, and if no problem of the row
+    can be rebuilt. The bounds of signals are averaged as errors are: by the geometric mean of the
+    trials' medians.
 
     Parameters
     ----------
     results : benchbase.Results
-        They hold the test signals and rebuild problems.
+        They hold the test signals, and rebuild problems.
     frame : pandas.DataFrame
         Their frame.
     table : pandas.DataFrame
@@ -99,14 +102,15 @@ def _identity(row: pd.Series[Any], keys: list[str]) -> tuple[str, ...]:
 def _at_zero_decibels(results: benchbase.ResultsView, cells: list[str]) -> float:
     """Return the median bound on the relative error at an SNR of 0 dB, over a trial's signals.
 
-    Its cells have the same problem; the first that can be rebuilt is, NaN if none can.
+    All cells of a trial have the same problem. The first one that can be rebuilt is used; the
+    bound is NaN if there is none.
     """
     for cell in cells:
         try:
             with offline():
                 problem = results.problem(cell)
             x = np.asarray(results.signals(cell), dtype=np.float64)
-        except benchbase.BenchbaseError:  # of a plugin or data that are not here
+        except benchbase.BenchbaseError:  # a plugin or data are not here
             continue
         x = x[np.linalg.norm(x, axis=1) > 0]
         if not len(x):

@@ -21,41 +21,41 @@ if TYPE_CHECKING:
 COLUMNS = {
     "parameter": "the parameter that is swept",
     "value": "its value",
-    "trials": "trials that it comes from",
+    "trials": "trials that the numbers come from",
     "signals": "signals with an outcome, failed ones included",
     "relative_error": "geometric mean of the trials' medians; errors below 1e-9, which are "
-    "rounding, count as that, a lost signal as 1, as an estimate of 0 does",
-    "relative_error_low": "lower end of its 95 % interval over trials, NaN for a single one",
+    "rounding, count as 1e-9; a lost signal counts as 1, as an estimate of 0 would",
+    "relative_error_low": "lower end of its 95 % interval over trials; NaN for a single trial",
     "relative_error_high": "upper end",
     "success": f"share of signals with a squared cosine above {RECOVERED}, mean of the trials'",
-    "success_low": "lower end of its 95 % interval over trials, NaN for a single one",
+    "success_low": "lower end of its 95 % interval over trials; NaN for a single trial",
     "success_high": "upper end",
-    "bound": "Cramér-Rao bound on the relative error, of the same mean, where noise has an SNR",
+    "bound": "Cramér-Rao bound on the relative error, averaged likewise, if noise has an SNR",
 }
-"""The columns that `sweeps` adds to those that name problem and solver, and what they hold."""
+"""The columns that `sweeps` adds to those of problem and solver, and what each holds."""
 
 _KINDS = ("dataset.", "frame.", "pooling.", "noise.", "hint.")
 _NO_SWEEP = ("frame.n_pools", "pooling.p")
 _FOLLOWS = {"dataset.": "n", "frame.": "pool_size"}
-"""What follows from the parameters of a kind."""
+"""The columns that follow from the parameters of a kind, and so vary with them."""
 
-_ROUNDING = 1e-9  # estimates are rounded to float32: a smaller error is luck
+_ROUNDING = 1e-9  # estimates are rounded to float32, so a smaller error is chance
 
 
 def sweeps(frame: pd.DataFrame) -> pd.DataFrame:
-    """Find what is swept, and work out errors and successes along it.
+    """Return errors and successes along every parameter that is swept.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem,
         solver and number of points, the latest run counts.
 
     Returns
     -------
     pandas.DataFrame
         One row for each parameter that varies, combination of `problem_columns`, ``n_pools``,
-        ``label`` and ``points``, with the columns of `COLUMNS` but the bound. Combinations
+        ``label`` and ``points``, with the columns of `COLUMNS` except for the bound. Combinations
         without an outcome are left out.
     """
     import pandas as pd
@@ -84,14 +84,14 @@ def _is_number(frame: pd.DataFrame, column: str) -> bool:
 
 
 def sweep_columns(table: pd.DataFrame, parameter: str) -> list[str]:
-    """Return the columns that are the same along a sweep, the number of pools among them."""
+    """Return the columns that stay the same along a sweep; the number of pools is one of them."""
     follows = {column for kind, column in _FOLLOWS.items() if parameter.startswith(kind)}
     names = [*problem_columns(table), "n_pools"]
     return [name for name in names if name != parameter and name not in follows]
 
 
 def _points(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return errors and successes of every problem, solver and number of pools."""
+    """Return the errors and successes of every problem, solver and number of pools."""
     import pandas as pd
 
     keys = [*problem_columns(frame), "n_pools", "label", "points"]
@@ -122,6 +122,6 @@ def _points(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _columns(name: str, trials: pd.Series[float], scale: Any) -> dict[str, float]:
-    """Return the mean over trials and its 95 % interval, on another scale, by names of columns."""
+    """Return the columns of a mean over trials and its 95 % interval, put on another scale."""
     mean, low, high = mean_interval(trials.to_numpy(float))
     return {name: scale(mean), f"{name}_low": scale(low), f"{name}_high": scale(high)}

@@ -1,4 +1,4 @@
-"""The report ``traces``: accuracy against iterations and seconds."""
+"""The report ``traces``: relative errors against iterations and seconds."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ _LEAST = 1e-16  # a relative error that has a logarithm
 
 
 class Traces(benchbase.Report):
-    """Accuracy against iterations and seconds, from what solvers record on their way.
+    """Accuracy against iterations and seconds, from what solvers record while they work.
 
-    For experiments with ``trace = true``: the median relative error of all signals, with a band
-    from the lower to the upper quartile, a line a solver, a pair of panels for each pooling and
-    number of pools. Each signal counts with its estimate of the least residual so far. Iterations
-    add up over phases and restarts; a signal that is done keeps its last value.
+    It is of experiments with ``trace = true``, and shows the median relative error of all signals
+    with a band from the lower to the upper quartile. There is one line per solver, and one pair of
+    panels per pooling and number of pools. Each signal counts with its estimate of the least
+    residual so far. Iterations add up over phases and restarts; a signal that is done keeps its
+    last value.
 
-    Written as ``traces.csv`` (the curves), ``traces.svg`` and ``traces.png``; nothing where there
-    are no traces. Of more than six numbers of pools the figure shows six; the others are in the
-    table.
+    Written as ``traces.csv`` (the curves), ``traces.svg`` and ``traces.png``, or not at all if
+    there are no traces. Of more than six numbers of pools the figure shows six; the table has all.
     """
 
     name = "traces"
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write the three files, or nothing where there are no traces.
+        """Write the three files, or nothing if there are no traces.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
     curves : pandas.DataFrame
         From `trace_curves`.
     title : str
-        Stands above the panels.
+        The title above the panels.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -123,7 +123,7 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
 
 
 def _problems(curves: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return the names of setting, and of pooling and number of pools, with their curves."""
+    """Return setting, pooling with number of pools, and curves of each problem to draw."""
     varying, found = varying_parameters(curves), []
     for setting in split(curves, setting_columns(curves)):
         pools = some(sorted({*setting["n_pools"].dropna()}), _POOLS)
@@ -139,7 +139,7 @@ def _problems(curves: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def _panel(ax: Axes, curves: pd.DataFrame, axis: str, paint: dict[Any, str]) -> None:
-    """Draw a line and a band a solver."""
+    """Draw a line and a band for each solver."""
     for solver, curve in curves.groupby("solver", sort=False):
         at, low, middle, high = (
             curve[name].to_numpy(float) for name in ("at", "lower", "median", "upper")
@@ -149,11 +149,11 @@ def _panel(ax: Axes, curves: pd.DataFrame, axis: str, paint: dict[Any, str]) -> 
         ax.fill_between(at, low, high, step="post", color=paint[solver], alpha=0.18, linewidth=0)
     log_axis(ax)
     _scale(ax, curves["at"].to_numpy(float), axis)
-    ax.set_xlabel(f"{axis}, a signal" if axis == "seconds" else axis)
+    ax.set_xlabel(f"{axis} per signal" if axis == "seconds" else axis)
 
 
 def _scale(ax: Axes, at: Any, axis: str) -> None:
-    """Make the axis of iterations or seconds logarithmic where they span a lot."""
+    """Make the axis of iterations or seconds logarithmic if they span a wide range."""
     positive = at[at > 0]
     if not positive.size or positive.max() < _WIDE * positive.min():
         return
@@ -162,7 +162,7 @@ def _scale(ax: Axes, at: Any, axis: str) -> None:
         return
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    # From 0 on: linear up to the first power of ten.
+    # The axis begins at 0, so it is linear up to the first power of ten.
     first = 10.0 ** math.floor(math.log10(positive.min()))
     ax.set_xscale("symlog", linthresh=first, linscale=0.3)
     powers = np.arange(math.log10(first), math.log10(positive.max()) + 1e-9)

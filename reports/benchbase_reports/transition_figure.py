@@ -22,20 +22,20 @@ _LINE = 0.1  # inches between the poolings of a solver
 _GAP = 0.1  # inches between solvers
 _TEXT = 0.15  # inches of a line of text
 _SIZE = 4.0  # points of a marker
-_HIGH = 9.0  # inches of panels from which on two stand side by side
+_HIGH = 9.0  # inches of all panels from which on two stand side by side
 _LONGEST = 40  # characters of a solver's name in a line
 _ARROW = 0.025  # of the panel's width
 
 
 def draw(panels: Sequence[Panel], title: str) -> Figure | None:
-    """Draw a panel for each data set and recipe of frames, or return None without a number.
+    """Draw a panel for each data set and recipe of frames, or return None if there is no number.
 
     Parameters
     ----------
     panels : sequence of Panel
         From `make_panels`.
     title : str
-        Stands above the panels.
+        The title above the panels.
     """
     from matplotlib.figure import Figure
 
@@ -58,7 +58,7 @@ def draw(panels: Sequence[Panel], title: str) -> Figure | None:
         ax.set_visible(False)
     _legend(figure, style, shown)
     set_title(figure, title)
-    figure.supxlabel("pools a dimension at which 95 % of the signals are recovered, K95 / n")
+    figure.supxlabel("pools per dimension at which 95 % of the signals are recovered, K95 / n")
     return figure
 
 
@@ -69,18 +69,18 @@ def _looks(panels: Sequence[Panel]) -> dict[str, dict[str, Any]]:
 
 
 def _row(panel: Panel) -> float:
-    """Return the inches that each solver takes: for its poolings, and the lines of its name."""
+    """Return the height in inches of each solver, for its poolings and the lines of its name."""
     lines = max(len(fill(solver, _LONGEST).split("\n")) for solver in panel.rows)
     return max(_GAP + _LINE * len(panel.poolings), _TEXT * lines + 0.05)
 
 
 def _height(panel: Panel) -> float:
-    """Return the inches that a panel takes."""
+    """Return the height of a panel in inches."""
     return len(panel.rows) * _row(panel) + 0.1
 
 
 def _panel(ax: Axes, panel: Panel, style: dict[str, dict[str, Any]]) -> None:
-    """Draw the solvers of a panel from the top down, its poolings a little apart."""
+    """Draw the solvers of a panel from the top down, with their poolings a little apart."""
     step = _LINE / _row(panel)
     left, right = _limits(panel)
     ax.set_xlim(left, right)
@@ -100,7 +100,7 @@ def _panel(ax: Axes, panel: Panel, style: dict[str, dict[str, Any]]) -> None:
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
-    """Return the ends of a panel's axis: all grids, with room for arrows, and K = n."""
+    """Return the ends of a panel's axis, which holds all grids, K = n, and room for arrows."""
     ends = [float(row[name]) for row in panel.all() if row["signals"] for name in _ENDS]
     ends = [*(end / panel.n for end in ends), 1.0]
     ends += [row["theory"] for row in panel.all() if row["theory"] == row["theory"]]
@@ -112,7 +112,7 @@ _ENDS = ("least", "largest")
 
 
 def _mark(ax: Axes, row: pd.Series[Any], y: float, step: float, look: dict[str, Any]) -> None:
-    """Draw a K95 with its interval; an arrow where either leaves the grid."""
+    """Draw K95 with its interval, and an arrow where either leaves the grid."""
     n, colour = int(row["n"]), look["color"]
     if not row["signals"]:
         ax.annotate(

@@ -1,4 +1,4 @@
-"""The results of the report ``transitions`` as text, before they are in a table or a terminal."""
+"""The texts of the report ``transitions``, from which its tables are made."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ READING = (
 )
 DETAILS = (
     "95 % between: the largest K of the grid with less than 95 % recovered, and the least from "
-    "which on it is never less. Seconds and frame applications are means a signal at the least K "
+    "which on it is never less. Seconds and frame applications are means per signal at the least K "
     f"of the grid from K95 on. Fit, wrong: share of signals at all K with a residual of at most "
     f"{FITS:g} that are not recovered"
 )
@@ -48,17 +48,17 @@ DETAILS = (
 
 @dataclass(frozen=True)
 class Panel:
-    """Solvers by poolings, for one data set and recipe of frames.
+    """The numbers of solvers by pooling, for one data set and recipe of frames.
 
     Attributes
     ----------
     title : str
-        Names data set and frames.
+        Names the data set and the frames.
     poolings : list of str
         In order of appearance.
     rows : dict of dict
-        The table's row of each solver and pooling, solvers in the order of their K95 for the first
-        pooling; those that one does not apply to last.
+        The table's row of each solver and pooling. Solvers are in the order of their K95 for the
+        first pooling; those that do not apply to it come last.
     """
 
     title: str
@@ -76,7 +76,7 @@ class Panel:
             yield from row.values()
 
     def notes(self) -> list[str]:
-        """Say what the numbers come from and which are not there, a sentence each."""
+        """Return sentences on what the numbers come from and which are missing."""
         found = [*self._sampling()]
         flat = any(math.isnan(row["K95"]) and row["signals"] for row in self.all())
         flat |= any(math.isnan(row["K50"]) and row["signals"] for row in self.all())
@@ -89,7 +89,7 @@ class Panel:
         return [*found, *self._refused()]
 
     def _refused(self) -> Iterator[str]:
-        """Say what does not apply to which poolings and why, once for solvers that are alike."""
+        """Say which solvers do not apply to which poolings and why, one sentence per reason."""
         refused: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for solver, rows in self.rows.items():
             reasons: dict[str, list[str]] = {}
@@ -142,7 +142,7 @@ def make_panels(table: pd.DataFrame) -> list[Panel]:
 
 
 def _rank(rows: dict[str, pd.Series[Any]], poolings: Sequence[str]) -> list[tuple[float, ...]]:
-    """Return what solvers are sorted by: K95, then K50, of one pooling after the other."""
+    """Return the key that sorts solvers: K95, then K50, of one pooling after the other."""
     ranks: list[tuple[float, ...]] = []
     for pooling in poolings:
         row = rows.get(pooling)
@@ -155,16 +155,16 @@ def _rank(rows: dict[str, pd.Series[Any]], poolings: Sequence[str]) -> list[tupl
 
 
 def crossing_text(row: pd.Series[Any], name: str, *, interval: bool = True) -> str:
-    """Write a number of pools, "45.2 [44.0, 46.3]", ">60" or "≤22"; "n/a" where there is none.
+    """Write a number of pools: "45.2 [44.0, 46.3]", ">60", "≤22", or "n/a" if there is none.
 
     Parameters
     ----------
     row : pandas.Series
         A row of the table.
     name : {"K50", "K95"}
-        Which.
+        Which of the two.
     interval : bool, optional
-        Whether to write the interval, where it says more.
+        Whether to write the interval, if it says more than the number.
     """
     waiting = "…" if row["pending"] else ""
     if not row["signals"]:
@@ -188,7 +188,7 @@ def crossing_text(row: pd.Series[Any], name: str, *, interval: bool = True) -> s
 
 
 def cost_texts(row: pd.Series[Any]) -> tuple[str, str]:
-    """Write seconds and frame applications a signal; empty where there are none."""
+    """Write the seconds and frame applications per signal; "" if they are unknown."""
     seconds, applications = row["seconds"], row["frame_applications"]
     return (
         "" if math.isnan(seconds) else f"{seconds:.2g} s",
@@ -197,14 +197,14 @@ def cost_texts(row: pd.Series[Any]) -> tuple[str, str]:
 
 
 def main_grid(panel: Panel, *, costs: bool) -> pd.DataFrame:
-    """Return a table of text: K95 by solver and pooling.
+    """Return K95 by solver and pooling as a table of text.
 
     Parameters
     ----------
     panel : Panel
-        What to show.
+        The panel to show.
     costs : bool
-        Whether seconds and frame applications follow on a line of their own.
+        Whether seconds and frame applications stand on a second line of each cell.
     """
     import pandas as pd
 
@@ -222,7 +222,7 @@ def main_grid(panel: Panel, *, costs: bool) -> pd.DataFrame:
 
 
 def own_grid(panel: Panel, pooling: str) -> pd.DataFrame:
-    """Return a table of text: all that is known of the solvers for one pooling."""
+    """Return all that is known of the solvers for one pooling as a table of text."""
     import pandas as pd
 
     rows = [
@@ -237,7 +237,7 @@ def own_grid(panel: Panel, pooling: str) -> pd.DataFrame:
 
 
 def _details(row: pd.Series[Any]) -> dict[str, str]:
-    """Write a row of the table, by the names of `HEADS`."""
+    """Return the texts of a row, by the names of `HEADS`."""
     texts = {name: crossing_text(row, name) for name in ("K50", "K95")}
     texts |= dict.fromkeys([name for name in HEADS if name not in texts], "")
     if not row["signals"]:

@@ -41,17 +41,19 @@ if TYPE_CHECKING:
 class Transitions(benchbase.Report):
     """How many pools each solver needs: K50 and K95, with intervals, and what it costs there.
 
-    K50 and K95 are the numbers of pools at which half and 95 % of the signals are recovered, by a
-    logistic fit over the grid of K with Firth's penalty and clustered by trial; nothing is read
-    off it outside the grid. Beside them stand the direct bracket of K95, K95/n, seconds and frame
-    applications a signal at the least K of the grid from K95 on, the share of signals that fit
-    their measurements and are wrong, and what theory predicts, where the solver knows.
+    K50 and K95 are the numbers of pools at which half and 95 % of the signals are recovered. They
+    come from a logistic fit over the grid of K, with Firth's penalty and clustered by trial;
+    nothing is read off the fit outside the grid. Beside them stand the direct bracket of K95,
+    K95/n, the seconds and frame applications per signal at the least K of the grid from K95 on,
+    the share of signals that fit their measurements and are wrong, and the prediction of theory if
+    the solver has one.
 
-    Written as ``transitions.csv`` (all columns in full precision, a row a problem and solver),
+    Written as ``transitions.csv`` (all columns in full precision, one row per problem and solver),
     ``transitions.md``, ``transitions.tex`` (needs the LaTeX package booktabs), and as a figure,
-    ``transitions.svg`` and ``transitions.png``: a panel for each data set and recipe of frames,
-    a row a solver, a colour a pooling. K95 by solver and pooling is printed. Problems with one
-    number of pools are left out; where there are no others, nothing is written or printed.
+    ``transitions.svg`` and ``transitions.png``. The figure has one panel per data set and recipe of
+    frames, with one row per solver and one colour per pooling. The report prints K95 by solver and
+    pooling. Problems with a single number of pools are left out; if there are no others, nothing is
+    written or printed.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ class Transitions(benchbase.Report):
             raise benchbase.ParameterError("recovered", problem)
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
-        """Write the five files, or nothing where there is no grid of K.
+        """Write the five files, or nothing if no problem has a grid of K.
 
         Parameters
         ----------
@@ -107,7 +109,7 @@ class Transitions(benchbase.Report):
             print_panels(make_panels(table), READING.format(recovered=self.recovered), console)
 
     def _table(self, results: benchbase.ResultsView) -> pd.DataFrame | None:
-        """Return the transitions of problems with two K, with theory, or None without any."""
+        """Return the transitions of problems with several K, or None if there are none."""
         table = transitions(results.rows(), self.recovered)
         table = table.assign(grid=(table["largest"] > table["least"]).fillna(value=False))
         problems = table.groupby(problem_columns(table), dropna=False, sort=False)
@@ -118,9 +120,10 @@ class Transitions(benchbase.Report):
 
 
 def theories(table: pd.DataFrame, suites: list[dict[str, Any]]) -> list[float]:
-    """Return for each row what theory predicts for K/n, by `benchbase.Solver.transition`.
+    """Return the K/n that theory predicts for each row, by `benchbase.Solver.transition`.
 
-    NaN where there is none, or solver or pooling cannot be built from what is stored.
+    It is NaN if there is no theory, or if the solver or the pooling cannot be built from what is
+    stored.
 
     Parameters
     ----------
@@ -186,5 +189,5 @@ def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> Non
             console.print(table)
         for note in panel.notes():
             say(f"{note}.", "dim")
-    costs = "below, means a signal at the least K of the grid from K95 on"
+    costs = "below it, means per signal at the least K of the grid from K95 on"
     say(f"\n{reading}; {costs}.", "dim")

@@ -3,17 +3,18 @@
 How K50 and K95 are found, from the successes at each K of the grid:
 
 - Success follows a logistic curve in K, fitted by Firth's penalised likelihood ("Bias reduction of
-  maximum likelihood estimates", Biometrika 1993), which has finite estimates where successes and
-  failures are separated, as 0, 0, 1, 1 are (Heinze and Schemper, "A solution to the problem of
+  maximum likelihood estimates", Biometrika 1993). Its estimates are finite even if successes and
+  failures are separated, as in 0, 0, 1, 1 (Heinze and Schemper, "A solution to the problem of
   separation in logistic regression", Statistics in Medicine 2002).
-- The 95 % interval is that of the delta method, with the larger of two variances: that of the
-  model, and the sandwich over trials (whose signals share frames) times T / (T − 1); and with
-  Student's t of T − 1 degrees of freedom. One trial has the model's variance and the normal
-  distribution: its interval is for its own frames only.
-- Nothing is read off the curve outside the grid: a number above the largest K is infinite, one
-  below the least K is that. An interval that leaves the grid ends at the outermost K of the grid
-  at which the curve is significantly below or above the level, else at 0 or infinity.
-- Where at most one K has both successes and failures, any steep curve fits, and the interval is
+- The 95 % interval comes from the delta method. Its variance is the larger of two: the model's,
+  and the sandwich over trials (whose signals share frames) times T / (T − 1). Its quantile is
+  Student's t with T − 1 degrees of freedom. A single trial has the model's variance and the normal
+  quantile: its interval is for its own frames only.
+- Nothing is read off the curve outside the grid. A number above the largest K is infinite; one
+  below the least K is the least K. An interval that leaves the grid ends at the outermost K of the
+  grid at which the curve is significantly below or above the level; if there is none, it ends at 0
+  or infinity.
+- If at most one K has both successes and failures, any steep curve fits, and the interval is
   widened to the neighbours in the grid between which success passes the level.
 """
 
@@ -54,15 +55,15 @@ COLUMNS = {
     "last_below": "largest K at which fewer than 95 % were recovered; 0 if there is none",
     "all_from": "least K from which on 95 % were recovered at every K; inf if there is none",
     "at": "the least K of the grid that is at least K95",
-    "seconds": "mean seconds a signal at that K, start and solution, without preparation",
-    "frame_applications": "mean frame applications a signal at that K",
+    "seconds": "mean seconds per signal at that K, start and solution, without preparation",
+    "frame_applications": "mean frame applications per signal at that K",
     "wrong_fit_share": f"share of signals, at all K, that fit (residual ≤ {FITS:g}) and are wrong",
     "failed": "signals without a finite estimate, counted as not recovered",
     "unsupported": "signals that the solver does not apply to, left out",
     "pending": "signals without an outcome yet, left out",
     "message": "why signals failed or are unsupported",
 }
-"""The columns that `transitions` adds to those that name problem and solver, and what they hold."""
+"""The columns that `transitions` adds to those of problem and solver, and what each holds."""
 
 _WHOLE = ("trials", "signals", "least", "largest", "at", "failed", "unsupported", "pending")
 _NEEDED = ["solver", "draw", "n", "n_pools", "score", "residual", "seconds", "frame_applications"]
@@ -76,10 +77,10 @@ class Crossing:
     Attributes
     ----------
     value : float
-        Infinity above the largest K of the grid, its least K at or below that; NaN where success
-        passes the level but does not grow with K.
+        The number of pools. It is infinite above the largest K of the grid, and the least K at or
+        below the least. It is NaN if success passes the level but does not grow with K.
     low, high : float
-        The interval: 0 below the least K, infinity above the largest.
+        The ends of the interval: 0 below the least K, infinity above the largest.
     """
 
     value: float
@@ -88,37 +89,37 @@ class Crossing:
 
 
 def find_crossings(pools: Array, successes: Array, sizes: Array) -> dict[str, Crossing]:
-    """Return K50 and K95 by the rules of this module.
+    """Return K50 and K95 of one solver, by the rules of this module.
 
     Parameters
     ----------
     pools : ndarray, shape (G,)
         The grid, ascending.
     successes, sizes : ndarray, shape (T, G)
-        Signals that were recovered, and signals, of each trial.
+        The signals that were recovered, and all signals, of each trial at each K.
     """
     found = _crossings(pools, successes[None], sizes[None])
     return {name: Crossing(*(float(each[0]) for each in ends)) for name, ends in found.items()}
 
 
 def _crossings(pools: Array, successes: Array, sizes: Array) -> dict[str, tuple[Array, ...]]:
-    """Return value, low and high of K50 and K95 of a batch of solvers, from (B, T, G)."""
+    """Return value, low and high of K50 and K95 of B solvers, from arrays (B, T, G)."""
     fits = fit_many(pools, successes, sizes)
     pooled = successes.sum(axis=1), sizes.sum(axis=1)
     return {name: find_levels(fits, pools, *pooled, level) for name, level in LEVELS.items()}
 
 
 def transitions(frame: pd.DataFrame, recovered: float = RECOVERED) -> pd.DataFrame:
-    """Find the transition of each solver on each problem.
+    """Return K50 and K95 of each solver on each problem, and what it costs there.
 
-    A signal is recovered if its squared cosine is above `recovered`; one that failed or is not
-    finite is not. Signals that the solver does not apply to, and those without an outcome yet, are
-    left out.
+    A signal is recovered if its squared cosine is above `recovered`. A signal that failed, or has
+    no finite estimate, is not recovered. Signals that the solver does not apply to, and those
+    without an outcome yet, are left out.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem,
         solver and number of points, the latest run counts. Frames without a number of pools are
         left out.
     recovered : float, optional
@@ -128,8 +129,7 @@ def transitions(frame: pd.DataFrame, recovered: float = RECOVERED) -> pd.DataFra
     -------
     pandas.DataFrame
         One row for each combination of `problem_columns`, ``label`` and ``points``, in order of
-        first appearance, with the columns of `COLUMNS`; numbers are NaN where nothing was
-        computed.
+        first appearance, with the columns of `COLUMNS`. Numbers are NaN if nothing was computed.
     """
     import pandas as pd
 
@@ -151,7 +151,7 @@ def transitions(frame: pd.DataFrame, recovered: float = RECOVERED) -> pd.DataFra
 
 
 def _levels(scored: pd.DataFrame, count: int, recovered: float) -> dict[str, Array]:
-    """Return K50 and K95 with intervals, the grid around K95, and trials, of all solvers."""
+    """Return K50 and K95 with intervals, the bracket of K95, and the trials, of all solvers."""
     pools, column = np.unique(scored["n_pools"].to_numpy(float), return_inverse=True)
     draws, trial = np.unique(scored["draw"].to_numpy(), return_inverse=True)
     shape = count, len(draws), len(pools)
@@ -172,8 +172,8 @@ def _levels(scored: pd.DataFrame, count: int, recovered: float) -> dict[str, Arr
 
 
 def _row(part: pd.DataFrame, recovered: float, levels: dict[str, float]) -> dict[str, Any]:
-    """Return the statistics of a solver on a problem, with what `_levels` has found."""
-    told = {
+    """Return one row of the table, from a solver's signals on a problem and its levels."""
+    mishaps = {
         "failed": int(part["lost"].sum()),
         "unsupported": int(part["unsupported"].sum()),
         "pending": int(part["pending"].sum()),
@@ -181,7 +181,7 @@ def _row(part: pd.DataFrame, recovered: float, levels: dict[str, float]) -> dict
     }
     part = part[part["score"].notna()]
     if part.empty:
-        return {"trials": 0, "signals": 0} | told
+        return {"trials": 0, "signals": 0} | mishaps
     score, k = part["score"].to_numpy(float), part["n_pools"].to_numpy(float)
     fits = ~part["lost"].to_numpy(bool) & (part["residual"] <= FITS).to_numpy(bool)
     at = k[k >= levels["K95"]].min(initial=math.inf)
@@ -196,5 +196,5 @@ def _row(part: pd.DataFrame, recovered: float, levels: dict[str, float]) -> dict
         "seconds": there["seconds"].mean(),
         "frame_applications": there["frame_applications"].mean(),
         "wrong_fit_share": float(np.mean(fits & (score <= recovered))),
-        **told,
+        **mishaps,
     }

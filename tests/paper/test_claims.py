@@ -42,7 +42,7 @@ class WithSignals:
 
     def __init__(self, known: Any, signals: np.ndarray[Any, Any]) -> None:
         self._known, self._signals = known, signals
-        self.suites, self.frame = known.suites, known.frame
+        self.suites, self.rows = known.suites, known.rows
 
     def signals(self, cell: str) -> np.ndarray[Any, Any]:
         assert cell == "key"

@@ -177,7 +177,7 @@ def test_nothing_is_written_for_other_suites(
 def test_the_files_are_a_drawing_and_a_picture(cell: Make, known: Known, tmp_path: Path) -> None:
     from matplotlib.image import imread
 
-    results = known(row(cell, "a", norms=[1.0, 2.0]), title="Five & <more> $x$")
+    results = known(row(cell, "a", ["altmin"], [1.0, 2.0]), title="Five & <more> $x$")
     files = Figure1().write(results, tmp_path)
     assert [file.name for file in files] == ["figure1.svg", "figure1.png"]
     tree = ElementTree.parse(files[0])

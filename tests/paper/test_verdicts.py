@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchbase.showing import with_scores
 from benchbase_paper.verdicts import Claim, Interval, Part, difference, mean, scored
 
 Make = Callable[..., pd.DataFrame]
@@ -90,7 +91,9 @@ def hard(cell: Make, join: Make) -> pd.DataFrame:
 
 def test_differences_are_taken_by_signal_and_trial(hard: pd.DataFrame) -> None:
     better = hard.assign(squared_cosine=hard["squared_cosine"] + 0.05)
-    found = difference("", scored(better.sample(frac=1, random_state=0)), scored(hard))
+    found = difference(
+        "", scored(with_scores(better.sample(frac=1, random_state=0))), scored(with_scores(hard))
+    )
     assert found is not None
     assert found.trials == pytest.approx([0.05] * 4)
     assert found.interval() == pytest.approx((0.05, 0.05))
@@ -100,7 +103,7 @@ def test_differences_are_taken_by_signal_and_trial(hard: pd.DataFrame) -> None:
 def test_only_common_signals_are_compared(hard: pd.DataFrame) -> None:
     few = hard[hard["signal"] == 0]
     rest = hard.assign(squared_cosine=hard["squared_cosine"].where(hard["signal"] == 0, 0.0))
-    found = difference("", scored(few), scored(rest))
+    found = difference("", scored(with_scores(few)), scored(with_scores(rest)))
     assert found is not None
     assert found.estimate == 0
     assert found.signals == 8
@@ -108,17 +111,17 @@ def test_only_common_signals_are_compared(hard: pd.DataFrame) -> None:
 
 def test_pools_that_not_every_trial_has_are_left_out(hard: pd.DataFrame) -> None:
     partial = hard[(hard["n_pools"] == 10) | (hard["trial"] > 0)]
-    found = mean("", scored(partial))
+    found = mean("", scored(with_scores(partial)))
     assert found is not None
     assert found.pools == (10,)
     assert len(found.trials) == 4
-    assert mean("", scored(hard[:0])) is None
+    assert mean("", scored(with_scores(hard[:0]))) is None
 
 
 def test_what_failed_counts_as_zero_and_what_is_unsupported_not_at_all(
     cell: Make, join: Make
 ) -> None:
     states = ["done", "failed", "unsupported", "pending"]
-    found = mean("", scored(join(cell([1.0, np.nan, np.nan, np.nan], status=states))))
+    found = mean("", scored(with_scores(join(cell([1.0, np.nan, np.nan, np.nan], status=states)))))
     assert found is not None
     assert (found.estimate, found.signals) == (0.5, 2)

@@ -12,7 +12,7 @@ import pytest
 
 import benchbase
 from benchbase.discovery.registry import registry
-from benchbase_publish.accepting import publish, submit
+from benchbase_publish.accepting import accept, publish, submit
 from benchbase_publish.archive import Archive, write_archive
 from benchbase_publish.bundle import array_shapes
 from benchbase_publish.schema import read_manifest
@@ -76,6 +76,21 @@ def honest(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def accepted(published: Path, honest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a site that has accepted the bundle; it is not to be changed."""
+    folder = tmp_path_factory.mktemp("accepted") / "site"
+    shutil.copytree(published, folder)
+    accept(honest, folder)
+    return folder
+
+
+@pytest.fixture
+def whole(accepted: Path, tmp_path: Path) -> Path:
+    """Return a copy of the site that has accepted the bundle."""
+    return Path(shutil.copytree(accepted, tmp_path / "whole"))
+
+
 @pytest.fixture
 def forged(honest: Path, tmp_path: Path) -> Callable[[Forge], Path]:
     """Write a bundle that `forge` has changed, digests and all else made to fit again."""
@@ -114,7 +129,6 @@ def digest_of() -> Callable[[Path], str]:
 @pytest.fixture
 def refused(site: Path, digest_of: Callable[[Path], str]) -> Iterator[Callable[[Path, str], None]]:
     """Check that a bundle is refused for a reason, and that the site is as it was to the byte."""
-    from benchbase_publish.accepting import accept
     from benchbase_publish.schema import BundleError
 
     before = digest_of(site)

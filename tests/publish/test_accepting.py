@@ -66,9 +66,9 @@ def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path
     results = ["--results", ran]
     for line, told in {
         ("accept", "x.zip", site): "x.zip is refused: it is not a zip file",
-        ("accept", "y.zip", site): "y.zip is refused: y.zip is no file",
+        ("accept", "y.zip", site): "y.zip is refused: y.zip is not a file",
         ("publish", "nothing", "s"): "no results in nothing",
-        ("publish", ran / "one", "other"): "other holds something else than a site",
+        ("publish", ran / "one", "other"): "other holds something other than a site",
         ("submit", *results, "-o", "no/x.zip"): "no/x.zip: No such file or directory",
         ("submit", *results, "-o", "b.zip", "--solver", "mine"): "no solver labelled 'mine'",
     }.items():
@@ -147,12 +147,11 @@ def test_a_bundle_makes_the_rows_that_it_was_made_of(
     )  # fmt: skip # one condition
 
 
-def test_a_bundle_is_accepted_once(honest: Path, site: Path, digest_of: Any) -> None:
-    accept(honest, site)
-    before = digest_of(site)
+def test_a_bundle_is_accepted_once(honest: Path, whole: Path, digest_of: Any) -> None:
+    before = digest_of(whole)
     with pytest.raises(benchbase.BenchbaseError, match="it has been accepted already"):
-        accept(honest, site)
-    assert digest_of(site) == before
+        accept(honest, whole)
+    assert digest_of(whole) == before
 
 
 def test_a_site_is_made_by_accepting_into_nothing(cli: Cli, tmp_path: Path) -> None:
@@ -217,12 +216,11 @@ def text_of(page: Path) -> str:
     return parser.found
 
 
-def test_the_index_is_as_its_schema_says(honest: Path, site: Path) -> None:
-    accept(honest, site)
-    TypeAdapter(Index).validate_json((site / "index.json").read_bytes(), strict=True)
-    schema = json.loads((site / "index.schema.json").read_text())
+def test_the_index_is_as_its_schema_says(accepted: Path) -> None:
+    TypeAdapter(Index).validate_json((accepted / "index.json").read_bytes(), strict=True)
+    schema = json.loads((accepted / "index.schema.json").read_text())
     assert schema == Index.model_json_schema()
-    found = index(site)
+    found = index(accepted)
     assert (
         set(found["claimed"]) == set(CLAIMED) <= set(benchbase.load_results.__globals__["COLUMNS"])
     )
@@ -232,12 +230,11 @@ def test_the_index_is_as_its_schema_says(honest: Path, site: Path) -> None:
             v for k, v in suite.items() if k.split("_")[0] in ("page", "leaderboard", "results")
         ]
     assert len(paths) == 7
-    assert [path for path in paths if not (site / path).is_file()] == []
+    assert [path for path in paths if not (accepted / path).is_file()] == []
 
 
-def test_the_data_are_those_of_all_bundles(ran: Path, honest: Path, site: Path) -> None:
-    accept(honest, site)
-    place = site / "suites" / "small"
+def test_the_data_are_those_of_all_bundles(ran: Path, accepted: Path) -> None:
+    place = accepted / "suites" / "small"
     rows = pd.read_parquet(place / "results.parquet")
     assert len(rows) == len(pd.read_csv(place / "results.csv.gz")) == 4 * 8 * 4
     whole = benchbase.load_results(ran).rows()
@@ -248,27 +245,25 @@ def test_the_data_are_those_of_all_bundles(ran: Path, honest: Path, site: Path) 
     )
 
 
-def test_the_leaderboard_says_what_is_known_of_each_row(honest: Path, site: Path) -> None:
-    accept(honest, site)
-    table = pd.read_csv(site / "suites" / "small" / "leaderboard.csv")
+def test_the_leaderboard_says_what_is_known_of_each_row(accepted: Path) -> None:
+    table = pd.read_csv(accepted / "suites" / "small" / "leaderboard.csv")
     levels = table.set_index("label")["level"].to_dict()
     verified = dict.fromkeys(("knn", "mean", "phasecut"), "scores verified")
     assert levels == {"altmin": "claimed"} | verified
     assert len(table) == 4 * 2  # with half rectification, and without
-    bundles = {b["sha256"]: b["labels"] for b in index(site)["bundles"]}
+    bundles = {b["sha256"]: b["labels"] for b in index(accepted)["bundles"]}
     assert all(row["label"] in bundles[row["bundle"]] for _, row in table.iterrows())
-    page = (site / "suites" / "small" / "index.html").read_text(encoding="utf-8")
+    page = (accepted / "suites" / "small" / "index.html").read_text(encoding="utf-8")
     assert page.count('"level":"scores verified"') == len(verified)
     assert page.count('"level":"claimed"') == 1
-    (bundle,) = [b for b in index(site)["bundles"] if b["origin"] == "submitted"]
+    (bundle,) = [b for b in index(accepted)["bundles"] if b["origin"] == "submitted"]
     assert f'["Bundle {bundle["sha256"][:12]}","../../{bundle["file"]}"]' in page
     assert "Seconds and frame applications are as claimed" in page
 
 
-def test_no_page_asks_for_an_outside_address(honest: Path, site: Path) -> None:
-    accept(honest, site)
+def test_no_page_asks_for_an_outside_address(accepted: Path) -> None:
     loaded = r"""(?:src|href|action|poster)\s*=\s*["']?(?:https?:|//)|url\(\s*["']?(?:https?:|//)"""
-    for page in site.rglob("*.html"):
+    for page in accepted.rglob("*.html"):
         assert re.findall(loaded, page.read_text(encoding="utf-8")) == []
 
 
@@ -338,28 +333,24 @@ def test_two_at_a_time_lose_nothing(ran: Path, site: Path, tmp_path: Path) -> No
     assert {b["labels"][0] for b in index(site)["bundles"]} == {"altmin", "knn", "mean"}
 
 
-def test_published_again_what_was_accepted_stays(ran: Path, honest: Path, site: Path) -> None:
-    accept(honest, site)
-    publish(ran / "one", site)
-    assert [b["labels"] for b in index(site)["bundles"]] == [
+def test_published_again_what_was_accepted_stays(ran: Path, whole: Path) -> None:
+    publish(ran / "one", whole)
+    assert [b["labels"] for b in index(whole)["bundles"]] == [
         ["altmin"],
         ["knn", "mean", "phasecut"],
     ]
-    with pytest.raises(benchbase.BenchbaseError, match="do not go with the site:\nthe label 'knn'"):
-        publish(ran, site)
+    with pytest.raises(benchbase.BenchbaseError, match="do not fit the site:\nthe label 'knn'"):
+        publish(ran, whole)
 
 
-def test_a_site_is_made_anew_from_its_bundles(
-    honest: Path, site: Path, tmp_path: Path, digest_of: Any
-) -> None:
-    accept(honest, site)
-    before = digest_of(site)
-    publish(site, tmp_path / "copy")
-    assert digest_of(tmp_path / "copy") == before
-    shutil.rmtree(site / "suites")
-    (site / "index.html").write_text("broken")
-    publish(site, site)
-    assert digest_of(site) == before
+def test_a_site_is_made_anew_from_its_bundles(whole: Path, digest_of: Any) -> None:
+    before = digest_of(whole)
+    shutil.rmtree(whole / "suites")
+    (whole / "index.html").write_text("broken")
+    publish(whole, whole.with_name("copy"))
+    assert digest_of(whole.with_name("copy")) == before
+    publish(whole, whole)
+    assert digest_of(whole) == before
 
 
 def test_a_bundle_of_the_site_that_was_changed_is_told(honest: Path, site: Path) -> None:

@@ -69,9 +69,9 @@ def with_member(honest: Path, tmp_path: Path) -> Callable[..., Path]:
         ("MANIFEST.json", "is unknown"),
         ("setup.py", "is unknown"),
         ("estimates/00000０.npy", r"the member estimates/00000\\uff10\.npy is unknown"),
-        ("estimates/", "is no file"),
+        ("estimates/", "is not a file"),
         (EST, rf"the member {EST} is there twice"),
-        ("estimates/000009.npy", "of which the manifest says nothing"),
+        ("estimates/000009.npy", "which the manifest does not name"),
     ],
 )
 def test_a_member_that_no_bundle_has_is_refused(
@@ -83,8 +83,8 @@ def test_a_member_that_no_bundle_has_is_refused(
 def test_links_and_devices_are_refused(with_member: Callable[..., Path], refused: Refused) -> None:
     name = "estimates/000009.npy"
     refused(with_member(name, b"/etc/passwd", mode=0o120777), f"{name} is a symbolic link")
-    refused(with_member(name, mode=0o020666), f"{name} is no file")
-    refused(with_member(name, mode=0o010666), f"{name} is no file")
+    refused(with_member(name, mode=0o020666), f"{name} is not a file")
+    refused(with_member(name, mode=0o010666), f"{name} is not a file")
 
 
 def test_other_packing_is_refused(with_member: Callable[..., Path], refused: Refused) -> None:
@@ -173,9 +173,9 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path, honest: Path, refused: R
         path.write_bytes(data)
         refused(path, reason)
     path.unlink()
-    refused(path, "is no file")
+    refused(path, "is not a file")
     path.mkdir()
-    refused(path, "is no file")
+    refused(path, "is not a file")
 
 
 def test_members_are_counted_before_they_are_listed(
@@ -227,15 +227,15 @@ def with_manifest(with_member: Callable[..., Path], honest: Path) -> Callable[..
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"seed": 7', '"seed": NaN', "holds NaN, which is no number of JSON"),
-        ('"seed": 7', '"seed": Infinity', "holds Infinity, which is no number of JSON"),
-        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is no number of JSON"),
+        ('"seed": 7', '"seed": NaN', "holds NaN, which is not a number in JSON"),
+        ('"seed": 7', '"seed": Infinity', "holds Infinity, which is not a number in JSON"),
+        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is not a number in JSON"),
         ('"seed": 7', '"seed": 1e999', "holds 1e999, which is not finite"),
         ('"seed": 7', '"seed": 7, "seed": 8', "says 'seed' twice"),
         ('"seed": 7', f'"seed": {"[" * 100_000}', "the manifest is nested too deeply"),
-        ('"seed": 7', f'"seed": {"9" * 5000}', "is no JSON: Exceeds the limit"),
-        ('"seed": 7', '"seed": 7}', "is no JSON"),
-        ('"seed": 7', '"seed": __import__("os")', "is no JSON"),
+        ('"seed": 7', f'"seed": {"9" * 5000}', "is not JSON: Exceeds the limit"),
+        ('"seed": 7', '"seed": 7}', "is not JSON"),
+        ('"seed": 7', '"seed": __import__("os")', "is not JSON"),
         ('"version": 1', '"version": 1.0', "format version is 1.0"),
     ],
 )
@@ -251,8 +251,8 @@ def test_manifests_of_other_kinds_are_refused(
     refused(with_manifest(lambda text: b"\xff" + text.encode()), "the manifest is not UTF-8")
     refused(with_manifest(lambda text: text.encode("utf-16")), "the manifest is not UTF-8")
     refused(with_manifest(lambda text: "[]"), "the manifest is not that of a bundle")
-    refused(with_manifest(lambda text: ""), "the manifest is no JSON")
-    refused(with_manifest(pickle.dumps), "the manifest is not UTF-8|is no JSON")
+    refused(with_manifest(lambda text: ""), "the manifest is not JSON")
+    refused(with_manifest(pickle.dumps), "the manifest is not UTF-8|is not JSON")
 
 
 def without_digest(text: str) -> str:
@@ -292,8 +292,8 @@ def headed(text: bytes) -> bytes:
     ("data", "reason"),
     [
         (npy(np.array([Evil()] * 6, object).reshape(2, 3), pickled=True), "holds pickled objects"),
-        (pickle.dumps(Evil()), "is no .npy file"),
-        (b"", "is no .npy file"),
+        (pickle.dumps(Evil()), "is not a .npy file"),
+        (b"", "is not a .npy file"),
         (npy(ZEROS.astype("<f8")), "holds numbers of type <f8, not <f4"),
         (npy(ZEROS.astype(">f4")), "holds numbers of type >f4, not <f4"),
         (npy(ZEROS.astype("<i4")), "holds numbers of type <i4, not <f4"),

@@ -25,7 +25,7 @@ def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
     """Else the others could be refused for anything."""
     from benchbase_publish.accepting import accept
 
-    done = accept(honest, site)
+    done = accept(honest, site, dry_run=True)
     assert (done.suite, done.level) == ("small", "scores verified")
     assert done.labels == ("knn", "mean", "phasecut")
 
@@ -33,7 +33,7 @@ def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
 def test_what_is_read_and_written_again_is_accepted(forged: Forged, site: Path) -> None:
     from benchbase_publish.accepting import accept
 
-    assert accept(forged(lambda m, a: None), site).level == "scores verified"
+    assert accept(forged(lambda m, a: None), site, dry_run=True).level == "scores verified"
 
 
 def cells(m: M, entry: int) -> list[M]:
@@ -276,7 +276,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
         at("suite", "name", value="../x"),
         r"suite\.name: .*must be letters",
     ),
-    "hard problems unsupported": (hard_ones_unsupported, "unsupported, and the solver does apply"),
+    "hard problems unsupported": (hard_ones_unsupported, "unsupported, but the solver does apply"),
     "a trial unsupported": (one_trial_unsupported, "unsupported in some trials and not in others"),
     "a stranger's hard problems": (unsupported_by_a_stranger, "for some numbers of pools only"),
     "some signals unsupported": (partly_unsupported, "it is unsupported for some signals only"),
@@ -288,7 +288,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     "a date without a zone": (at("provenance", "started", value="2001-01-01"), "its time zone"),
     "no date": (at("provenance", "started", value="soon"), "must be a date and time"),
     "a negative iteration": (score(3, -1), "number of iterations is negative"),
-    "half an iteration": (score(3, 0.5), "negative or no whole number"),
+    "half an iteration": (score(3, 0.5), "negative or not a whole number"),
     "half converged": (score(4, 0.5), "neither 0 nor 1"),
     "a score above 1": (score(0, 1.5), "a score is out of range"),
     "an infinite score": (score(2, np.inf), "a score is infinite"),
@@ -313,10 +313,13 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     "no such experiment": (at("entries", 0, "experiment", value=1), "an experiment that the suite"),
     "no such environment": (at(*CHUNK, "environment", value=9), "its environment is not listed"),
     "no such signals": (at("cells", 0, "signals", value=2), "its signals are not there"),
-    "no signals": (at("cells", 0, "signals", value=None), "its signals or their checksum are not"),
+    "no signals": (
+        at("cells", 0, "signals", value=None),
+        "its signals or their checksum are missing",
+    ),
     "no checksum": (
         at(*CHUNK, "checksum", value=None),
-        "its signals or their checksum are not told",
+        "its signals or their checksum are missing",
     ),
     "signals too many": (
         at("entries", 0, "points", value=5),

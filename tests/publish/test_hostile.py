@@ -165,7 +165,7 @@ def test_an_environment_of_other_kinds_is_refused(
     facts: M, forged: Forged, refused: Refused
 ) -> None:
     name = next(iter(facts))
-    refused(forged(at("environments", 0, value=facts)), f"says what is none of its '{name}'")
+    refused(forged(at("environments", 0, value=facts)), f"has a '{name}' of a wrong type")
 
 
 def all_costs(m: M, a: M) -> None:
@@ -215,7 +215,7 @@ def test_a_submission_has_not_too_many_solvers(honest: Path) -> None:
 def test_text_is_read_in_time_proportional_to_it() -> None:
     """A string without end, of quotes that each could begin another."""
     begin = time.process_time()
-    with pytest.raises(BundleError, match="is no JSON: Unterminated string"):
+    with pytest.raises(BundleError, match="is not JSON: Unterminated string"):
         parse_json(b'{"' + b'\\"' * 2_000_000)
     assert time.process_time() - begin < 5
 

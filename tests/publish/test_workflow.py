@@ -108,9 +108,10 @@ def test_its_script_accepts_what_is_new(published: Path, honest: Path, tmp_path:
             text=True, capture_output=True, check=True,
         )  # fmt: skip # one command
         outputs.append(done.stdout)
+        (tmp_path / "submissions" / "bad.zip").unlink(missing_ok=True)
     assert "submissions/a b.zip: accepted into site" in outputs[0]
     assert "::warning::submissions/bad.zip was refused" in outputs[0]
-    assert outputs[1] == "::warning::submissions/bad.zip was refused\n"
+    assert outputs[1] == ""
 
 
 def test_its_check_lets_bundles_come_alone(

@@ -8,18 +8,33 @@ import benchbase
 from benchbase_reports.leaderboard import TABLE, Board, make_board
 from benchbase_reports.transitions import transitions
 
+SUITE = """
+points = 5
+trials = 3
+dataset = { name = "gaussian", n = 6 }
+frame = { name = "gaussian" }
+[grid]
+frame.n_pools = [8, 16, 24]
+pooling = [{ name = "lp", p = 2 }, { name = "lp", p = 2, rectified = true }]
+[[solver]]
+name = "altmin"
+n_iter = 20
+[[solver]]
+name = "altmin"
+label = "longer"
+[[solver]]
+name = "phasecut"
+label = "PhaseCut"
+[[solver]]
+name = "mean"
+"""
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> benchbase.Results:
-    return benchbase.run(
-        "quick",
-        results=tmp_path_factory.mktemp("board"),
-        points=5,
-        trials=3,
-        solvers=["altmin", "altmin, 20 starts", "PhaseCut", "mean"],
-        changes={"grid.frame.n_pools": [24, 48, 72]},
-        jobs=0,
-    )
+    folder = tmp_path_factory.mktemp("board")
+    (folder / "small.toml").write_text(SUITE)
+    return benchbase.run(folder / "small.toml", results=folder, jobs=0)
 
 
 @pytest.fixture(scope="module")

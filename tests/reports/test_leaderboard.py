@@ -171,7 +171,7 @@ def test_equal_solvers_are_found_to_differ_in_one_case_of_twenty_at_most() -> No
     """Signals of a trial that are hard at one K are so at all: by K, a third were too many."""
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(400):
+    for _ in range(200):
         skill = rng.standard_normal((8, 3))  # of solvers in trials
         tries = skill[:, None] + 0.3 * rng.standard_normal((8, 6, 3))  # at six K
         by_trial, by_pools = tries.mean(axis=1), tries.reshape(-1, 3)

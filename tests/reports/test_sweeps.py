@@ -15,7 +15,7 @@ from scipy import stats
 import benchbase
 from benchbase_reports.cramer_rao import cramer_rao
 from benchbase_reports.sweep_figure import draw
-from benchbase_reports.sweep_report import Sweeps, bounds
+from benchbase_reports.sweep_report import Sweeps, cramer_rao_bounds
 from benchbase_reports.sweeps import sweeps
 
 Make = Callable[..., pd.DataFrame]
@@ -260,16 +260,13 @@ def test_the_legend_covers_no_panel(cell: Make, join: Make) -> None:
 
 def test_files_are_the_same_for_the_same_results(cell: Make, known: Known, tmp_path: Path) -> None:
     results: Any = Elsewhere(known(*swept(cell), title="Five & more"))
-    written = []
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        files = Sweeps().write(results, tmp_path / name)
-        assert [file.name for file in files] == ["sweeps.csv", "sweeps.svg", "sweeps.png"]
-        written.append([file.read_bytes() for file in files])
-    assert written[0] == written[1]
-    table = pd.read_csv(tmp_path / "first" / "sweeps.csv")
+    files = Sweeps().write(results, tmp_path)
+    assert [file.name for file in files] == ["sweeps.csv", "sweeps.svg", "sweeps.png"]
+    before = [file.read_bytes() for file in files]
+    assert [file.read_bytes() for file in Sweeps().write(results, tmp_path)] == before
+    table = pd.read_csv(tmp_path / "sweeps.csv")
     assert table["value"].tolist() == [*SNRS] * 2
-    tree = ElementTree.parse(tmp_path / "first" / "sweeps.svg")
+    tree = ElementTree.parse(tmp_path / "sweeps.svg")
     texts = ["".join(e.itertext()).strip() for e in tree.iter("{http://www.w3.org/2000/svg}text")]
     assert {"Five & more", "a", "b", "∞", "noise.snr", "relative error", "recovered"} <= {*texts}
 
@@ -315,11 +312,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> benchbase.Results:
     return benchbase.run(folder / "s.toml", results=folder, jobs=0)
 
 
+@pytest.fixture(scope="module")
+def table(results: benchbase.Results) -> pd.DataFrame:
+    frame = results.rows()
+    found = sweeps(frame)
+    return found.assign(bound=cramer_rao_bounds(results, frame, found))
+
+
 def test_the_bound_is_that_of_the_cells_own_problem(
-    results: benchbase.Results, tmp_path: Path
+    results: benchbase.Results, table: pd.DataFrame
 ) -> None:
-    Sweeps().write(results, tmp_path)
-    table = pd.read_csv(tmp_path / "sweeps.csv")
     frame = results.rows()
     own = table[(table["noise.on"] == "measurements") & (table["n_pools"] == 25)]
     cells = frame[(frame["noise.snr"] == 20) & (frame["noise.on"] == "measurements")]
@@ -340,10 +342,8 @@ def test_the_bound_is_that_of_the_cells_own_problem(
     assert table[table["noise.on"] == "signals"]["bound"].isna().all()
 
 
-def test_the_bound_is_drawn(results: benchbase.Results) -> None:
-    frame = results.rows()
-    table = sweeps(frame)
-    figure = drawn(table.assign(bound=bounds(results, frame, table)))
+def test_the_bound_is_drawn(table: pd.DataFrame) -> None:
+    figure = drawn(table[table["n_pools"] == 25])
     assert figure.legends[0].get_texts()[-1].get_text() == "Cramér-Rao bound"
     dashed = [
         line.get_xdata().tolist()  # type: ignore[union-attr] # arrays
@@ -354,7 +354,7 @@ def test_the_bound_is_drawn(results: benchbase.Results) -> None:
     assert dashed == [[20, 60]]
 
 
-def test_a_problem_that_is_not_here_has_no_bound(cell: Make, known: Known, tmp_path: Path) -> None:
+def test_a_problem_that_is_not_here_has_no_bound(cell: Make, known: Known) -> None:
     results: Any = Elsewhere(known(*swept(cell)))
-    Sweeps().write(results, tmp_path)
-    assert pd.read_csv(tmp_path / "sweeps.csv")["bound"].isna().all()
+    frame = results.rows()
+    assert np.isnan(cramer_rao_bounds(results, frame, sweeps(frame))).all()

@@ -50,6 +50,11 @@ def suite(cell: Make, unsupported: Make, known: Known) -> Any:
     return known(*rows, title="Suite_1: 100% & more")
 
 
+@pytest.fixture(scope="module")
+def tables(suite: Any) -> list[ProblemTable]:
+    return problem_tables(summarise(suite.rows()))
+
+
 def test_csv_holds_the_summary_in_full(suite: Any, tmp_path: Path) -> None:
     ComparativeTable().write(suite, tmp_path)
     summary = summarise(suite.rows())
@@ -85,9 +90,10 @@ def of_terminal(text: str) -> Iterator[list[list[str]]]:
         ]
 
 
-def test_all_formats_hold_the_texts_of_the_data_frame(suite: Any) -> None:
-    table, summary = comparative_table(suite.rows()), summarise(suite.rows())
-    tables = problem_tables(summary)
+def test_all_formats_hold_the_texts_of_the_data_frame(
+    suite: Any, tables: list[ProblemTable]
+) -> None:
+    table = comparative_table(suite.rows())
     wanted = [
         [["Solver", *table], *part.drop(columns="Problem").to_numpy().tolist()]
         for part in split(table.reset_index(), ["Problem"])
@@ -108,8 +114,9 @@ def test_all_formats_hold_the_texts_of_the_data_frame(suite: Any) -> None:
     assert found == [[[text for text in row if text] for row in rows] for rows in wanted]
 
 
-def test_markdown_holds_the_summary_with_the_best_in_bold(suite: Any) -> None:
-    tables = problem_tables(summarise(suite.rows()))
+def test_markdown_holds_the_summary_with_the_best_in_bold(
+    suite: Any, tables: list[ProblemTable]
+) -> None:
     text = markdown(suite.title, tables)
     found = [*of_markdown(text)]
     assert [rows[0] for rows in found] == [["Solver", *(f"K={k}" for k in range(10, 100, 10))]] * 2
@@ -133,8 +140,8 @@ def parsed(table: ProblemTable) -> list[list[str]]:
     return [[as_markdown(name), *texts] for name, texts in rows.items()]
 
 
-def test_latex_is_well_formed(suite: Any) -> None:
-    text = latex(suite.title, "a_suite", problem_tables(summarise(suite.rows())))
+def test_latex_is_well_formed(suite: Any, tables: list[ProblemTable]) -> None:
+    text = latex(suite.title, "a_suite", tables)
     commands = r"\\(?:[A-Za-z]+|[&%$#_{}\\])"
     bare = re.sub(commands, "", text.partition("\n")[2].replace(r"\ell_", ""))
     assert not re.search(r"[%#_^~]", bare)
@@ -194,8 +201,8 @@ def test_labels_are_no_markup(cell: Make, known: Known) -> None:
     assert "[red]a[/red] :smile: " in shown(known(cell([0.5], "[red]a[/red] :smile:")))
 
 
-def test_shared_notes_are_said_once(suite: Any) -> None:
-    terminal, page = shown(suite, 200), markdown("", problem_tables(summarise(suite.rows())))
+def test_shared_notes_are_said_once(suite: Any, tables: list[ProblemTable]) -> None:
+    terminal, page = shown(suite, 200), markdown("", tables)
     for text in (terminal, page):
         assert text.count("only the first 2 signals of each trial") == 1
         assert text.count("n/a, PhaseLift: rectified: 5% of") == 1

@@ -1,4 +1,4 @@
-"""Leaderboards: solvers ranked on each problem of a suite, with how sure the ranks are."""
+"""Leaderboards: solvers ranked on each problem of a suite, with how certain the ranks are."""
 
 from benchbase_reports.leaderboard.board import TABLE, Board
 from benchbase_reports.leaderboard.make import make_board

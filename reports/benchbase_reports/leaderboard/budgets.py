@@ -1,4 +1,4 @@
-"""Budgets of frame applications: how K95 falls as solvers may take more of them."""
+"""Budgets of frame applications: K95 falls as solvers may use more of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def budget_grid(cells: Cells) -> Array:
-    """Return budgets 1, 2, 5, 10, ... that span what signals of a suite took."""
+    """Return the budgets 1, 2, 5, 10, ... that span the costs of a suite's signals."""
     cost = cells.cost
     known = (cost > 0) & (cost < math.inf)
     if not known.any():
@@ -33,7 +33,7 @@ def budget_grid(cells: Cells) -> Array:
 
 
 def first_budgets(problem: ProblemCounts, grid: Array) -> Array:
-    """Count the signals that are recovered from each budget of the grid on, (S, G, D)."""
+    """Count the signals whose least sufficient budget is each one of the grid, (S, G, D)."""
     n_solvers, _, n_pools = problem.shape
     cost = problem.cells.cost[problem.rows]
     won = problem.cells.won[problem.rows] & np.isfinite(cost)
@@ -44,16 +44,16 @@ def first_budgets(problem: ProblemCounts, grid: Array) -> Array:
 
 
 def budget_curves(problem: ProblemCounts, grid: Array, name: str) -> pd.DataFrame:
-    """Return K95 against the budget, of solvers whose applications are counted.
+    """Return K95 against the budget, for the solvers whose applications are counted.
 
     Parameters
     ----------
     problem : ProblemCounts
-        Whose solvers.
+        The counts of one problem.
     grid : ndarray, shape (D,)
         The budgets, ascending.
     name : str
-        The problem's.
+        The problem's name.
     """
     import pandas as pd
 

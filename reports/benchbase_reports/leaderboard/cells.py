@@ -1,7 +1,7 @@
-"""From a row a signal to blocks: what the rows of a cell have in common is looked at once.
+"""From one row per signal to blocks of rows of one cell, whose common columns are read once.
 
-Millions of rows take a second or two: columns that tell problems apart are read at the first row of
-each block only, and rows are passed over as seldom as can be.
+Millions of rows take a second or two, because the columns that tell problems apart are read at the
+first row of each block only, and few steps pass over all rows.
 """
 
 from __future__ import annotations
@@ -19,38 +19,39 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROUNDING = 1e-12
-"""Of a signal's cost, which is a quotient: what it may be above a budget that it just holds."""
+"""The relative error of a signal's cost, which is a quotient; budgets allow for it."""
 
 _PER_SIGNAL = ("frame_applications", "init_seconds", "solve_seconds")
-"""Columns that hold one number for all signals of a chunk, a mean."""
+"""Columns that hold the mean over a chunk for each of its signals."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """All results of a suite.
+    """All results of a suite, as arrays over R signals and B blocks.
 
     Attributes
     ----------
     blocks : pandas.DataFrame, B rows
-        `problem_columns`, label, solver, seed, trial, n_pools and cell of each block, a stretch of
-        rows of one cell, with ``problem`` and ``draw``, the numbers of its problem and of its
-        (seed, trial).
+        A block is a stretch of rows of one cell. The columns are `problem_columns`, label, solver,
+        seed, trial, n_pools and cell, then ``problem`` and ``draw``, which number the problems and
+        the pairs of seed and trial.
     starts, sizes : ndarray, shape (B,)
-        The first row of each block, and how many there are.
+        The first row of each block, and its number of rows.
     signal : ndarray, shape (R,)
         The signal's number within its trial.
     score : ndarray, shape (R,)
-        Squared cosine, 0 where lost; NaN where there is no outcome.
+        The squared cosine; 0 if the signal is lost, NaN if it has no outcome.
     cost : ndarray, shape (R,)
-        Frame applications of a signal, NaN where they are not counted.
+        The frame applications of a signal; NaN if they are not counted.
     ran, won, within : ndarray of bool, shape (R,)
-        Whether a signal has an outcome, is recovered, whatever it took, and is within the budget.
+        Whether a signal has an outcome; is recovered, whatever it took; is within the budget.
     totals : dict of ndarray, shape (B,)
         Sums over the signals of each block: "ran" (has an outcome), "lost" (has one without a
         finite estimate), "won" (is recovered within the budget), "score", "unsupported", "pending",
-        and "seconds", "init_seconds" and "cost", 0 where not known, with "seconds known" and so on.
+        and "seconds", "init_seconds" and "cost" of the signals for which they are known. The
+        numbers of these signals are "seconds known" and so on.
     messages : dict
-        Of blocks, why signals failed or are unsupported.
+        Why signals failed or are unsupported, by block.
     """
 
     blocks: pd.DataFrame
@@ -66,7 +67,7 @@ class Cells:
     messages: dict[int, str]
 
     def rows(self, blocks: Array) -> Array:
-        """Return the rows of blocks, one block after the other."""
+        """Return the numbers of the rows of some blocks, one block after the other."""
         sizes = self.sizes[blocks]
         before = np.cumsum(sizes) - sizes
         return repeat(self.starts[blocks] - before, sizes) + np.arange(sizes.sum())
@@ -75,17 +76,17 @@ class Cells:
 def read_cells(
     frame: pd.DataFrame, *, recovered: float = RECOVERED, budget: float = math.inf
 ) -> Cells:
-    """Read results.
+    """Read the results of a suite into blocks.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`. Where several runs hold the same trial of a problem,
+        As from `benchbase.Results.rows`. If several runs hold the same trial of a problem,
         number of pools and solver, the latest run counts.
     recovered : float, optional
         The squared cosine above which a signal is recovered.
     budget : float, optional
-        Frame applications above which a signal is not.
+        The frame applications above which a signal is not recovered.
     """
     import pandas as pd
 
@@ -93,7 +94,7 @@ def read_cells(
     sizes = np.diff(np.append(starts, len(frame)))
     columns = problem_columns(frame)
     heads = [*columns, "label", "solver", "run", "seed", "trial", "n_pools", "points", "cell"]
-    # Column by column: to take the columns first would copy all rows.
+    # One column at a time: selecting the columns first would copy all rows.
     taken = {name: frame[name].iloc[starts].array for name in dict.fromkeys(heads)}
     blocks = pd.DataFrame(taken)
     blocks["problem"] = _number(blocks, columns, sort=False)
@@ -109,7 +110,7 @@ def read_cells(
 
 
 def _starts(frame: pd.DataFrame) -> Array:
-    """Return the first row of each block: signals of a cell are numbered upwards."""
+    """Return the first row of each block: the signals of a cell are numbered upwards."""
     if frame.empty:
         return np.zeros(0, int)
     signal = frame["signal"].to_numpy(np.int64)
@@ -118,7 +119,7 @@ def _starts(frame: pd.DataFrame) -> Array:
     keys = [frame[name] for name in ("label", "cell")]
     if all(_equal(key.iloc[starts], key.iloc[ends]).all() for key in keys):
         return starts
-    # Some signals were taken out, so that one cell goes on where another has ended.
+    # Some signals were taken out, so that the numbers of one cell may follow those of another.
     new = signal[1:] <= signal[:-1]
     for key in keys:
         new |= ~_equal(key.iloc[1:], key.iloc[:-1])
@@ -131,11 +132,11 @@ def _equal(one: pd.Series[Any], other: pd.Series[Any] | str) -> Array:
 
 
 def _number(blocks: pd.DataFrame, columns: list[str], *, sort: bool) -> Any:
-    """Return the numbers of the groups that rows are in; columns of one value tell nothing."""
-    told = [name for name in columns if len(blocks[name].unique()) > 1]
-    if not told:
+    """Return the number of each row's group; columns with a single value play no part."""
+    varying = [name for name in columns if len(blocks[name].unique()) > 1]
+    if not varying:
         return np.zeros(len(blocks), int)
-    return blocks.groupby(told, dropna=False, sort=sort).ngroup().to_numpy()
+    return blocks.groupby(varying, dropna=False, sort=sort).ngroup().to_numpy()
 
 
 def _read(
@@ -190,24 +191,26 @@ def _states(status: pd.Series[str]) -> tuple[Array, Array, Array]:
 
 
 def _count(flag: Array, starts: Array) -> Array:
-    """Count what is marked from each start to the next, (B,)."""
+    """Count the marked rows from each start to the next, (B,)."""
     if flag.all():
         return np.diff(np.append(starts, len(flag)))
     return np.diff(np.searchsorted(np.flatnonzero(flag), np.append(starts, len(flag))))
 
 
 def _chunks(frame: pd.DataFrame, starts: Array) -> Array:
-    """Return the first row of each chunk, whose rows have the same costs; alike ones are one."""
+    """Return the first row of each chunk: its rows have the same costs, so equal chunks are one."""
     new = np.zeros(len(frame), bool)
     new[starts] = True
     for name in _PER_SIGNAL:
-        bits = np.ascontiguousarray(frame[name].to_numpy(float)).view(np.int64)  # NaN is NaN
+        bits = np.ascontiguousarray(frame[name].to_numpy(float)).view(
+            np.int64
+        )  # so that NaN equals NaN
         new[1:] |= bits[1:] != bits[:-1]
     return np.flatnonzero(new)
 
 
 def _spent(frame: pd.DataFrame, chunks: Array, ran: Array, starts: Array) -> dict[str, Array]:
-    """Add up what the signals of each block took, from the chunks and how many of them ran."""
+    """Sum the costs of each block's signals, from the means of its chunks."""
     applications, init, solve = (frame[name].iloc[chunks].to_numpy(float) for name in _PER_SIGNAL)
     first = np.searchsorted(chunks, starts)  # a block begins with a chunk
     found = {}
@@ -219,26 +222,26 @@ def _spent(frame: pd.DataFrame, chunks: Array, ran: Array, starts: Array) -> dic
     return found
 
 
-def _messages(messages: pd.Series[str], starts: Array, told: Array) -> dict[int, str]:
-    """Return what is told of the blocks that have something to tell."""
+def _messages(messages: pd.Series[str], starts: Array, marked: Array) -> dict[int, str]:
+    """Return the messages of marked rows, joined by block."""
     import pandas as pd
 
-    rows = np.flatnonzero(told)
+    rows = np.flatnonzero(marked)
     owner = np.searchsorted(starts, rows, side="right") - 1
     pairs = pd.DataFrame({"block": owner, "message": messages.iloc[rows].array})
     pairs = pairs[pairs["message"] != ""].drop_duplicates()
-    said: dict[int, list[str]] = {}
+    found: dict[int, list[str]] = {}
     for block, message in zip(pairs["block"], pairs["message"], strict=True):
-        said.setdefault(int(block), []).append(str(message))
-    return {block: "; ".join(each) for block, each in said.items()}
+        found.setdefault(int(block), []).append(str(message))
+    return {block: "; ".join(each) for block, each in found.items()}
 
 
 def signal_costs(frame: pd.DataFrame, chunks: Array) -> Array:
     """Return the frame applications of each signal.
 
-    They are stored as a mean over a chunk of signals, and iterations by signal. A signal's cost is
-    the chunk's mean × its iterations / their mean over the chunk, which is exact where a cost is
-    proportional to iterations; where iterations are not told, it is the chunk's mean.
+    Applications are stored as means over chunks of signals, and iterations for each signal. A
+    signal's cost is the chunk's mean × its iterations / their mean over the chunk. That is exact
+    if the cost is proportional to iterations. Without iterations it is the chunk's mean.
 
     Parameters
     ----------
@@ -250,13 +253,13 @@ def signal_costs(frame: pd.DataFrame, chunks: Array) -> Array:
     Returns
     -------
     ndarray, shape (R,)
-        NaN where the solver's applications are not counted.
+        NaN if the solver's applications are not counted.
     """
     if not len(chunks):
         return np.zeros(0)
     sizes = np.diff(np.append(chunks, len(frame)))
     steps = frame["n_iter"].to_numpy(float, na_value=np.nan)
-    # The sum is NaN where iterations are not told, and those of a chunk count only as a whole.
+    # The sum is NaN if iterations are missing: those of a chunk count only as a whole.
     average = np.add.reduceat(steps, chunks) / sizes
     whole = average > 0
     mean = frame["frame_applications"].iloc[chunks].to_numpy(float)
@@ -266,7 +269,7 @@ def signal_costs(frame: pd.DataFrame, chunks: Array) -> Array:
 
 
 def repeat(values: Array, sizes: Array) -> Array:
-    """Return `np.repeat`, which is several times as fast where all sizes are the same."""
+    """Return `np.repeat`, which is several times as fast if it gets one size for all."""
     same = len(sizes) > 0 and (sizes == sizes[0]).all()
     repeated: Array = np.repeat(values, sizes[0] if same else sizes)
     return repeated

@@ -1,4 +1,4 @@
-"""Two solvers on the same signals, and the verdict in a sentence."""
+"""The comparison of two solvers on the same signals, and its verdict in a sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Comparison:
     Attributes
     ----------
     suite, problem : str
-        The suite's name; the problem's, "" for all of them together.
+        The names of the suite and of the problem; "" for all problems together.
     a, b : str
         The labels.
     paired : pandas.Series
@@ -37,9 +37,10 @@ class Comparison:
         K95 of both, "a" and "b", with the interval of "difference", "low" and "high"; empty for all
         problems together.
     reason : str
-        Why there are no signals that both have tried.
+        Why there are no signals that both solvers have tried.
     least : float
-        The least K: a K95 that is not above it may be anywhere below, and is not told in words.
+        The least K. A K95 that is not above it may lie anywhere below, so the sentence leaves it
+        out.
     """
 
     suite: str
@@ -52,12 +53,12 @@ class Comparison:
     least: float = math.inf
 
     def numbers(self) -> dict[str, Any]:
-        """Return all of it as one flat table."""
+        """Return all numbers as one flat table."""
         heads = {name: getattr(self, name) for name in ("suite", "problem", "a", "b", "reason")}
         return heads | {**self.paired} | {f"K95_{name}": each for name, each in self.k95.items()}
 
     def sentence(self) -> str:
-        """Say which is better, by how much, and how sure that is."""
+        """Say which solver is better, by how much, and how certain that is."""
         where = self.problem or f"{self.suite}, all problems"
         found = self.paired
         if not found["signals"]:
@@ -87,11 +88,11 @@ class Comparison:
             return " (one signal: nothing can be said of others)"
         interval = f"[{_signed(found['low'])}, {_signed(found['high'])}]"
         least = 2 / 2 ** found["trials"]
-        told = f" (the least that {_count(found['trials'], 'trial')} can give)"
+        limit = f" (the least that {_count(found['trials'], 'trial')} can give)"
         bound = (
             found["wilcoxon_p"] <= least * (1 + 1e-9) and least > LEVEL and not found["one_frame"]
         )
-        rank = f"signed rank {_p(found['wilcoxon_p'])}{told if bound else ''}"
+        rank = f"signed rank {_p(found['wilcoxon_p'])}{limit if bound else ''}"
         return f" {interval}, {_p(found['p'])}, {rank}"
 
     def _sampling(self) -> str:
@@ -111,12 +112,12 @@ class Comparison:
 
 
 def resolve(frames: Sequence[pd.DataFrame], name: str) -> str:
-    """Return the label that a person means by a label or the name of a solver.
+    """Return the label that is meant by a label or by the name of a solver.
 
     Raises
     ------
     benchbase.BenchbaseError
-        If there is none, or several labels have a solver of that name.
+        If there is no such label or solver, or several labels have the solver.
     """
     pairs = {
         (str(label), str(solver)): None
@@ -135,9 +136,9 @@ def resolve(frames: Sequence[pd.DataFrame], name: str) -> str:
         )
     known = sorted({each for pair in pairs for each in pair})
     close = get_close_matches(name, known, n=3)
-    told = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise benchbase.BenchbaseError(
-        f"no solver or label {name!r}; {told or 'there are: ' + ', '.join(sorted(labels))}"
+        f"no solver or label {name!r}; {hint or 'there are: ' + ', '.join(sorted(labels))}"
     )
 
 
@@ -147,17 +148,18 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
     Parameters
     ----------
     frame : pandas.DataFrame
-        As from `benchbase.Results.rows`, of one suite. What failed has a squared cosine of 0;
-        signals that one of the two does not apply to, or has no outcome for yet, are left out.
+        As from `benchbase.Results.rows`, of one suite. Signals that failed have a squared cosine
+        of 0. Signals that one of the two does not apply to, or has no outcome for yet, are left
+        out.
     suite : dict
         An entry of `benchbase.Results.suites`.
     a, b : str
-        Labels.
+        The labels of the two solvers.
 
     Returns
     -------
     list of Comparison
-        All problems together first, where there are several.
+        The one of all problems together comes first, if there are several.
     """
     import pandas as pd
 
@@ -183,12 +185,12 @@ def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[
 
 
 def _pairs(problem: ProblemCounts, a: str, b: str) -> pd.DataFrame:
-    """Return the squared cosines of both, a row a signal that both have an outcome for."""
+    """Return the squared cosines of both, one row per signal with an outcome of both."""
     import pandas as pd
 
     cells, rows = problem.cells, problem.rows
     blocks = cells.blocks.iloc[problem.blocks]
-    told = pd.DataFrame(
+    scores = pd.DataFrame(
         {
             "label": problem.by_row(blocks["label"].to_numpy(object)),
             "draw": problem.by_row(blocks["draw"].to_numpy()),
@@ -199,7 +201,7 @@ def _pairs(problem: ProblemCounts, a: str, b: str) -> pd.DataFrame:
     ).dropna(subset="score")
     keys = ["draw", "column", "signal"]
     sides = [
-        told.loc[told["label"] == label, [*keys, "score"]].rename(columns={"score": name})
+        scores.loc[scores["label"] == label, [*keys, "score"]].rename(columns={"score": name})
         for label, name in ((a, "a"), (b, "b"))
     ]
     return sides[0].merge(sides[1], on=keys)
@@ -214,8 +216,8 @@ def _k95(problem: ProblemCounts, a: str, b: str) -> dict[str, float]:
 def _reason(problem: ProblemCounts) -> str:
     """Say why the two have no signals in common."""
     messages = problem.cells.messages
-    told = dict.fromkeys(messages[block] for block in problem.blocks if block in messages)
-    return f" ({'; '.join(told)})" if told else ""
+    reasons = dict.fromkeys(messages[block] for block in problem.blocks if block in messages)
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _pools_text(value: float) -> str:

@@ -14,29 +14,29 @@ from benchbase_reports.leaderboard.cells import Cells, repeat
 
 @dataclass(frozen=True)
 class ProblemCounts:
-    """The counts of one problem.
+    """The signals of one problem, counted by solver, trial and number of pools.
 
     Attributes
     ----------
     cells : Cells
-        What they are counts of.
+        The results that are counted.
     blocks : ndarray, shape (B,)
-        Its blocks, solver by solver.
+        The blocks of the problem, solver by solver.
     labels : list of str
         The S solvers, in order of appearance.
     pools : ndarray, shape (G,)
-        The grid of K; a single NaN where the frame has no number of pools.
+        The grid of K; a single NaN if the frame has no number of pools.
     solver, column : ndarray, shape (B,)
-        The places of blocks among `labels` and `pools`.
+        Each block's place among `labels` and among `pools`.
     cluster : ndarray
-        The places of clusters: of each block where those are trials; of each row where they are
-        the signals of the one trial that there is.
+        The cluster of each block if clusters are trials. If there is only one trial, its signals
+        are the clusters, and this is the cluster of each row.
     n_clusters : int
-        Their number C.
+        The number C of clusters.
     draws : ndarray
-        The trials, as the blocks' ``draw``, ascending: the clusters unless there is only one.
+        The trials, as numbered by the blocks' ``draw``, ascending.
     one_frame : bool
-        Whether clusters are signals.
+        Whether there is only one trial, so that clusters are signals.
     """
 
     cells: Cells
@@ -52,7 +52,7 @@ class ProblemCounts:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """S, C and G."""
+        """The numbers S of solvers, C of clusters and G of pools."""
         return len(self.labels), self.n_clusters, len(self.pools)
 
     @cached_property
@@ -61,17 +61,17 @@ class ProblemCounts:
         return self.cells.rows(self.blocks)
 
     def by_row(self, places: Array) -> Array:
-        """Repeat what is told of each block for all of its rows."""
+        """Repeat a value per block for all of its rows."""
         return repeat(places, self.cells.sizes[self.blocks])
 
     def sums(self, name: str) -> Array:
-        """Count by solver, cluster and K: (S, C, G).
+        """Return sums by solver, cluster and K, (S, C, G).
 
         Parameters
         ----------
         name : {"ran", "won", "score"}
-            Signals with an outcome, those recovered within the budget, or the sum of squared
-            cosines.
+            The number of signals with an outcome, the number of those recovered within the
+            budget, or the sum of squared cosines.
         """
         solver, column, cells = self.solver, self.column, self.cells
         if self.one_frame:
@@ -85,7 +85,7 @@ class ProblemCounts:
         return found.reshape(self.shape)
 
     def totals(self, name: str) -> Array:
-        """Add `Cells.totals` up by solver and K: (S, G)."""
+        """Return sums of `Cells.totals` by solver and K, (S, G)."""
         n_solvers, _, n_pools = self.shape
         place = self.solver * n_pools + self.column
         found = np.bincount(place, self.cells.totals[name][self.blocks], n_solvers * n_pools)
@@ -112,11 +112,12 @@ def problems(cells: Cells) -> Iterator[ProblemCounts]:
 def _problem(cells: Cells, blocks: Array) -> ProblemCounts:
     import pandas as pd
 
-    told = {name: cells.blocks[name].iloc[blocks] for name in ("label", "n_pools", "draw")}
-    solver, labels = pd.factorize(told["label"])
+    columns = {name: cells.blocks[name].iloc[blocks] for name in ("label", "n_pools", "draw")}
+    solver, labels = pd.factorize(columns["label"])
     order = np.argsort(solver, kind="stable")
     solver, blocks = solver[order], blocks[order]
-    k, draw = told["n_pools"].to_numpy(float, na_value=np.nan), told["draw"].to_numpy()
+    k = columns["n_pools"].to_numpy(float, na_value=np.nan)
+    draw = columns["draw"].to_numpy()
     pools, column = np.unique(k[order], return_inverse=True)
     draws, cluster = np.unique(draw[order], return_inverse=True)
     count, one = len(draws), len(draws) == 1

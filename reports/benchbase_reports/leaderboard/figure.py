@@ -22,10 +22,10 @@ COSTS = {"seconds": "seconds", "frame_applications": "frame applications"}
 
 
 def draw_budgets(board: Board) -> Figure | None:
-    """Draw K95 against the budget of frame applications a signal, a panel a problem.
+    """Draw K95 against the budget of frame applications per signal, with one panel per problem.
 
     A solver's line begins at the least budget at which K95 is within the grid. Solvers whose
-    applications are not counted have none. None where there is nothing to draw.
+    applications are not counted have no line. Returns None if there is nothing to draw.
     """
     lines = board.budgets[np.isfinite(board.budgets["K95"])]
     if lines.empty:
@@ -45,28 +45,29 @@ def draw_budgets(board: Board) -> Figure | None:
         ax.minorticks_off()
         if not board.unlimited:
             ax.axvline(board.budget, color="black", linestyle=":", linewidth=0.8)
-    figure.supxlabel("budget: frame applications a signal")
+    figure.supxlabel("budget: frame applications per signal")
     figure.supylabel("K95: pools that recover 95 %")
     return figure
 
 
 def cell_costs(board: Board, cost: str) -> pd.DataFrame:
-    """Return what a recovered signal costs: a row a problem and K, a column a solver.
+    """Return the cost of a recovered signal, with one row per problem and K, one column per solver.
 
-    The mean cost of a signal over the share of signals that is recovered; infinite where none is.
-    Solvers whose cost is not known are left out, and rows that not all of the others have.
+    It is the mean cost of a signal over the share of signals that are recovered, and infinite if
+    none is. Solvers whose cost is not known are left out, and so are rows that not all of the other
+    solvers have.
 
     Parameters
     ----------
     board : Board
-        Whose curves.
+        Its curves are used.
     cost : {"seconds", "frame_applications"}
-        Which cost.
+        The kind of cost.
     """
     curves = board.curves.assign(n_pools=board.curves["n_pools"].fillna(0))
     known = curves.groupby("label")[cost].transform(lambda own: own.notna().any())
     curves = curves[known]
-    # A clock may tell 0 seconds; what is compared are ratios.
+    # A clock may show 0 seconds, and ratios are compared.
     spent = curves[cost].clip(lower=1e-9)
     each = (spent / curves["success"]).where(curves["success"] > 0, np.inf).where(spent.notna())
     curves = curves.assign(each=each)
@@ -77,8 +78,8 @@ def cell_costs(board: Board, cost: str) -> pd.DataFrame:
 def draw_profiles(board: Board) -> Figure | None:
     """Draw performance profiles (Dolan and Moré, 2002) by seconds and by frame applications.
 
-    The problems are those of the board at each K, the cost that of a recovered signal. None for
-    fewer than two solvers, or where no signal is recovered.
+    A profile's problems are the board's problems at each K, and its costs those of a recovered
+    signal. Returns None for fewer than two solvers, or if no signal is recovered.
     """
     profiles = {cost: performance_profiles(cell_costs(board, cost)) for cost in COSTS}
     shown = {
@@ -104,13 +105,13 @@ def draw_profiles(board: Board) -> Figure | None:
             )
         log_axis(ax, "x")
         ax.set_ylim(0, 1.02)
-    figure.supxlabel("cost of a recovered signal, times that of the best solver")
+    figure.supxlabel("cost of a recovered signal, in multiples of the best solver's")
     figure.supylabel("share of problems and K")
     return figure
 
 
 def _panels(count: int, style: dict[str, dict[str, Any]], title: str) -> tuple[Figure, list[Axes]]:
-    """Return a figure with its panels, and its legend beside them."""
+    """Return a figure with a legend beside its panels, and the panels."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 

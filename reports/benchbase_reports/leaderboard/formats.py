@@ -1,4 +1,4 @@
-"""A board in the formats that it can be written in."""
+"""The formats in which a board can be written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def markdown(board: Board) -> str:
-    """Write a board as a Markdown document, a section a pooling."""
+    """Write a board as a Markdown document with one section per pooling."""
     parts = [f"# {as_markdown(board.title)}: leaderboard", markdown_list(reading(board))]
     for tab in tabs(board):
         parts.append(f"## {as_markdown(tab.name)}")
@@ -45,12 +45,12 @@ def latex(board: Board) -> str:
     for tab in tabs(board):
         for title, rows in tab.problems:
             number += 1
-            how = reading(board) if number == 1 else []  # once: captions are long enough
+            how = reading(board) if number == 1 else []  # once, as captions are long enough
             compared = many_text(board, tab.name)
             caption = [f"{board.title}: {title}", *how, *notes(rows), *filter(None, [compared])]
             label = f"{identifier(board.suite)}-leaderboard-{number}"
             text = latex_table(grid(rows), caption, label)
-            # As wide as the page: with all its intervals a table is wider.
+            # As wide as the page; a table with all its intervals is wider.
             text = text.replace(
                 r"\begin{tabular}", "\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}"
             )
@@ -59,12 +59,12 @@ def latex(board: Board) -> str:
 
 
 def as_csv(board: Board) -> str:
-    """Write the board's table as CSV, all columns in full precision."""
+    """Write the board's table as CSV with all columns in full precision."""
     return board.table.to_csv(index=False, lineterminator="\n")
 
 
 def as_json(board: Board) -> str:
-    """Write a board as one JSON object; what is missing is null, infinity is "inf"."""
+    """Write a board as one JSON object: missing numbers are null, infinite ones "inf"."""
     whole = {
         **{name: getattr(board, name) for name in ("suite", "title", "command")},
         "budget": plain(board.budget),
@@ -74,13 +74,13 @@ def as_json(board: Board) -> str:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as plain data without NaN or infinity."""
+    """Return the rows of a table as plain data, with values as from `plain`."""
     columns = {str(name): [*map(plain, table[name])] for name in table}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON has it: null for what is missing, "inf" for infinity."""
+    """Return a value as JSON can hold it: None if it is missing, "inf" for infinity."""
     import pandas as pd
 
     if pd.isna(value):
@@ -97,7 +97,7 @@ WRITERS: dict[str, Callable[[Board], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
-"""The formats of text, by name."""
+"""The functions that write each text format, by its name."""
 
 
 def print_board(board: Board, console: Console) -> None:

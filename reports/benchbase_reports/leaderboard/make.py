@@ -1,4 +1,4 @@
-"""From results to a `Board`."""
+"""The making of a `Board` from results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers, t
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_COUNTED = "not ranked: its frame applications are not counted, so no budget can be held"
+NOT_COUNTED = "not ranked: its frame applications are not counted, so no budget applies"
 _WHOLE = (
     *("rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals"),
     *("failed", "unsupported", "pending"),
@@ -39,17 +39,18 @@ def make_board(
     """Rank the solvers of a suite on each of its problems.
 
     Solvers are ranked by K95, the number of pools at which 95 % of the signals are recovered within
-    the budget; those with the same K95, at the ends of the grid, by the area under the recovery
-    curve. Their rank intervals come from a bootstrap of paired differences, clustered by trial.
+    the budget. Solvers with the same K95, as at the ends of the grid, are ranked by the area under
+    their recovery curves. The intervals of ranks come from a bootstrap of paired differences,
+    clustered by trial.
 
     Parameters
     ----------
     results : benchbase.Results
-        Those of one suite. Where several runs hold the same trial of a problem and solver, the
-        latest counts.
+        Those of one suite. If several runs hold the same trial of a problem and solver, the latest
+        run counts.
     budget : float, optional
-        Frame applications a signal; one that took more counts as not recovered. Means, medians,
-        seconds and frame applications are as run, whatever the budget.
+        Frame applications per signal. A signal that took more counts as not recovered. Means,
+        medians, seconds and frame applications do not depend on the budget.
     recovered : float, optional
         The squared cosine above which a signal is recovered.
 
@@ -111,7 +112,7 @@ def _heads(cells: Cells) -> list[dict[str, Any]]:
 
 
 def _block_texts(cells: Cells, environments: dict[str, str]) -> tuple[Array, Array, Array]:
-    """Return solver and environment of each block, these as places among all that there are."""
+    """Return the solver of each block, the place of its environment, and all environments."""
     import pandas as pd
 
     made, names = pd.factorize(cells.blocks["cell"].map(environments))
@@ -119,12 +120,12 @@ def _block_texts(cells: Cells, environments: dict[str, str]) -> tuple[Array, Arr
 
 
 def _row_texts(problem: ProblemCounts, texts: tuple[Array, Array, Array]) -> dict[str, Any]:
-    """Return what is not a number in a problem's rows, and what is counted by block."""
+    """Return the columns of a problem's rows that are text or are counted by block."""
     cells, blocks = problem.cells, problem.blocks
     solvers, made, names = texts
     own: list[dict[str, None]] = [{} for _ in problem.labels]
-    told = np.flatnonzero(np.isin(blocks, [*cells.messages])) if cells.messages else ()
-    for place in sorted(told, key=blocks.__getitem__):
+    telling = np.flatnonzero(np.isin(blocks, [*cells.messages])) if cells.messages else ()
+    for place in sorted(telling, key=blocks.__getitem__):
         own[problem.solver[place]][cells.messages[int(blocks[place])]] = None
     computed: list[dict[str, None]] = [{} for _ in problem.labels]
     _, first = np.unique(np.stack([problem.solver, made[blocks]]), axis=1, return_index=True)
@@ -145,11 +146,11 @@ def _row_texts(problem: ProblemCounts, texts: tuple[Array, Array, Array]) -> dic
 
 
 def _exclude(columns: dict[str, Any]) -> None:
-    """Say of solvers whose applications are not counted that no budget ranks them."""
+    """Take the rank from solvers whose applications are not counted, and say why."""
     for row, cost in enumerate(columns["frame_applications"]):
         if columns["signals"][row] and math.isnan(cost):
-            told = [NOT_COUNTED, columns["message"][row]]
-            columns["message"][row] = "; ".join(filter(None, told))
+            messages = [NOT_COUNTED, columns["message"][row]]
+            columns["message"][row] = "; ".join(filter(None, messages))
             for name in ("K95", "K95_low", "K95_high", "success", "success_low", "success_high"):
                 columns[name][row] = math.nan
             columns["area"][row] = math.nan

@@ -29,7 +29,15 @@ _COSTS = {"seconds": "seconds", "init_seconds": "init_seconds", "frame_applicati
 
 
 def row_numbers(problem: ProblemCounts, *, counted: bool) -> dict[str, Any]:
-    """Return the numbers of a problem's rows: rank, K95, success, mean, area, costs."""
+    """Return the columns of numbers of a problem's rows: rank, K95, success, mean, area, costs.
+
+    Parameters
+    ----------
+    problem : ProblemCounts
+        The counts of the problem.
+    counted : bool
+        Whether only solvers whose frame applications are counted are ranked.
+    """
     sizes, wins = problem.sums("ran"), problem.sums("won")
     by_cluster = sizes.sum(axis=2)
     with np.errstate(invalid="ignore"):
@@ -58,18 +66,18 @@ def row_numbers(problem: ProblemCounts, *, counted: bool) -> dict[str, Any]:
 
 
 def _outermost(pools: Array, there: Array, none: float, choose: Callable[..., Array]) -> Array:
-    """Return the least or largest K of each solver; NaN where it has none."""
+    """Return the least or the largest K of each solver; NaN if it has none."""
     found = choose(np.where(there, pools, none), axis=1)
     return np.where(there.any(axis=1), found, np.nan)
 
 
 def _of_cosines(interval: Interval) -> Interval:
-    """Cut what no mean of squared cosines can be off an interval."""
+    """Cut an interval to what a mean of squared cosines can be."""
     return Interval(interval.value, np.maximum(interval.low, 0), np.minimum(interval.high, 1))
 
 
 def costs(problem: ProblemCounts) -> dict[str, Array]:
-    """Return mean seconds and frame applications of each solver, (S,); NaN where not known."""
+    """Return the mean seconds and frame applications of each solver, (S,); NaN if not known."""
     return {
         column: _ratio(*(each.sum(axis=1) for each in _spent(problem, name)))
         for column, name in _COSTS.items()
@@ -77,7 +85,7 @@ def costs(problem: ProblemCounts) -> dict[str, Array]:
 
 
 def _spent(problem: ProblemCounts, name: str) -> tuple[Array, Array]:
-    """Return a cost by solver and K, and of how many signals it is known, (S, G)."""
+    """Return the sum of a cost by solver and K, and the number of signals it is of, (S, G)."""
     return problem.totals(name), problem.totals(f"{name} known")
 
 
@@ -108,7 +116,7 @@ def _trials(problem: ProblemCounts) -> Array:
 
 
 def curves(problem: ProblemCounts, name: str) -> pd.DataFrame:
-    """Return the recovery curves of a problem, of the K that have an outcome."""
+    """Return the recovery curves of a problem, at the K that have an outcome."""
     import pandas as pd
 
     sizes, wins = problem.sums("ran"), problem.sums("won")

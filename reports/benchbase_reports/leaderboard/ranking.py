@@ -14,20 +14,20 @@ from benchbase_reports.statistics.logistic import LEVELS, Fits, find_levels, fit
 from benchbase_reports.statistics.ranks import rank, rank_intervals
 
 _REPLICATES = 999
-_COMPARISONS = 3e8  # of ranks, that a problem may take; with many solvers there are fewer resamples
+_COMPARISONS = 3e8  # of ranks for one problem; with many solvers there are fewer resamples
 
 
 class Ranking(NamedTuple):
-    """What S solvers are ranked by, and their ranks, arrays of shape (S,).
+    """The ranks of S solvers and what they are ranked by, as arrays of shape (S,).
 
     Attributes
     ----------
     k95, k95_low, k95_high : ndarray
-        As in `benchbase_reports.transitions.Crossing`; NaN without a signal.
+        As in `benchbase_reports.transitions.Crossing`; NaN if there is no signal.
     area : ndarray
-        That under the recovery curve; NaN without a signal.
+        The area under the recovery curve; NaN if there is no signal.
     rank, rank_low, rank_high : ndarray
-        NaN for solvers that are not ranked.
+        The rank with its interval; NaN for solvers that are not ranked.
     """
 
     k95: Array
@@ -42,7 +42,7 @@ class Ranking(NamedTuple):
 def rank_solvers(
     pools: Array, wins: Array, sizes: Array, ranked: Array, *, trials: bool = True
 ) -> Ranking:
-    """Rank solvers by K95 and, where that is the same, by the area under their recovery curves.
+    """Rank solvers by K95, and those with the same K95 by the area under their recovery curves.
 
     The interval of a solver's rank holds it in 95 % of cases: each of its k − 1 comparisons with
     the others is made at 1 − .05 / (k − 1) (Bonferroni), by `ranks.rank_intervals` of the resamples
@@ -53,11 +53,11 @@ def rank_solvers(
     pools : ndarray, shape (G,)
         The grid of K, ascending.
     wins, sizes : ndarray, shape (S, C, G)
-        Signals that were recovered, and signals, of each cluster at each K.
+        The signals that were recovered, and all signals, of each cluster at each K.
     ranked : ndarray of bool, shape (S,)
-        Which solvers are.
+        Which solvers are to be ranked.
     trials : bool, optional
-        Whether clusters are trials; else they are the signals of one trial.
+        Whether clusters are trials. If not, they are the signals of one trial.
     """
     total, recovered = sizes.sum(axis=1), wins.sum(axis=1)
     there = total > 0
@@ -74,7 +74,7 @@ def rank_solvers(
         some = known & ranked
         ranks = rank(*_keys(k95[0][some], area[some]))
         low, high = np.ones(n), np.full(n, n)
-        if wins.shape[1] > 1:  # one signal tells nothing of others
+        if wins.shape[1] > 1:  # one cluster says nothing about others
             replicates = int(min(_REPLICATES, max(199, _COMPARISONS / n**2)))
             moves = multipliers(wins.shape[1], replicates, max(n - 1, 1))
             drawn = _resamples(moves, fits, k95[0], _ends(pools, there))[:, some]
@@ -88,10 +88,10 @@ def rank_solvers(
 def k95_difference(
     pools: Array, wins: Array, sizes: Array, *, trials: bool = True
 ) -> dict[str, float]:
-    """Return K95 of two solvers, with the 95 % interval of their difference over paired resamples.
+    """Return K95 of two solvers, and their difference with its 95 % interval.
 
-    Where one is outside the grid the difference is infinite, or NaN where both are beyond it. For
-    the parameters see `rank_solvers`, S = 2.
+    The interval comes from paired resamples. The difference is infinite if one K95 is outside the
+    grid, and NaN if both are above it. The parameters are those of `rank_solvers` with S = 2.
     """
     fits = fit_many(pools, wins, sizes, trials=trials)
     total = sizes.sum(axis=1)
@@ -104,20 +104,20 @@ def k95_difference(
         gaps = np.sort(drawn[:, 0] - drawn[:, 1])  # NaN last
     gaps = gaps[~np.isnan(gaps)]
     for name, share in (("low", 0.025), ("high", 0.975)):
-        # Not between two resamples: one of them may be infinite.
+        # No interpolation between two resamples, since one of them may be infinite.
         found[name] = float(gaps[round(share * (len(gaps) - 1))]) if len(gaps) else math.nan
     return found
 
 
 def _mean(share: Array) -> Array:
-    """Return the mean over clusters, axis 1, of what there is; 0 where there is nothing."""
+    """Return the mean over clusters (axis 1) without NaN; 0 if all are NaN."""
     there = ~np.isnan(share)
     mean: Array = np.where(there, share, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return mean
 
 
 def _parts(share: Array, weights: Array) -> Array:
-    """Return what each cluster contributes to the area: (S, C)."""
+    """Return the contribution of each cluster to the area, (S, C)."""
     there = ~np.isnan(share)
     away = np.where(there, share - _mean(share)[:, None], 0.0)
     each = away / np.maximum(there.sum(axis=1), 1)[:, None]
@@ -126,10 +126,12 @@ def _parts(share: Array, weights: Array) -> Array:
 
 
 def _resamples(moves: Array, fits: Fits, k95: Array, ends: Array) -> Array:
-    """Return K95 in resamples, (R, S)."""
+    """Return K95 in each of R resamples, (R, S)."""
     beta = fits.beta + np.tensordot(moves, fits.influence, (1, 1))
     drawn = resampled(beta, fits, ends, LEVELS["K95"])
-    return np.where(np.isnan(drawn), k95, drawn)  # all or none recovered, whichever are drawn
+    return np.where(
+        np.isnan(drawn), k95, drawn
+    )  # all or none are recovered, whichever clusters are drawn
 
 
 def _ends(pools: Array, there: Array) -> Array:
@@ -139,5 +141,5 @@ def _ends(pools: Array, there: Array) -> Array:
 
 
 def _keys(k95: Array, area: Array) -> tuple[Array, Array]:
-    """Return what solvers are ranked by, rounded: equal results give equal ranks."""
+    """Return the keys of the ranking, rounded so that equal results give equal ranks."""
     return np.where(np.isnan(k95), np.inf, k95).round(6), -area.round(9)

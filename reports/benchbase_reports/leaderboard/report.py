@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 
 class Leaderboard(benchbase.Report):
-    """Solvers ranked on each problem by the pools that they need, with how sure the ranks are.
+    """Solvers ranked on each problem by the pools that they need, with how certain the ranks are.
 
-    The primary column is K95, the number of pools at which 95 % of the signals are recovered
-    within a budget of frame applications; solvers with the same K95, as outside the grid, are
-    ranked by the area under their recovery curves. Ranks have intervals, by a bootstrap of paired
-    differences clustered by trial. Beside them stand success, mean squared cosine, seconds, frame
-    applications, what the start takes, failures and the environment; what does not apply is shown.
+    The main column is K95, the number of pools at which 95 % of the signals are recovered within a
+    budget of frame applications. Solvers with the same K95, as outside the grid, are ranked by the
+    area under their recovery curves. Ranks have intervals from a bootstrap of paired differences,
+    clustered by trial. Beside them stand success, mean squared cosine, seconds, frame applications,
+    the seconds of the start, failures and the environment. Solvers that do not apply to a problem
+    are listed with the reason.
 
-    Written as ``leaderboard.csv``, ``.json``, ``.md`` and ``.tex`` (booktabs), and as figures
+    Written as ``leaderboard.csv``, ``.json``, ``.md`` and ``.tex`` (booktabs), and as the figures
     ``leaderboard-budgets`` (K95 against the budget) and ``leaderboard-profiles`` (performance
-    profiles), each ``.svg`` and ``.png``; and printed, a section a pooling.
+    profiles), each ``.svg`` and ``.png``. It is printed with one section per pooling.
 
     Parameters
     ----------
     budget : float, optional
-        Frame applications a signal; one that took more is not recovered. Infinite: as run.
+        Frame applications per signal. A signal that took more is not recovered. By default there is
+        no limit.
 
     Raises
     ------
@@ -60,7 +62,7 @@ class Leaderboard(benchbase.Report):
         Returns
         -------
         list of pathlib.Path
-            The files; figures only where there is something to draw.
+            The files. There is a figure only if there is something to draw.
         """
         board = make_board(results, budget=self.budget)
         texts = {

@@ -1,4 +1,4 @@
-"""A board as text, before it is in a table of Markdown, LaTeX or a terminal."""
+"""A board as text, from which Markdown, LaTeX and the terminal's tables are made."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def grid(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _texts(row: pd.Series[Any], *, ranked: int) -> dict[str, str]:
-    """Write a row of the table by the names of `HEADS`."""
+    """Return the texts of a row, by the names of `HEADS`."""
     waiting = "…" if row["pending"] else ""
     texts = {"Solver": row["label"], **dict.fromkeys(HEADS[1:], "")}
     if not row["signals"]:
@@ -96,7 +96,7 @@ def _k95_text(row: pd.Series[Any]) -> str:
     if pd.isna(row["n_least"]) or (math.isnan(row["K95"]) and pd.isna(row["rank"])):
         return ""
     named = row.rename({"n_least": "least", "n_largest": "largest"})
-    named["pending"] = 0  # is told beside the rank
+    named["pending"] = 0  # stands beside the rank
     return crossing_text(named, "K95")
 
 
@@ -123,27 +123,27 @@ def _count(value: float) -> str:
 
 
 def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
-    """Say how to read a board, a sentence each, without its full stop."""
-    limit = "as run, whatever it took"
+    """Return sentences on how to read a board, without their full stops."""
+    limit = "whatever it took"
     if not board.unlimited:
-        limit = f"within a budget of {board.budget:g} frame applications a signal"
+        limit = f"within a budget of {board.budget:g} frame applications per signal"
     ranking = (
         "Ranked by K95, the number of pools at which 95 % of the signals are recovered (squared "
-        f"cosine above {recovered:g}), {limit}; where it is the same (> and ≤: outside the grid), "
-        "by area, that under the recovery curve, of 1"
+        f"cosine above {recovered:g}), {limit}; solvers with the same K95 (> and ≤: outside the "
+        "grid) by area, which is that under the recovery curve and at most 1"
     )
     intervals = (
-        "Rank [best, worst] is a 95 % interval, by a bootstrap of paired differences, clustered by "
-        "trial; without brackets it is that rank alone. Success and Mean (squared cosine) are over "
-        "all K; their brackets are 95 % intervals, clustered by trial"
+        "Rank [best, worst] is a 95 % interval from a bootstrap of paired differences, clustered "
+        "by trial; without brackets no other rank is in it. Success and Mean (squared cosine) are "
+        "over all K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
-        "Seconds and Applications (of the frame) are means a signal, Start the seconds of its "
-        "initialiser"
+        "Seconds and Applications (of the frame) are means per signal; Start is the part of the "
+        "seconds that the initialiser takes"
     )
     found = [ranking, intervals, costs]
     if not board.unlimited:
-        found.append("Mean, Seconds and Applications are as run")
+        found.append("Mean, Seconds and Applications do not depend on the budget")
     if board.table["one_frame"].any():
         found.append("One trial: intervals are for this frame only")
     if board.table["pending"].any():
@@ -152,9 +152,9 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
 
 
 def notes(rows: pd.DataFrame) -> Iterator[str]:
-    """Say of a problem's solvers what is special: what does not apply, failed, is not ranked."""
-    told = rows[rows["message"] != ""]
-    for message, part in told.groupby("message", sort=False):
+    """Yield sentences on the solvers that do not apply, failed, or are not ranked."""
+    telling = rows[rows["message"] != ""]
+    for message, part in telling.groupby("message", sort=False):
         whose = ", ".join(part["label"])
         failed = int(part["failed"].sum())
         lost = f" ({failed} of {part['signals'].sum()} signals failed)" if failed else ""
@@ -163,7 +163,7 @@ def notes(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def environments(board: Board) -> list[str]:
-    """Say what was computed with what; once where it is the same for all."""
+    """Return sentences on what the rows were computed with; one if it is the same for all."""
     known = board.table[board.table["environment"] != ""]
     groups = known.groupby("environment", sort=False)["label"].unique()
     if len(groups) == 1:
@@ -172,11 +172,11 @@ def environments(board: Board) -> list[str]:
 
 
 def many(board: Board, tab: str) -> Friedman:
-    """Compare all solvers of a pooling by their means in each trial.
+    """Compare all solvers of a pooling by their means in each trial, with Friedman's test.
 
-    What a trial's problems and numbers of pools have in common, test signals and often vectors of
-    frames, makes them alike: only trials are independent, and each counts once, by its mean over
-    the problems and K that all solvers ran on. Means that round to the same three digits are equal.
+    The problems and numbers of pools of one trial share test signals, and often vectors of their
+    frames, so that only trials are independent. Each trial counts once, by its mean over the
+    problems and K that all solvers ran on. Means that round to the same three digits are equal.
     """
     problems = board.table.loc[board.table["tab"] == tab, "problem"].unique()
     rows = board.trials[board.trials["problem"].isin(problems)]
@@ -185,7 +185,7 @@ def many(board: Board, tab: str) -> Friedman:
 
 
 def many_text(board: Board, tab: str) -> str | None:
-    """Say whether the solvers of a pooling differ; None for fewer than three, or two trials."""
+    """Say whether the solvers of a pooling differ; None if there are fewer than three solvers."""
     found = many(board, tab)
     if len(found.ranks) < 3 or found.problems < 2:
         return None

@@ -1,4 +1,4 @@
-"""What a page shows, as plain data."""
+"""The contents of a page, as plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchbase import Array
 from benchbase.showing import RECOVERED, component_of, latest, problem_columns, solver_specs
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.invocation import row_command, sized_command, suite_command
-from benchbase_reports.page.pictures import LARGEST, Album, Problem, album, identity
+from benchbase_reports.page.pictures import LARGEST, Album, ProblemKey, album, identity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,41 +40,42 @@ CURVES = (
 
 @dataclass(frozen=True)
 class PageData:
-    """All that a page shows, as plain data: it can be written as JSON.
+    """The contents of a page, as plain data that can be written as JSON.
 
     Attributes
     ----------
     suite, title : str
-        Of the suite.
+        The name and the title of the suite.
     command : str
         The command that computes the suite again.
     budget : float or None
-        Frame applications a signal that solvers had; None as run.
+        The frame applications per signal that solvers may use; None without a limit.
     notes : list of str
-        What readers should know, a sentence each, without its full stop.
+        What readers should know, in sentences without their full stops.
     solvers : list of dict
-        ``label``, ``spec``, ``commands`` (more than one where its rows come from several runs) and
-        ``cites`` (keys of `bibliography`); in a published site also ``level``, a name of `levels`,
-        and ``bundle``, a text and a relative address.
+        ``label``, ``spec``, ``commands`` (several if the solver's rows come from several runs) and
+        ``cites`` (keys of `bibliography`). In a published site also ``level`` (a name of `levels`)
+        and ``bundle`` (a text and a relative address).
     problems : list of dict
-        ``title``, ``setting``, ``tab``, ``rows`` (a list a column, ``solver`` being numbers of
-        `solvers`), ``curves`` (``k``, ``solver``, and for each measure a list of points a
-        solver), ``budgets`` (``solver``, ``budget``, ``K95``) and ``pictures``, numbers of
-        `pictures` (None without any).
+        ``title``, ``setting``, ``tab``; ``rows`` (one list per column, where ``solver`` holds
+        numbers of `solvers`); ``curves`` (``k``, ``solver``, and for each measure one list of
+        points per solver); ``budgets`` (``solver``, ``budget``, ``K95``); and ``pictures``
+        (numbers of `pictures`, or None if there are none).
     pictures : list of str
         PNG files as ``data:`` addresses.
     bibliography : dict of str to str
-        BibTeX entries by their keys.
+        The BibTeX entries by their keys.
     cites : list of str
-        Keys of what all rows rest on: this software, data sets, frames, poolings.
+        The keys of entries that concern all rows: this software, data sets, frames, poolings.
     recovered : float
         The squared cosine above which a signal counts as recovered.
     links : list of (str, str)
-        Text and address of other files beside the page, relative.
+        The text and the relative address of other files beside the page.
     environments : list of str
-        What rows were computed in, each once; rows name them by their numbers.
+        The environments in which rows were computed, each once. Rows refer to their numbers.
     levels : list of (str, str)
-        What may be known of a row and what that means, from the least; empty where nothing is.
+        What may be known about a row, from the least, and what each level means. It is empty
+        outside of a published site.
     """
 
     suite: str
@@ -94,7 +95,7 @@ class PageData:
 
 
 def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LARGEST) -> PageData:
-    """Gather what a page shows.
+    """Return the contents of a page.
 
     Parameters
     ----------
@@ -103,8 +104,8 @@ def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LA
     board : Board
         From `benchbase_reports.leaderboard.make_board`, of the same results.
     largest : int, optional
-        Characters that all pictures may take; 0 for none. Signals of problems whose data set is
-        not here, or has no pictures, are not drawn; nothing is downloaded.
+        The most characters that all pictures may take; 0 for no pictures. Signals are not drawn if
+        their data set is not installed or has no pictures. Nothing is downloaded.
     """
     table, labels = board.table, list(dict.fromkeys(board.table["label"]))
     numbers = {label: number for number, label in enumerate(labels)}
@@ -155,7 +156,7 @@ def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LA
 def _solvers(
     results: benchbase.ResultsView, board: Board
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return what a page tells of each solver, and the entries of what they cite."""
+    """Return what a page says about each solver, and the entries that solvers cite."""
     own, runs = solver_specs(results.suites), _runs(results)
     specs = {label: spec for (_, label), spec in own.items()}
     solvers = []
@@ -177,7 +178,7 @@ def _solvers(
 
 
 def _runs(results: benchbase.ResultsView) -> dict[str, list[dict[str, Any]]]:
-    """Return the runs that each solver's rows come from, where there are several runs."""
+    """Return the runs that each solver's rows come from, if there are several runs."""
     runs = {run["id"]: run for run in results.suites}
     if len(runs) < 2:
         return {}
@@ -209,13 +210,13 @@ def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], li
             row = part.iloc[0]
             try:
                 entries |= bibliography(component_of(row, kind))
-            except benchbase.BenchbaseError:  # of a plugin that is not here, or without its K
+            except benchbase.BenchbaseError:  # its plugin is not here, or it needs a K
                 entries |= bibliography_of_spec(kind, {"name": row[kind]})
     return entries, list(entries)
 
 
 def _environments(part: pd.DataFrame) -> list[list[str]]:
-    """Return the environments of each row, which a board joins by semicolons."""
+    """Return the environments of each row, which a board has joined by semicolons."""
     texts = part["environment"].fillna("").astype(str)
     return [[each for each in text.split("; ") if each] for text in texts]
 
@@ -233,14 +234,14 @@ def _rows(
 
 
 def plain(values: Array, name: str) -> Any:
-    """Return numbers as a page holds them: lists without NaN (None) and infinities ("inf").
+    """Return numbers as a page holds them: a list with None for NaN and "inf" for infinity.
 
     Parameters
     ----------
     values : ndarray
-        Floats.
+        The numbers, as floats.
     name : str
-        Their column: shares are rounded to four decimals, costs to four significant digits.
+        The numbers' column. Shares are rounded to four decimals, costs to four significant digits.
     """
     known = np.isfinite(values)
     if name in COSTS:
@@ -259,7 +260,7 @@ def plain(values: Array, name: str) -> Any:
 
 
 def _curves(part: pd.DataFrame | None, numbers: dict[str, int]) -> dict[str, Any]:
-    """Return the measures of a problem, a list of points a solver, None where there is none."""
+    """Return the measures of a problem: one list of points per solver, None if one is missing."""
     if part is not None:
         part = part.dropna(subset=["n_pools"])
     if part is None or part.empty:
@@ -289,7 +290,7 @@ def _budgets(part: pd.DataFrame | None, numbers: dict[str, int]) -> dict[str, li
     }
 
 
-def _pictures(drawn: Album, name: Problem, numbers: dict[str, int]) -> dict[str, Any] | None:
+def _pictures(drawn: Album, name: ProblemKey, numbers: dict[str, int]) -> dict[str, Any] | None:
     page = drawn.pages.get(name)
     if page is None:
         return None

@@ -18,30 +18,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST = 900_000
-"""Characters that all pictures of a page may take: a page is to stay under 2 MB."""
+"""The most characters that all pictures of a page may take, so that it stays under 2 MB."""
 
-Problem = tuple[Any, ...]
-"""The values of `problem_columns` that name a problem, None where missing."""
+ProblemKey = tuple[Any, ...]
+"""The values of `problem_columns` that identify a problem, with None for missing ones."""
 
 
 @dataclass
 class Album:
-    """Pictures as data addresses, each once, and where they belong.
+    """Pictures as data addresses, each once, and the places where they belong.
 
     Attributes
     ----------
     pictures : list of str
         PNG files as ``data:`` addresses.
     pages : dict
-        By problem: ``n_pools``, ``signals`` (how many were to choose from), and ``solvers``, a
-        dict by label of three choices, each with its ``name``, ``score``, the number of the
-        ``original`` in `pictures`, and that of the ``estimate``, None where there is none.
+        For each problem ``n_pools``, ``signals`` (how many there were to choose from) and
+        ``solvers``, a dict from labels to three choices. A choice has its ``name``, its ``score``,
+        and the numbers in `pictures` of the ``original`` and of the ``estimate`` (None if there is
+        none).
     notes : list of str
-        What could not be drawn, and why.
+        Sentences on what could not be drawn, and why.
     """
 
     pictures: list[str] = field(default_factory=list)
-    pages: dict[Problem, dict[str, Any]] = field(default_factory=dict)
+    pages: dict[ProblemKey, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
@@ -59,8 +60,8 @@ class Album:
         return sum(map(len, self.pictures))
 
 
-def identity(row: pd.Series[Any], columns: Sequence[str]) -> Problem:
-    """Return what names a row's problem, so that rows of two tables can be matched."""
+def identity(row: pd.Series[Any], columns: Sequence[str]) -> ProblemKey:
+    """Return the key of a row's problem, by which rows of two tables can be matched."""
     import pandas as pd
 
     values = (row.get(name) for name in columns)
@@ -79,23 +80,23 @@ def png(picture: Array) -> str:
 
 def album(
     results: benchbase.ResultsView,
-    ranked: Mapping[Problem, Sequence[str]],
+    ranked: Mapping[ProblemKey, Sequence[str]],
     largest: int = LARGEST,
 ) -> Album:
     """Draw signals of every problem whose data set has pictures.
 
-    At the number of pools of the grid at which the solvers' means differ most (the standard
-    deviation over solvers; the least such K of several), each solver's signal of the highest, the
-    median (the lower of two) and the lowest squared cosine, over all trials.
+    For each solver, they are the signals with the highest, the median (the lower of two) and the
+    lowest squared cosine over all trials. They are drawn at the number of pools at which the
+    solvers' means have the largest standard deviation, or at the least such K of several.
 
     Parameters
     ----------
     results : benchbase.Results
         Those of one suite.
     ranked : mapping
-        Labels by problem, best first: where not all fit, those of the lowest ranks are left out.
+        The labels of each problem, best first. If not all fit, the lowest ranks are left out.
     largest : int, optional
-        Characters that all pictures may take.
+        The most characters that all pictures may take.
     """
     frame = results.rows()
     columns = problem_columns(frame)
@@ -108,7 +109,7 @@ def album(
             if queue is not None:
                 queues.append(queue)
         dropped = 0
-        while queues:  # a solver a problem in turn, so that none takes the room of another
+        while queues:  # one solver per problem in turn, so that no problem takes all the room
             for queue in [*queues]:
                 if made.size > largest:
                     dropped += sum(1 for _ in queue.labels)
@@ -123,11 +124,11 @@ def album(
 def _problem(
     results: benchbase.ResultsView,
     rows: pd.DataFrame,
-    name: Problem,
+    name: ProblemKey,
     labels: Sequence[str],
     made: Album,
 ) -> _Queue | None:
-    """Return what draws a problem's pictures, or None where its signals are no pictures."""
+    """Return what draws a problem's pictures, or None if its signals are not pictures."""
     first = rows.iloc[0]
     try:
         dataset = component_of(first, "dataset")
@@ -152,7 +153,7 @@ def _problem(
 
 @dataclass
 class _Queue:
-    """What is still to draw of one problem, best rank first."""
+    """The pictures of one problem that are still to be drawn, best rank first."""
 
     results: benchbase.ResultsView
     dataset: benchbase.Dataset
@@ -163,7 +164,7 @@ class _Queue:
     made: Album
 
     def draw(self) -> bool:
-        """Draw the next solver's pictures; False where there is none."""
+        """Draw the next solver's pictures; return False if there is none."""
         label = next(self.labels, None)
         if label is not None:
             self.page["solvers"][label] = [
@@ -176,7 +177,7 @@ class _Queue:
         x = self.results.signals(row["cell"])[number]
         found = self.results.estimates(row["cell"])[number]
         if self.even and float(found @ x) < 0:
-            found = -found  # the sign is lost in the measurements: the nearer one is shown
+            found = -found  # measurements do not hold the sign, so the nearer one is shown
         pictures = np.asarray(self.dataset.picture(np.stack([x, found])))
         return {
             "name": name,
@@ -187,12 +188,12 @@ class _Queue:
 
 
 def choices(rows: pd.DataFrame) -> list[tuple[str, pd.Series[Any]]]:
-    """Return a solver's best, median and worst row by score, fewer where there are fewer signals.
+    """Return a solver's best, median and worst row by score; fewer if there are few signals.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        With ``score``, ``trial`` and ``signal``, which decide between equals.
+        Rows with ``score``, and with ``trial`` and ``signal``, which decide between equal scores.
     """
     order = rows.sort_values(["score", "trial", "signal"], ascending=[False, True, True])
     places = {"best": 0, "median": len(order) // 2, "worst": len(order) - 1}
@@ -201,12 +202,12 @@ def choices(rows: pd.DataFrame) -> list[tuple[str, pd.Series[Any]]]:
 
 
 def telling(scored: pd.DataFrame) -> int | None:
-    """Return the number of pools at which solvers differ most, or None where there is none.
+    """Return the number of pools at which solvers differ most, or None if frames have none.
 
     Parameters
     ----------
     scored : pandas.DataFrame
-        Rows of one problem with ``n_pools``, ``label`` and ``score``.
+        The rows of one problem with ``n_pools``, ``label`` and ``score``.
     """
     means = scored.dropna(subset=["n_pools"]).groupby(["n_pools", "label"])["score"].mean()
     if means.empty:

@@ -1,4 +1,4 @@
-"""A page's data as one HTML file, with all that it needs inside."""
+"""The page as one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 def render(data: PageData) -> str:
     """Write a page as HTML.
 
-    Style, scripts, data and pictures are all in the text. A content security policy forbids every
-    request and every style and script but the page's own, which it knows by their digests. Text
-    of the data is escaped: markup in names is shown, not obeyed. The same data give the same text.
+    Styles, scripts, data and pictures are all in the text. A content security policy forbids every
+    request, and every style and script other than the page's own, which it knows by their digests.
+    Text of the data is escaped, so that markup in names is shown as text. The same data give the
+    same page.
 
     Parameters
     ----------
@@ -49,20 +50,22 @@ def render(data: PageData) -> str:
         script=script,
         script_digest=digest(script),
         head=as_json(plain | {"problems": heads}),
-        problems=[as_json(each) for each in problems],  # apart: read when their tab is opened
+        problems=[
+            as_json(each) for each in problems
+        ],  # each on its own, as it is read when its tab is opened
     )
 
 
 def as_json(value: Any) -> str:
-    """Write data as JSON that can stand in a ``<script>``: no ``<``, ``>`` or ``&``, no NaN."""
+    """Write data as JSON that may stand in a ``<script>``: without ``<``, ``>``, ``&`` or NaN."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     for character, escaped in _UNSAFE.items():
-        text = text.replace(character, escaped)  # in JSON these are in strings alone
+        text = text.replace(character, escaped)  # in JSON they are in strings only
     return text
 
 
 def digest(text: str) -> str:
-    """Return a text's digest as a content security policy writes it."""
+    """Return the digest of a text, as a content security policy writes it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -11,14 +11,15 @@ from benchbase.showing import write_texts
 class Page(benchbase.Report):
     """The leaderboard of a suite as one HTML file that opens anywhere, without a network.
 
-    A table that can be sorted and filtered, recovery curves with intervals, accuracy against
-    seconds and frame applications, recovered signals beside the originals where the data set can
-    draw them, and for each row its environment, command and what to cite. Written as ``page.html``.
+    It has a table that can be sorted and filtered, recovery curves with intervals, accuracy against
+    seconds and frame applications, and recovered signals beside the originals if the data set can
+    draw them. For each row it has the environment, the command and what to cite. Written as
+    ``page.html``.
 
     Parameters
     ----------
     pictures : bool, optional
-        Whether signals are drawn.
+        Whether to draw signals.
     """
 
     name = "page"

@@ -1,7 +1,8 @@
-"""Statistics of results: intervals, transitions, comparisons, ranks, profiles, fronts.
+"""Statistics of results: intervals, comparisons, ranks, performance profiles and Pareto fronts.
 
-Data frames in, data frames out; docs/statistics.rst has the formulas, their sources, and how often
-the intervals held the truth in simulations. Transitions are in `benchbase_reports.transitions`.
+Functions take and return data frames. docs/statistics.rst has the formulas and their sources, and
+says how often the intervals held the truth in simulations. Transitions are in
+`benchbase_reports.transitions`.
 """
 
 from benchbase_reports.statistics.intervals import mean_interval

@@ -8,14 +8,14 @@ from benchbase import Array
 
 
 def area_weights(pools: Array, there: Array) -> Array:
-    """Return the weights of the trapezoidal rule over a grid of K, which add up to 1.
+    """Return the weights of the trapezoidal rule over a grid of K; they sum to 1.
 
     Parameters
     ----------
     pools : ndarray, shape (G,)
         The grid, ascending.
     there : ndarray of bool, shape (B, G)
-        Which K each of a batch has. One K alone has the weight 1.
+        Which K each of B solvers has. A single K has the weight 1.
 
     Returns
     -------

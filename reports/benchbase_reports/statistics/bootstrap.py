@@ -1,4 +1,4 @@
-"""The bootstrap of clusters that all intervals of differences and ranks come from."""
+"""The bootstrap of clusters, from which all intervals of differences and ranks come."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from benchbase import Array
 from benchbase_reports.statistics.student import student
 
 SEED = 0
-"""Of the resamples: the same results give the same intervals."""
+"""The seed of the resamples: the same results give the same intervals."""
 
 
 def multipliers(clusters: int, replicates: int, comparisons: int = 1) -> Array:
-    """Draw the weights by which a resample moves a statistic off its estimate.
+    """Draw the weights with which resamples move a statistic away from its estimate.
 
-    With ψ_c what cluster c contributes to a statistic (Σ ψ_c = 0), a resample moves it by
-    Σ v_c ψ_c. Resampling few clusters with replacement gives too short intervals (four trials have
-    35 distinct resamples, and no quantile of 2.5 %); the v_c are hence Gaussian, as in the
-    multiplier or score bootstrap (Kline and Santos, J. Econometric Methods 2012), and scaled such
-    that the quantiles at 2.5 and 97.5 % of a mean are the ends of Student's interval over clusters:
-    by √(C / (C − 1)) · t(C − 1) / 1.96.
+    If cluster c contributes ψ_c to a statistic (Σ ψ_c = 0), a resample moves it by Σ v_c ψ_c.
+    Resampling few clusters with replacement would give intervals that are too short: four trials
+    have 35 distinct resamples and no quantile of 2.5 %. The v_c are Gaussian instead, as in the
+    multiplier or score bootstrap (Kline and Santos, J. Econometric Methods 2012). They are scaled
+    by √(C / (C − 1)) · t(C − 1) / 1.96, so that the quantiles of a mean at 2.5 and 97.5 % are the
+    ends of Student's interval over clusters.
 
     Parameters
     ----------
     clusters : int
-        Their number C. One alone tells nothing of others: its weights are 0.
+        The number C of clusters. The weights of a single one are 0: it says nothing about others.
     replicates : int
-        How many resamples.
+        The number of resamples.
     comparisons : int, optional
-        How many intervals are to hold together in 95 % of cases (Bonferroni): t is that at
-        1 − .025 / comparisons, and the quantiles at 2.5 and 97.5 % are those of such an interval.
+        The number of intervals that are to hold together in 95 % of cases (Bonferroni). Student's
+        t is then taken at 1 − .025 / comparisons, and the quantiles at 2.5 and 97.5 % are the ends
+        of such an interval.
 
     Returns
     -------

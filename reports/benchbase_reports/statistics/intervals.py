@@ -1,9 +1,9 @@
 """Means, medians and success rates with 95 % intervals, clustered by trial.
 
-The signals of a trial share a frame, so they are no independent sample: trials are. Values of
-clusters are on the last axis, with NaN where a cluster has none, and functions broadcast over the
-others, so that a leaderboard of thousands of cells is one call. `benchbase_reports.statistics` has
-the same for data frames.
+The signals of a trial share a frame, so they are not an independent sample, but trials are. Values
+of clusters are on the last axis, with NaN where a cluster has none. Functions broadcast over the
+other axes, so that a leaderboard of thousands of cells is one call. `benchbase_reports.statistics`
+has the same for data frames.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchbase import Array
 from benchbase_reports.statistics.student import student
 
 LEAST_CORRELATION = 0.05
-"""Of signals of a cluster, where clusters are so much alike that it cannot be estimated."""
+"""The correlation of a cluster's signals if clusters are too alike to estimate it."""
 
 
 class Interval(NamedTuple):
@@ -36,15 +36,15 @@ def mean_interval(clusters: Array, comparisons: int = 1) -> Interval:
     Parameters
     ----------
     clusters : ndarray, shape (..., C)
-        The mean of each cluster; NaN where it has none.
+        The mean of each cluster; NaN if it has none.
     comparisons : int, optional
-        How many intervals are to hold together in 95 % of cases (Bonferroni).
+        The number of intervals that are to hold together in 95 % of cases (Bonferroni).
 
     Returns
     -------
     Interval
-        Of shape (...); NaN without a cluster. One cluster has a mean and no interval (NaN). Equal
-        values have an interval of no length.
+        Arrays of shape (...). They are NaN if there is no cluster. One cluster has a mean and no
+        interval (NaN). Equal values have an interval of length 0.
     """
     value, error, count = _moments(clusters)
     reach = student(np.maximum(count - 1, 1), comparisons)
@@ -53,31 +53,32 @@ def mean_interval(clusters: Array, comparisons: int = 1) -> Interval:
 
 
 def share_interval(clusters: Array, sizes: Array) -> Interval:
-    """Return shares of successes with Wilson's intervals, clustered.
+    """Return shares of successes with Wilson's intervals, for clustered signals.
 
     Wilson's score interval (JASA 1927) for p of n has the centre (p + z²/2n) / (1 + z²/n) and
-    reaches z √(p(1 − p)/n + z²/4n²) / (1 + z²/n) to either side, z = 1.96. If every cluster is one
-    signal, n is their number. Else n is the effective sample size of Korn and Graubard (Survey
-    Methodology 1998), n* = p(1 − p) / (s²/C) · (z / t(C − 1))² with s the standard deviation of the
-    clusters' shares, and at most the number of signals; where p is 0 or 1, that number. It is
-    the interval that Dean and Pagano (J. Survey Stat. Methodol. 2015) found to hold its level.
+    reaches z √(p(1 − p)/n + z²/4n²) / (1 + z²/n) to either side, with z = 1.96. If every cluster is
+    one signal, n is their number. Otherwise n is the effective sample size of Korn and Graubard
+    (Survey Methodology 1998), n* = p(1 − p) / (s²/C) · (z / t(C − 1))², where s is the standard
+    deviation of the clusters' shares; but n is at most the number of signals, and equals it if p is
+    0 or 1. Dean and Pagano (J. Survey Stat. Methodol. 2015) found that this interval holds its
+    level.
 
-    Shares near 0 or 1 come from few clusters, and the rare bad ones may be missing: s is then too
-    small. n is hence also at most that of an intraclass correlation of .05 times the share u of
-    clusters in which all signals agree with the majority: the signals over 1 + .05 u (m − 1), with
-    m signals a cluster (Kish's design effect).
+    Shares near 0 or 1 come from few clusters, and the rare bad ones may be missing, so that s is
+    too small. Therefore n is also at most the number of signals over 1 + .05 u (m − 1), where u is
+    the share of clusters in which all signals agree with the majority, and m the number of signals
+    per cluster. That is Kish's design effect for an intraclass correlation of .05 u.
 
     Parameters
     ----------
     clusters : ndarray, shape (..., C)
-        The share of each cluster; NaN where it has none. The estimate is their mean.
+        The share of each cluster; NaN if it has none. The estimate is their mean.
     sizes : ndarray, shape (..., C)
-        The signals of each cluster.
+        The number of signals of each cluster.
 
     Returns
     -------
     Interval
-        Of shape (...), within [0, 1]; NaN without a signal.
+        Arrays of shape (...), within [0, 1]; NaN if there is no signal.
     """
     value, error, count = _moments(clusters)
     signals = np.where(np.isnan(clusters), 0, sizes).sum(axis=-1).astype(float)
@@ -97,29 +98,31 @@ def share_interval(clusters: Array, sizes: Array) -> Interval:
 
 
 def median_interval(values: Array, cluster: Array) -> Interval:
-    """Return medians of signals with their intervals, clustered.
+    """Return medians with their intervals, for clustered signals.
 
-    Woodruff's interval ("Confidence intervals for medians", JASA 1952): the share of values below
-    the median has the interval ½ ± t(C − 1) · s / √C, with s² = Σ z_c² / (C − 1) / (n/C)² of the
-    clusters' totals z_c = Σ (1[x ≤ m] − ½), and its ends are turned into values by the quantiles.
-    If each cluster is one signal that is the usual interval by order statistics.
+    It is Woodruff's interval ("Confidence intervals for medians", JASA 1952). The share of values
+    below the median has the interval ½ ± t(C − 1) · s / √C, with s² = Σ z_c² / (C − 1) / (n/C)² of
+    the clusters' totals z_c = Σ (1[x ≤ m] − ½), and the quantiles at its ends are the ends of the
+    median's interval. If each cluster is one signal, this is the usual interval by order
+    statistics.
 
     Parameters
     ----------
     values : ndarray, shape (B, n)
-        A value a signal; NaN where there is none.
+        One value per signal; NaN if there is none.
     cluster : ndarray of int, shape (B, n)
-        The number of each one's cluster, from 0.
+        The number of each signal's cluster, from 0.
 
     Returns
     -------
     Interval
-        Of shape (B,); NaN without a value; no interval (NaN) with one cluster.
+        Arrays of shape (B,). They are NaN if there is no value; the ends are NaN if there is one
+        cluster.
     """
     ordered = np.sort(values, axis=1)  # NaN last
     n = values.shape[1] - np.isnan(ordered).sum(axis=1)
     median = _quantiles(ordered, n, np.full(len(n), 0.5))
-    # A value at the median counts half on either side, so that ties do not tilt the share.
+    # A value at the median counts half on each side, so that ties do not bias the share.
     side = (values >= median[:, None]).astype(int) + (values > median[:, None])
     most = int(cluster.max(initial=0)) + 1
     place = 3 * (cluster + np.arange(0, len(n) * most, most)[:, None]) + side
@@ -136,7 +139,7 @@ def median_interval(values: Array, cluster: Array) -> Interval:
 
 
 def _quantiles(ordered: Array, n: Array, share: Array) -> Array:
-    """Return a quantile of the first n of each row of ordered values, linear between them."""
+    """Return a quantile of the first n values of each ordered row, interpolating linearly."""
     place = np.where(np.isnan(share), 0, share) * np.maximum(n - 1, 0)
     row, below = np.arange(len(n)), np.floor(place).astype(int)
     above = np.minimum(below + 1, np.maximum(n - 1, 0))
@@ -146,11 +149,11 @@ def _quantiles(ordered: Array, n: Array, share: Array) -> Array:
 
 
 def _moments(clusters: Array) -> tuple[Array, Array, Array]:
-    """Return mean, standard error and number of clusters; exact for equal values."""
+    """Return the mean, standard error and number of clusters; exact for equal values."""
     there = ~np.isnan(clusters)
     count = there.sum(axis=-1)
     filled = np.where(there, clusters, 0.0)
-    # Distances from one of them: equal values have a deviation of 0, not of rounding.
+    # Distances from one value, so that equal values have a deviation of exactly 0.
     first = np.take_along_axis(filled, there.argmax(axis=-1)[..., None], axis=-1)
     away = np.where(there, filled - first, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,9 +1,9 @@
-"""Logistic curves of success in K, of many solvers at once, and where they pass a level.
+"""Logistic curves of success against K for many solvers at once, and where they pass a level.
 
-Fitted by Firth's penalised likelihood ("Bias reduction of maximum likelihood estimates", Biometrika
-1993); the rules are told in `benchbase_reports.transitions`. Besides, each fit knows what every
-trial (or signal) contributes to it, so that a resample costs a product instead of another fit: the
-one-step, or score, bootstrap of Kline and Santos ("A score based approach to wild bootstrap
+They are fitted by Firth's penalised likelihood ("Bias reduction of maximum likelihood estimates",
+Biometrika 1993). `benchbase_reports.transitions` states the rules. Each fit also holds the
+contribution of every trial (or signal), so that a resample costs a product and no further fit. That
+is the one-step, or score, bootstrap of Kline and Santos ("A score based approach to wild bootstrap
 inference", J. Econometric Methods 2012).
 """
 
@@ -19,12 +19,12 @@ from benchbase_reports.statistics.student import student
 
 LEVELS = {"K50": 0.5, "K95": 0.95}
 
-_STEPS = 100  # Newton's; 5 to 10 are common
+_STEPS = 100  # of Newton's method, at most; 5 to 10 are common
 _HALVINGS = 40
 _LARGEST_STEP = 5.0  # of a coefficient, with K in standard deviations
 _ROUNDING = 1e-12  # of a likelihood
-_SMALL = 1e-9  # a step of Newton's that ends the search
-_FINE = 1e-6  # one too small for the likelihood to judge: its changes are rounding
+_SMALL = 1e-9  # a step of Newton's method that ends the search
+_FINE = 1e-6  # a step too small for the likelihood to judge, whose changes are rounding
 
 
 def logit(share: float) -> float:
@@ -33,9 +33,9 @@ def logit(share: float) -> float:
 
 
 def expit(eta: Array) -> Array:
-    """Return 1 / (1 + exp(−eta)), kept off 0 and 1."""
+    """Return 1 / (1 + exp(−eta)), kept away from 0 and 1."""
     probability: Array = 0.5 * (1 + np.tanh(eta / 2))
-    return np.clip(probability, 1e-15, 1 - 1e-15)  # the information stays regular
+    return np.clip(probability, 1e-15, 1 - 1e-15)  # so that the information is invertible
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,17 @@ class Fits:
     Attributes
     ----------
     centre, scale : ndarray, shape (B,)
-        Mean and standard deviation of each one's K.
+        The mean and standard deviation of each solver's K.
     beta : ndarray, shape (B, 2)
-        a and c; NaN where nothing can be fitted: fewer than two K, or all or none recovered.
+        a and c. They are NaN if nothing can be fitted: there are fewer than two K, or all or none
+        are recovered.
     influence : ndarray, shape (B, C, 2)
-        What each cluster contributes to beta: the covariance times its score. Adds up to 0.
+        The contribution of each cluster to beta: the covariance times its score. They sum to 0.
     model, robust : ndarray, shape (B, 2, 2)
-        Covariances of beta: the inverse of Fisher's information, and the sandwich over clusters.
+        The covariances of beta: the inverse of Fisher's information, and the sandwich over
+        clusters.
     quantile : ndarray, shape (B,)
-        Standard errors that an interval reaches to either side.
+        How many standard errors an interval reaches to either side.
     """
 
     centre: Array
@@ -65,7 +67,7 @@ class Fits:
     quantile: Array
 
     def reach(self, gradient: Array) -> Array:
-        """Return half the length of the intervals of quantities with gradients (B, ..., 2)."""
+        """Return half the length of intervals of quantities with gradients (B, ..., 2)."""
         first, second = gradient[..., 0], gradient[..., 1]
         wide = (-1, *(1 for _ in gradient.shape[2:]))
         variances = []
@@ -78,18 +80,18 @@ class Fits:
 
 
 def fit_many(pools: Array, successes: Array, sizes: Array, *, trials: bool = True) -> Fits:
-    """Fit a logistic curve to each of a batch of solvers.
+    """Fit a logistic curve to each of B solvers.
 
     Parameters
     ----------
     pools : ndarray, shape (G,)
         The grid of K.
     successes, sizes : ndarray, shape (B, C, G)
-        Signals that were recovered, and signals, of each cluster at each K; size 0 where a solver
-        has none.
+        The signals that were recovered, and all signals, of each cluster at each K. The size is 0
+        where a solver has no signal.
     trials : bool, optional
-        Whether clusters are trials. Else they are the signals of one trial, and covariances are the
-        model's.
+        Whether clusters are trials. If not, they are the signals of one trial, and covariances are
+        those of the model.
     """
     total, wins = sizes.sum(axis=1), successes.sum(axis=1)
     there = total > 0
@@ -124,7 +126,7 @@ class _State:
 
     value: Array  # (B,)
     information: tuple[Array, Array, Array]  # entries 11, 12, 22, each (B,)
-    residual: Array  # successes expected of each K, and what the penalty adds, (B, G)
+    residual: Array  # successes minus those expected, with the penalty's part, (B, G)
 
     @classmethod
     def at(cls, beta: Array, z: Array, wins: Array, total: Array) -> _State:
@@ -134,7 +136,7 @@ class _State:
         wz = w * z
         i11, i12, i22 = w.sum(axis=1), wz.sum(axis=1), (wz * z).sum(axis=1)
         determinant = i11 * i22 - i12**2
-        # log(1 + e^η), several times as fast as logaddexp
+        # log(1 + e^η), several times as fast as with logaddexp
         softplus = np.maximum(eta, 0) + np.log1p(np.exp(-np.abs(eta)))
         likelihood = (wins * eta - total * softplus).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -145,18 +147,18 @@ class _State:
         return cls(np.where(np.isnan(value), -np.inf, value), (i11, i12, i22), residual)
 
     def of(self, some: Array) -> _State:
-        """Return the state of some of the batch."""
+        """Return the state of some solvers."""
         i11, i12, i22 = (entry[some] for entry in self.information)
         return _State(self.value[some], (i11, i12, i22), self.residual[some])
 
     def put(self, some: Array, other: _State) -> None:
-        """Replace the state of some of the batch."""
+        """Replace the state of some solvers."""
         self.value[some], self.residual[some] = other.value, other.residual
         for entry, new in zip(self.information, other.information, strict=True):
             entry[some] = new
 
     def solve(self, score: Array) -> Array:
-        """Return the inverse information times scores: (B, ..., 2)."""
+        """Return the inverse of the information times scores, (B, ..., 2)."""
         shape = (-1, *(1 for _ in score.shape[2:]))
         i11, i12, i22 = (entry.reshape(shape) for entry in self.information)
         determinant = i11 * i22 - i12**2
@@ -168,7 +170,7 @@ class _State:
 def _maximise(z: Array, wins: Array, total: Array) -> Array:
     """Return the beta of the largest penalised likelihood: Newton's method with step halving."""
     beta = np.zeros((len(z), 2))
-    left = np.arange(len(z))  # those that have not converged
+    left = np.arange(len(z))  # the solvers that have not converged
     state = _State.at(beta, z, wins, total)
     for _ in range(_STEPS):
         mine = z[left], wins[left], total[left]
@@ -199,7 +201,7 @@ def _influence(state: _State, z: Array, beta: Array, successes: Array, sizes: Ar
     total = sizes.sum(axis=1)
     p = expit(beta[:, :1] + beta[:, 1:] * z)
     penalty = state.residual - (successes.sum(axis=1) - total * p)
-    # A cluster's part in the penalty is its share of the signals: the scores add up to zero.
+    # A cluster's part of the penalty is its share of the signals, so that the scores sum to zero.
     each = penalty / np.maximum(total, 1) - p
     residual = successes + sizes * each[:, None, :]
     score = np.stack([residual.sum(axis=2), np.einsum("bcg,bg->bc", residual, z)], axis=-1)
@@ -209,23 +211,23 @@ def _influence(state: _State, z: Array, beta: Array, successes: Array, sizes: Ar
 def find_levels(
     fits: Fits, pools: Array, wins: Array, total: Array, level: float
 ) -> tuple[Array, Array, Array]:
-    """Return the K at which each of a batch passes a level, by the rules of `transitions`.
+    """Return the K at which each of B solvers passes a level, by the rules of `transitions`.
 
     Parameters
     ----------
     fits : Fits
-        Of these successes.
+        The curves of these successes.
     pools : ndarray, shape (G,)
         The grid of K, ascending.
     wins, total : ndarray, shape (B, G)
-        Signals that were recovered, and signals, of all clusters.
+        The signals that were recovered, and all signals, of all clusters.
     level : float
         The share of signals.
 
     Returns
     -------
     value, low, high : ndarray, shape (B,)
-        As in `benchbase_reports.transitions.Crossing`; NaN without a signal.
+        As in `benchbase_reports.transitions.Crossing`; NaN if there is no signal.
     """
     if not len(pools):
         return tuple(np.full((3, len(total)), np.nan))  # type: ignore[return-value] # three
@@ -237,7 +239,7 @@ def find_levels(
     always = ((share >= level) | ~there).all(axis=1)
     below, above = _significant(fits, np.where(there, pools, np.nan), logit(level))
     value, low, high = _place(fits, logit(level))
-    flat = np.isnan(value)  # does not rise
+    flat = np.isnan(value)  # the curve does not rise
     low, high = np.where(flat, 0.0, low), np.where(flat, inf, high)
     over = never | (value > largest)
     under = ~over & (always & flat | (value < least))
@@ -254,7 +256,7 @@ def find_levels(
     unknown = flat & ~(never | always)
     low = np.where((low >= least) | unknown, low, below)
     high = np.where((high <= largest) | unknown, high, above)
-    # Without a curve: a single K, or all or none recovered at every K.
+    # There is no curve if there is a single K, or all or none are recovered at every K.
     none = np.isnan(fits.beta[:, 0])
     sure = np.isin(np.where(there, share, np.nan)[np.arange(len(share)), there.argmax(1)], (0, 1))
     value = np.where(none, np.where(always, least, inf), value)
@@ -265,7 +267,7 @@ def find_levels(
 
 
 def _place(fits: Fits, wanted: float) -> tuple[Array, Array, Array]:
-    """Return where curves pass a logit with the interval; NaN where one does not rise."""
+    """Return the K at which curves pass a logit, with intervals; NaN if a curve does not rise."""
     a, c = fits.beta[:, 0], np.where(fits.beta[:, 1] > 0, fits.beta[:, 1], np.nan)
     place = (wanted - a) / c
     half = fits.scale * fits.reach(np.stack([-1 / c, -place / c], axis=-1))
@@ -274,7 +276,7 @@ def _place(fits: Fits, wanted: float) -> tuple[Array, Array, Array]:
 
 
 def _significant(fits: Fits, pools: Array, wanted: float) -> tuple[Array, Array]:
-    """Return the outermost K, of (B, G), at which curves are surely below and above a logit."""
+    """Return the outermost K at which curves are significantly below and above a logit."""
     z = (pools - fits.centre[:, None]) / fits.scale[:, None]
     eta = fits.beta[:, :1] + fits.beta[:, 1:] * z
     half = fits.reach(np.stack([np.ones_like(z), z], axis=-1))
@@ -284,21 +286,21 @@ def _significant(fits: Fits, pools: Array, wanted: float) -> tuple[Array, Array]
 
 
 def bracket(pools: Array, share: Array, level: float) -> tuple[Array, Array]:
-    """Return the largest K with a share below a level, and the least from which on none is.
+    """Return the largest K with a share below a level, and the least K above it.
 
     Parameters
     ----------
     pools : ndarray, shape (G,)
         The grid of K, ascending.
     share : ndarray, shape (B, G)
-        NaN where there is none.
+        The share of signals recovered; NaN where there is no signal.
     level : float
-        The share of signals.
+        The share of signals that is to be reached.
 
     Returns
     -------
     last, first : ndarray, shape (B,)
-        0 and infinity where there is none.
+        ``last`` is 0 and ``first`` infinite if there is no such K.
     """
     last = np.where(share < level, pools, 0.0).max(axis=1, initial=0.0)
     after = ~np.isnan(share) & (pools > last[:, None])
@@ -311,20 +313,20 @@ def resampled(beta: Array, fits: Fits, ends: Array, level: float) -> Array:
     Parameters
     ----------
     beta : ndarray, shape (R, B, 2)
-        Coefficients of R resamples.
+        The coefficients in R resamples.
     fits : Fits
-        What they are resamples of.
+        The curves that are resampled.
     ends : ndarray, shape (B, 2)
-        The least and the largest K of each one's grid.
+        The least and the largest K of each solver's grid.
     level : float
         The share of signals.
 
     Returns
     -------
     ndarray, shape (R, B)
-        Infinite above the largest K; the least K at and below that; NaN where nothing was fitted. A
-        curve that does not rise is at the least K where it is above the level on all of the grid,
-        and at infinity otherwise.
+        It is infinite above the largest K, the least K at or below the least, and NaN if nothing
+        was fitted. For a curve that does not rise it is the least K if the curve is above the level
+        on the whole grid, and otherwise infinite.
     """
     a, c = beta[..., 0], beta[..., 1]
     least, largest = ends[:, 0], ends[:, 1]

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 class Friedman(NamedTuple):
-    """Friedman's test with the critical difference of Nemenyi's.
+    """Friedman's test, with the critical difference of Nemenyi's test.
 
     Attributes
     ----------
     ranks : pandas.Series
-        Mean rank of each solver over the problems, 1 the best; ascending.
+        The mean rank of each solver over the problems, ascending; 1 is the best.
     problems : int
-        N, those on which all solvers have a score.
+        The number N of problems on which all solvers have a score.
     statistic, p : float
-        χ² of Friedman, corrected for ties, and its p with k − 1 degrees of freedom.
+        Friedman's χ², corrected for ties, and its p value with k − 1 degrees of freedom.
     critical_difference : float
-        Mean ranks that differ by more are different at 5 %.
+        Two solvers whose mean ranks differ by more are different at 5 %.
     """
 
     ranks: pd.Series[float]
@@ -33,25 +33,27 @@ class Friedman(NamedTuple):
 
 
 def friedman(scores: pd.DataFrame) -> Friedman:
-    """Test whether k solvers differ, over N problems.
+    """Test whether k solvers differ over N problems.
 
-    χ² = 12 N / (k (k + 1)) · Σ (R_j − (k + 1)/2)², over 1 − Σ (t³ − t) / (N (k³ − k)) for groups
-    of t equal ranks (Friedman, JASA 1937; Conover, *Practical Nonparametric Statistics*). Critical
-    difference: q √(k (k + 1) / 6N), with q the upper 5 % point of the studentised range of k for
-    infinite degrees of freedom, over √2 (Nemenyi 1963; Demšar, "Statistical comparisons of
-    classifiers over multiple data sets", JMLR 2006).
+    The statistic is χ² = 12 N / (k (k + 1)) · Σ (R_j − (k + 1)/2)², divided by
+    1 − Σ (t³ − t) / (N (k³ − k)) for groups of t equal ranks (Friedman, JASA 1937; Conover,
+    *Practical Nonparametric Statistics*). The critical difference is q √(k (k + 1) / 6N), where q
+    is the upper 5 % point of the studentised range of k with infinite degrees of freedom, divided
+    by √2 (Nemenyi 1963; Demšar, "Statistical comparisons of classifiers over multiple data sets",
+    JMLR 2006).
 
     Parameters
     ----------
     scores : pandas.DataFrame, shape (N, k)
-        A row a problem and a column a solver, large ones good. Rows with NaN are left out. Rows
-        must be independent: several of one trial, which share signals, make p too small.
+        One row per problem and one column per solver; large scores are good. Rows with NaN are
+        left out. Rows must be independent: several rows of one trial, which share signals, make p
+        too small.
 
     Returns
     -------
     Friedman
-        Statistic 0 and p 1 where all are equal on every problem; NaN for the statistic, p and
-        critical difference with fewer than two solvers or no problem.
+        The statistic is 0 and p is 1 if all solvers are equal on every problem. The statistic, p
+        and the critical difference are NaN for fewer than two solvers or no problem.
     """
     from scipy.special import chdtrc
 
@@ -71,10 +73,11 @@ def friedman(scores: pd.DataFrame) -> Friedman:
 
 
 def nemenyi(k: int) -> float:
-    """Return q of Nemenyi's test of k solvers at 5 %, as in table 5a of Demšar (2006)."""
+    """Return q of Nemenyi's test for k solvers at 5 %, as in table 5a of Demšar (2006)."""
     from scipy.optimize import brentq
 
-    # P(range of k normals ≤ w) = k ∫ φ(z) [Φ(z + w) − Φ(z)]^(k − 1) dz; scipy's takes minutes.
+    # P(range of k normals ≤ w) = k ∫ φ(z) [Φ(z + w) − Φ(z)]^(k − 1) dz. SciPy's own function
+    # takes minutes.
     from scipy.special import ndtr
 
     z = np.linspace(-9.0, 9.0, 4001)
@@ -89,21 +92,22 @@ def nemenyi(k: int) -> float:
 def performance_profiles(costs: pd.DataFrame) -> pd.DataFrame:
     """Return the performance profiles of solvers.
 
-    ρ_s(τ) is the share of problems that a solver solves at most τ times as dear as the best solver
-    does (Dolan and Moré, "Benchmarking optimization software with performance profiles",
-    Mathematical Programming 2002). ρ_s(1) says how often it is the best, its limit how many it
-    solves.
+    ρ_s(τ) is the share of problems that solver s solves at no more than τ times the cost of the
+    best solver (Dolan and Moré, "Benchmarking optimization software with performance profiles",
+    Mathematical Programming 2002). ρ_s(1) says how often it is the best, and the limit for large τ
+    how many problems it solves.
 
     Parameters
     ----------
     costs : pandas.DataFrame
-        A row a problem and a column a solver; positive, infinite where it does not solve it. Rows
-        with NaN are left out. A problem that none solves counts for all as not solved.
+        One row per problem and one column per solver. Costs are positive, and infinite if the
+        solver does not solve the problem. Rows with NaN are left out. A problem that nobody solves
+        counts as not solved for all.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by τ, ascending from 1, a row for each step; a column a solver.
+        One row per step, indexed by τ, ascending from 1; one column per solver.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Two solvers on identical problems."""
+"""The comparison of two solvers on the same signals."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EQUAL = 1 - RECOVERED
-"""Squared cosines that differ by at most this count as equal: what a recovery may be off by."""
+"""Squared cosines that differ by at most this are equal: a recovery may be off by as much."""
 
 _REPLICATES = 9999
-_EXACT = 14  # clusters whose signs are flipped in all ways; of more, the sum is nearly normal
+_EXACT = 14  # clusters at most for which all flips of signs are counted; of more, the sum is normal
 
 PAIRED = {
-    "signals": "signals that both have an outcome for",
-    "trials": "trials that they come from",
-    "mean_a": "mean of A, of the trials' means",
-    "mean_b": "mean of B",
+    "signals": "signals for which both have an outcome",
+    "trials": "trials that the signals come from",
+    "mean_a": "mean of the trials' means of A",
+    "mean_b": "the same of B",
     "difference": "mean of A − B",
-    "low": "lower end of its 95 % interval, bootstrap by trial",
+    "low": "lower end of its 95 % interval, by a bootstrap over trials",
     "high": "upper end",
     "p": "two-sided p of Student's t over trials",
     "wilcoxon_p": "two-sided p of the signed rank test, clustered by trial",
     "wins": "share of signals on which A is ahead",
-    "losses": "share on which B is",
-    "ties": "share of the others",
-    "one_frame": "whether there is a single trial: the test speaks of its own frames only",
+    "losses": "share of signals on which B is ahead",
+    "ties": "share of the other signals",
+    "one_frame": "whether there is one trial, so that the tests hold for its frames only",
 }
-"""What `compare_pairs` returns."""
+"""The entries that `compare_pairs` returns, and what each holds."""
 
 
 def compare_pairs(
@@ -42,25 +42,27 @@ def compare_pairs(
 ) -> pd.Series[Any]:
     """Compare two solvers on the signals that both have tried.
 
-    - The difference is the mean over trials of the trials' mean differences d_c. Its interval is
-      the bootstrap by trial of `bootstrap.multipliers` (for a mean that of Student's t over
-      trials), p that of t = d / (s / √C) with C − 1 degrees of freedom.
+    - The difference is the mean over trials of the trials' mean differences d_c. Its interval
+      comes from the bootstrap over trials of `bootstrap.multipliers` (for a mean it is Student's t
+      interval over trials). Its p value is that of t = d / (s / √C) with C − 1 degrees of freedom.
     - `signed_rank` is Wilcoxon's test for clusters.
-    - The win rate counts signals. Differences of at most `EQUAL` are ties, in it and in the ranks.
+    - The win rate counts signals. Differences of at most `EQUAL` are ties, also in the ranks.
 
-    With one trial its signals take the place of trials, and the result is for its frames only.
+    If there is one trial, its signals take the place of trials, and the result holds for its frames
+    only.
 
     Parameters
     ----------
     a, b : pandas.Series
-        A number a signal, large ones good, without NaN; the same index.
+        One number per signal without NaN, on the same index; large numbers are good.
     trial : pandas.Series
-        What names the trial of each.
+        The trial of each signal.
 
     Returns
     -------
     pandas.Series
-        The entries of `PAIRED`; NaN where there are no signals, and p and interval with one signal.
+        The entries of `PAIRED`. They are NaN if there are no signals; p and interval are also NaN
+        if there is one.
     """
     import pandas as pd
     from scipy.special import stdtr
@@ -96,36 +98,36 @@ def compare_pairs(
 def signed_rank(gap: Array, cluster: Array) -> float:
     """Return the two-sided p of Wilcoxon's signed rank test for clusters.
 
-    Differences are ranked by size, those of 0 left out, and the signed ranks of each cluster added
-    to T_c. Under the null hypothesis the sign of each cluster as a whole is as likely one as the
-    other: up to 14 clusters all 2^C flips are counted, else Σ T_c / √Σ T_c² is normal (Rosner,
-    Glynn and Lee, "The Wilcoxon signed rank test for paired comparisons of clustered data",
-    Biometrics 2006). With a signal a cluster, this is Wilcoxon's test. Four trials cannot give a p
-    below 2/16.
+    Differences other than 0 are ranked by size, and the signed ranks of each cluster are summed to
+    T_c. Under the null hypothesis both signs of a cluster as a whole are equally likely. For up to
+    14 clusters all 2^C flips of signs are counted; for more, Σ T_c / √Σ T_c² is taken as normal
+    (Rosner, Glynn and Lee, "The Wilcoxon signed rank test for paired comparisons of clustered
+    data", Biometrics 2006). If every cluster is one signal, this is Wilcoxon's test. Four trials
+    cannot give a p below 2/16.
 
     Parameters
     ----------
     gap : ndarray, shape (n,)
-        Differences.
+        The differences of signals.
     cluster : ndarray of int, shape (n,)
-        The cluster of each.
+        The cluster of each signal.
 
     Returns
     -------
     float
-        1 where all differences are 0; NaN without any.
+        1 if all differences are 0, and NaN if there are none.
     """
     from scipy.special import ndtr
     from scipy.stats import rankdata
 
     if not len(gap):
         return np.nan
-    told = gap != 0
-    ranks = np.sign(gap[told]) * rankdata(np.abs(gap[told]))
-    sums = np.bincount(cluster[told], ranks)
-    sums = sums[np.bincount(cluster[told]) > 0] if told.any() else sums
+    differing = gap != 0
+    ranks = np.sign(gap[differing]) * rankdata(np.abs(gap[differing]))
+    sums = np.bincount(cluster[differing], ranks)
+    sums = sums[np.bincount(cluster[differing]) > 0] if differing.any() else sums
     total = abs(sums.sum())
-    if not told.any() or not (sums != 0).any():
+    if not differing.any() or not (sums != 0).any():
         return 1.0
     if len(sums) > _EXACT:
         return float(2 * ndtr(-total / np.sqrt((sums**2).sum())))

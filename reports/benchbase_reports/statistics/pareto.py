@@ -8,17 +8,17 @@ from benchbase import Array
 
 
 def pareto_front(cost: Array, value: Array) -> Array:
-    """Mark what no other has both at most the cost and at least the value of, one of them better.
+    """Mark the members of a Pareto front: no other is as good in both and better in one.
 
     Parameters
     ----------
     cost, value : ndarray, shape (S,)
-        Small costs and large values are good. Where one is NaN, it is not in the front.
+        Small costs and large values are good. A member with a NaN is not in the front.
 
     Returns
     -------
     ndarray of bool, shape (S,)
-        Equal ones are in the front together.
+        True for those in the front; equal ones are in it together.
     """
     cost, value = np.asarray(cost, float), np.asarray(value, float)
     known = ~(np.isnan(cost) | np.isnan(value))

@@ -1,4 +1,4 @@
-"""Ranks of solvers, and how sure they are."""
+"""Ranks of solvers, and their intervals."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import numpy as np
 from benchbase import Array
 
 SURE = 0.975
-"""The share of resamples in which one solver must be ahead for it to count as better."""
+"""The share of resamples in which a solver must be ahead to be surely better."""
 
-_BYTE = 255  # what a byte counts to
+_BYTE = 255  # the largest number that a byte holds
 
 
 def rank(first: Array, second: Array) -> Array:
-    """Rank the last axis by a first number and, where that is equal, a second, small ones first.
+    """Rank the last axis by a first number and, if those are equal, by a second; least first.
 
     Parameters
     ----------
     first, second : ndarray, shape (..., S)
-        Without NaN.
+        The numbers, without NaN.
 
     Returns
     -------
     ndarray of int, shape (..., S)
-        From 1; equal ones share the least of their ranks.
+        Ranks from 1. Equal ones share the least of their ranks.
     """
     order = np.lexsort((second, first), axis=-1)
     keys = [np.take_along_axis(key, order, axis=-1) for key in (first, second)]
@@ -38,19 +38,20 @@ def rank(first: Array, second: Array) -> Array:
 def rank_intervals(resamples: Array, ranks: Array) -> tuple[Array, Array]:
     """Return the intervals of ranks from paired differences.
 
-    A solver is surely better than another if it is ahead in 97.5 % of the resamples, in each of
-    which all are resampled alike: the interval of their difference leaves 0 out. The best rank that
-    a solver may have is one more than the number of those that are surely better, the worst that of
-    all less those that it is surely better than (after Mogstad, Romano, Shaikh and Wilhelm,
-    "Inference for ranks", Rev. Econ. Stud. 2024). Resamples by `bootstrap.multipliers` for k − 1
-    comparisons make these intervals of ranks, not of comparisons, at 95 %.
+    A solver is surely better than another if it is ahead in 97.5 % of the resamples, each of which
+    resamples all solvers alike: the interval of their difference then excludes 0. The best rank
+    that a solver may have is one more than the number of solvers that are surely better. The worst
+    is the number of all solvers less those that it is surely better than (after Mogstad, Romano,
+    Shaikh and Wilhelm, "Inference for ranks", Rev. Econ. Stud. 2024). With resamples from
+    `bootstrap.multipliers` for k − 1 comparisons, the intervals hold ranks, and not only single
+    comparisons, in 95 % of cases.
 
     Parameters
     ----------
     resamples : ndarray of int, shape (R, S)
-        Ranks in each resample.
+        The ranks in each resample.
     ranks : ndarray of int, shape (S,)
-        Those of the results.
+        The ranks in the results.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def rank_intervals(resamples: Array, ranks: Array) -> tuple[Array, Array]:
     count = resamples.shape[1]
     ahead = np.zeros((count, count), np.uint16)
     one, some = np.zeros((count, count), bool), np.zeros((count, count), np.uint8)
-    for start in range(0, len(resamples), _BYTE):  # bytes add up several times as fast
+    for start in range(0, len(resamples), _BYTE):  # bytes are summed several times as fast
         some[...] = 0
         for each in resamples[start : start + _BYTE].astype(np.uint16):
             np.less(each[:, None], each[None, :], out=one)

@@ -1,4 +1,4 @@
-"""Student's t, the quantile that intervals over few trials are made with."""
+"""The quantile of Student's t, with which intervals over few trials are made."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ CONFIDENCE = 0.95
 
 
 def student(freedom: Array | float, comparisons: int = 1) -> Array:
-    """Return the standard errors that a 95 % interval reaches to either side.
+    """Return how many standard errors a 95 % interval reaches to either side.
 
     Parameters
     ----------
     freedom : ndarray or float
-        Degrees of freedom of Student's t; infinite for the normal distribution.
+        The degrees of freedom of Student's t; infinite for the normal distribution.
     comparisons : int, optional
-        How many intervals are to hold together in 95 % of cases (Bonferroni).
+        The number of intervals that are to hold together in 95 % of cases (Bonferroni).
     """
     from scipy.special import stdtrit  # not scipy.stats, which takes a second to import
 

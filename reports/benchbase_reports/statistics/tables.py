@@ -1,4 +1,4 @@
-"""Statistics of data frames with a row a signal: a row a group out."""
+"""Statistics of data frames: from one row per signal to one row per group."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def means(
 ) -> pd.DataFrame:
     """Return the mean of each group, with its 95 % interval clustered by trial.
 
-    The mean is that of the trials' means; see `intervals.mean_interval`. With one trial the signals
-    take the place of trials, and the interval is for its frame only.
+    It is the mean of the trials' means (see `intervals.mean_interval`). If there is one trial, its
+    signals take the place of trials, and the interval holds for its frame only.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        A row a signal. Those without a value are left out.
+        One row per signal. Rows without a value are left out.
     by, trial : sequence of str
-        The columns that name the groups, and the trials.
+        The columns that tell groups apart, and those that tell trials apart.
     value : str, optional
         The column of numbers.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `by`, in order of first appearance, then signals, trials, value, low, high,
-        and one_frame, whether there is one trial.
+        One row per group, in order of first appearance. The columns are those of `by`, then
+        signals, trials, the value, low, high, and one_frame: whether there is one trial.
     """
     return _by_group(frame, by, value, trial, lambda v, c: mean_interval(_clusters(v, c)[0]))
 
@@ -52,7 +52,7 @@ def means(
 def medians(
     frame: pd.DataFrame, by: Sequence[str], value: str = "score", trial: Sequence[str] = TRIAL
 ) -> pd.DataFrame:
-    """Return the median of each group; as `means`, by `intervals.median_interval`."""
+    """Return the median of each group, as `means` does, by `intervals.median_interval`."""
 
     def find(values: Array, cluster: Array) -> Interval:
         found = median_interval(values[None], cluster[None])
@@ -64,9 +64,9 @@ def medians(
 def success_rates(
     frame: pd.DataFrame, by: Sequence[str], value: str = "won", trial: Sequence[str] = TRIAL
 ) -> pd.DataFrame:
-    """Return the share of successes (0 or 1) of each group; as `means`, by Wilson's interval.
+    """Return the share of successes (0 or 1) of each group, as `means` does.
 
-    See `intervals.share_interval`.
+    The interval is Wilson's (see `intervals.share_interval`).
     """
     return _by_group(frame, by, value, trial, lambda v, c: share_interval(*_clusters(v, c)))
 
@@ -74,18 +74,19 @@ def success_rates(
 def recovery_areas(
     curves: pd.DataFrame, by: Sequence[str], value: str = "success", pools: str = "n_pools"
 ) -> pd.DataFrame:
-    """Return the area under each recovery curve, of 1: ∫ success dK / (K_largest − K_least).
+    """Return the area under each recovery curve: ∫ success dK / (K_largest − K_least), at most 1.
 
-    By the trapezoidal rule on the grid of K; with one K it is the success there.
+    It is computed by the trapezoidal rule on the grid of K. If there is one K, it is the success
+    there.
 
     Parameters
     ----------
     curves : pandas.DataFrame
-        A row a point of a curve.
+        One row per point of a curve.
     by : sequence of str
         The columns that tell curves apart.
     value, pools : str, optional
-        The columns of success and of K.
+        The columns of the success and of K.
 
     Returns
     -------
@@ -104,9 +105,9 @@ def recovery_areas(
 
 
 def _clusters(values: Array, cluster: Array) -> tuple[Array, Array]:
-    """Return means and sizes of clusters."""
+    """Return the means and sizes of clusters."""
     sizes = np.bincount(cluster)
-    # Distances from one value: equal ones have their own mean, not that of rounding.
+    # Distances from one value, so that the mean of equal values is exact.
     return values[0] + np.bincount(cluster, values - values[0]) / sizes, sizes
 
 

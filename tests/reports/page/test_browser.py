@@ -46,7 +46,7 @@ def test_heads_sort_and_say_so(page: Page, made_up: Any) -> None:
     for expected, direction in ((by_time, "ascending"), (by_time[::-1], "descending")):
         page.one("[data-sort=seconds]").click()
         assert page.names() == expected
-        assert page.one("th[aria-sort]").text.startswith("Time a signal")
+        assert page.one("th[aria-sort]").text.startswith("Time per signal")
         assert page.one("th[aria-sort]").get_attribute("aria-sort") == direction
         assert direction in page.one("#status").text
     page.one("[data-sort=frame_applications]").click()

@@ -1,6 +1,6 @@
 // Accuracy against seconds or frame applications, with the Pareto front.
 const ACCURACIES = { success: "share recovered", mean: "mean squared cosine" };
-const COSTS = { seconds: ["seconds", "seconds a signal", time], frame_applications: ["frame applications", "frame applications a signal", count] };
+const COSTS = { seconds: ["seconds", "seconds per signal", time], frame_applications: ["frame applications", "frame applications per signal", count] };
 let costs = null, costTip = null, costAt = -1;
 
 // { solver, x, y } of all solvers that have both, at one K or over the grid as in the table.

@@ -34,7 +34,7 @@ function curveAxes(lines) {
   }
   const ys = lines.flatMap(({ points }) => points.map(([, y]) => y)), low = Math.min(...ys), high = Math.max(...ys);
   const room = Math.max(1, 0.08 * (high - low));
-  return { xs, x: { ...x, low: spread ? xs[0] / 2 : xs[0], high: spread ? xs[0] * 2 : x.high, log: true, title: "budget, frame applications a signal", write: (v) => count(v) },
+  return { xs, x: { ...x, low: spread ? xs[0] / 2 : xs[0], high: spread ? xs[0] * 2 : x.high, log: true, title: "budget, frame applications per signal", write: (v) => count(v) },
     y: { low: Math.max(0, low - room), high: high + room, title: MEASURES.budget.title, write: (v) => significant(v) } };
 }
 function drawCurves() {

@@ -1,4 +1,4 @@
-// What is behind a solver's name, and what concerns the page as a whole.
+// The details behind a solver's name, and what concerns the page as a whole.
 function copyable(text, name) {
   const block = el("pre", { tabindex: 0, "aria-label": name }, el("code", {}, text));
   const box = el("div", { class: "copyable" }, block);
@@ -29,15 +29,15 @@ function facts(row) {
     ["Recovered", percent(row.success), between(row.success_low, row.success_high, percent)],
     ["Mean squared cosine", share(row.mean), between(row.mean_low, row.mean_high, (v) => share(v))],
     ["Area under curve", share(row.area), ""],
-    ["Time a signal", time(row.seconds), known(row.init_seconds) ? `start ${time(row.init_seconds)}` : ""],
-    ["Frame applications", count(row.frame_applications), known(row.frame_applications) ? "a signal" : "not counted"],
+    ["Time per signal", time(row.seconds), known(row.init_seconds) ? `start ${time(row.init_seconds)}` : ""],
+    ["Frame applications", count(row.frame_applications), known(row.frame_applications) ? "per signal" : "not counted"],
     ["Signals", String(row.signals ?? "–"), known(row.trials) ? `${row.trials} ${row.trials === 1 ? "trial: this frame only" : "trials"}` : ""],
     ["Failed", String(row.failed ?? 0), row.unsupported ? `${row.unsupported} not applicable` : ""],
   ];
   return el("dl", { class: "facts" }, ...list.map(([name, value, more]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, more) : null))));
 }
-// What is known of a solver's rows, and the bundle that holds what it takes to check them.
+// What is known about a solver's rows, and the bundle with which they can be checked.
 function levelOf({ level, bundle }) {
   const [, meaning] = data.levels.find(([name]) => name === level);
   const link = bundle ? [" ", el("a", { href: bundle[1] }, bundle[0])] : [];

@@ -46,7 +46,7 @@ const COLUMNS = [
   { key: "success", head: "Recovered", width: "106px", down: true, cell: intervalOf("success", percent) },
   { key: "mean", head: "Mean squared cosine", width: "96px", down: true, cell: intervalOf("mean", (v) => share(v)) },
   { key: "area", head: "Area under curve", width: "68px", down: true, cell: (row) => two(share(row.area)) },
-  { key: "seconds", head: "Time a signal", width: "76px", cell: (row) => two(time(row.seconds)) },
+  { key: "seconds", head: "Time per signal", width: "76px", cell: (row) => two(time(row.seconds)) },
   { key: "init_seconds", head: "of it, start", width: "78px", cell: (row) => two(time(row.init_seconds)) },
   { key: "frame_applications", head: "Frame appli\u00adcations", width: "80px", cell: (row) => two(count(row.frame_applications)) },
   { key: "failed", head: "Failed", width: "60px", down: true, cell: failedCell },
@@ -55,7 +55,7 @@ const COLUMNS = [
 const columns = COLUMNS.filter(({ key }) => key !== "level" || data.levels.length);
 const collator = new Intl.Collator("en", { numeric: true });
 
-// Missing values come last whatever the direction; equals stay in the order of their ranks.
+// Missing values come last in both directions; equal values stay in the order of their ranks.
 function inOrder(rows) {
   const { sort, ascending } = state, sign = ascending ? 1 : -1;
   const compare = (a, b) => {

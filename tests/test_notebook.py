@@ -88,7 +88,7 @@ def printed(messages: Messages, stream: str) -> list[str]:
     return "".join(texts).splitlines()
 
 
-def test_a_run_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
+def test_two_runs_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
     assert execute(DEFINE) == []
     messages = execute(RUN)
     assert {kind for kind, _ in messages} == {"stream", "execute_result"}, messages
@@ -102,11 +102,7 @@ def test_a_run_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
     assert len(frame) == 2 * 2 * 3
     assert set(frame["status"]) == {"done"}
 
-
-def test_a_second_run_in_a_notebook(execute: Execute, tmp_path: Path) -> None:
-    """What the notebook defines may have changed and has no source to tell by; the rest is kept."""
-    execute(DEFINE)
-    execute(RUN)
+    # What the notebook defines may have changed and has no source to tell by; the rest is kept.
     execute("callers.clear(); workers.clear()")
     assert printed(execute(RUN), "stdout") == ["6 calls here True", "0 workers"]
     first, second = (

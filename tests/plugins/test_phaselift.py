@@ -112,11 +112,15 @@ def test_a_recovered_signal_stays_whatever_else_is_asked(parameters: dict[str, A
 
 def test_the_sparsity_term_finds_sparse_signals_from_fewer_pools() -> None:
     problem = pose(16, 12, pool_size=1)
-    x = np.zeros((6, 16))
-    x[np.arange(6), np.arange(6)], x[np.arange(6), np.arange(6) + 5] = 1.0, -1.5
+    x = np.zeros((3, 16))
+    x[np.arange(3), np.arange(3)], x[np.arange(3), np.arange(3) + 5] = 1.0, -1.5
     b = problem.measure(x)
-    plain = squared_cosine(benchbase.solve(build(method="admm"), problem, b).x, x)
-    sparse = squared_cosine(benchbase.solve(build(method="admm", sparsity=0.5), problem, b).x, x)
+    plain, sparse = (
+        squared_cosine(
+            benchbase.solve(build(method="admm", max_iters=2000, sparsity=s), problem, b).x, x
+        )
+        for s in (0.0, 0.5)
+    )
     assert sparse.mean() > plain.mean() + 0.2
 
 
@@ -310,7 +314,7 @@ def test_measurements_that_are_no_numbers_or_negative(method: str) -> None:
 
 def test_the_splitting_stays_finite_where_nothing_is_feasible() -> None:
     problem = pose(6, 40, p=np.inf)
-    solver = build(method="admm")
+    solver = build(method="admm", max_iters=2000)
     recovery = benchbase.solve(solver, problem, np.eye(40)[:2])
     assert np.isfinite(recovery.x).all()
     assert flags(recovery) == [False, False]

@@ -29,11 +29,11 @@ def build(**parameters: Any) -> Any:
 @pytest.mark.parametrize("pooling", [{}, {"p": "inf", "rectified": True}])
 def test_it_learns_and_more_samples_are_better(pooling: dict[str, Any]) -> None:
     truth = positive(200, seed=1).astype(np.float64)
-    problem = problem_of(positive(4000), **pooling)
+    problem = problem_of(positive(1500), **pooling)
     b = problem.measure(truth)
     few, many = (
         squared_cosine(benchbase.solve(build(samples=s), problem, b).x, truth).mean()
-        for s in (100, 4000)
+        for s in (100, 1500)
     )
     mean = squared_cosine(np.ones(6), truth).mean()
     assert many > few > mean

@@ -84,10 +84,9 @@ def test_every_method_finds_the_least_value(name: str, form: str) -> None:
         assert row @ found.multipliers == pytest.approx(value, rel=1e-4)
 
 
-@pytest.mark.parametrize("n", [10, 20])
-def test_the_methods_agree_on_random_problems(n: int) -> None:
-    for seed in range(5):
-        constraints, y = posed("p = 2", n, 3 * n, 5, seed)
+def test_the_methods_agree_on_random_problems() -> None:
+    for n, seed in ((10, 0), (10, 1), (20, 2)):
+        constraints, y = posed("p = 2", n, 3 * n, 2, seed)
         found = [compiled(name, constraints)(y) for name in METHODS]
         for signal in zip(*found, strict=True):
             first = signal[0]
@@ -165,7 +164,7 @@ def test_signals_do_not_depend_on_each_other(name: str) -> None:
 
 @pytest.mark.parametrize("sparsity", [0.1, 1.0])
 def test_a_sparsity_term_costs_what_it_says(sparsity: float) -> None:
-    constraints, y = posed("p = 2", 6, 9, 2, seed=5)
+    constraints, y = posed("p = 2", 6, 9, 1, seed=5)
     for row, found in zip(y, Admm(constraints, 20_000, 1e-6, sparsity)(y), strict=True):
         assert found.status == OPTIMAL
         assert found.matrix is not None

@@ -119,7 +119,7 @@ POOLINGS = pytest.mark.parametrize(
 
 
 @POOLINGS
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32), frame_unit=st.floats(-9, 9), unit=st.floats(-9, 9))
 def test_units_do_not_matter(pooling: Pooling, seed: int, frame_unit: float, unit: float) -> None:
     problem, _, b = pose(6, 12, pooling, size=3, seed=seed)

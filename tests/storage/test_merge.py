@@ -226,7 +226,7 @@ def joined(tmp_path: Path) -> Callable[..., Path]:
 
 # Without shrinking: an example takes long, and is short as it is.
 @settings(
-    max_examples=10,
+    max_examples=6,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -10,25 +10,16 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from threadpoolctl import threadpool_limits
 
 import benchbase
-from benchbase import Array, Inverse, Problem, Recovery
+from benchbase import Problem, Recovery
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_altmin.altmin import AltMin
+from tests.plugins.problems import starting_at
 
 N, K, L, S = 100, 130, 2, 1000
 ITERATIONS = 30
 ALONE = 10  # signals of the loop
 SQUARE = 1024  # rows of the matrix product that sets the rate
 ROUNDS = 5
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> Inverse:
-            return lambda b, run: Recovery(x=start[: len(b)])
-
-    return Given()
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase import Array, DenseFrame, Inverse, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.sphere import on_sphere
 from benchbase_altmin.updates import RIDGE, KnownRowsOnSphere, Sphere
+from tests.plugins.problems import starting_at
 
 LINEAR = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in LINEAR]
@@ -32,16 +33,6 @@ def on_it(rng: np.random.Generator, *shape: int) -> Array:
     x = rng.standard_normal(shape)
     x *= RADIUS / np.linalg.norm(x, axis=-1, keepdims=True)
     return x
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 @settings(max_examples=200)

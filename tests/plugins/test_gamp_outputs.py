@@ -56,7 +56,7 @@ def around(pooling: Pooling, p: Array, v: float, b: float) -> tuple[Array, float
 
 
 @ALL
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(seed=SEEDS)
 def test_moments_of_pairs_are_integrals_over_angles(
     p: float | None, rectified: bool, seed: int
@@ -320,7 +320,7 @@ def test_means_on_spheres() -> None:
     assert mean_length(np.zeros(1), 5)[0] == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(log_kappa=st.floats(-3, 5), angle=st.floats(-np.pi, np.pi))
 def test_moments_on_a_quarter_of_the_circle(log_kappa: float, angle: float) -> None:
     kappa = 10.0**log_kappa

@@ -24,9 +24,9 @@ KINDS = [
 def sampled(output: Output, p: Array, v: float, b: float) -> tuple[Array, Array, Array]:
     """Return mean, its standard error, and variance of N(p, v I) near the value b."""
     rng = np.random.default_rng(3)
-    u = p + np.sqrt(v) * rng.standard_normal((2_000_000, len(p)))
+    u = p + np.sqrt(v) * rng.standard_normal((500_000, len(p)))
     value = output.value(u[:, :, None])[:, 0]
-    kept = u[value == 0 if b == 0 else np.abs(value - b) < 0.01]
+    kept = u[value == 0 if b == 0 else np.abs(value - b) < 0.04]
     assert len(kept) > 2000
     variance = kept.var(axis=0)
     return kept.mean(axis=0), np.sqrt(variance / len(kept)), variance

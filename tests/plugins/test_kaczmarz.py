@@ -1,6 +1,5 @@
 """Kaczmarz's method."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,42 +9,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_descent import kaczmarz
 from benchbase_descent.kaczmarz import Inverses, Kaczmarz, Sweeps, change
 from benchbase_descent.pools import Pools
+from tests.plugins.problems import make, signals, starting_at
 
 NORMS: list[dict[str, Any]] = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED: list[dict[str, Any]] = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED: list[dict[str, Any]] = [norm | {"threshold": 0.2} for norm in RECTIFIED]
 MAXOUT: dict[str, Any] = {"name": "maxout"}
 POOLINGS = [*NORMS, *RECTIFIED, *SHIFTED, MAXOUT]
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def step(problem: Problem, x: Array, b: Array, pool: int) -> Array:
@@ -179,7 +155,7 @@ def test_most_signals_come_back_from_good_starts(
     problem = make(pooling, 16, n_pools)
     x, b = signals(problem, 30)
     init = {"name": "spectral" if problem.pooling.even else "linear"}
-    spec = {"name": "kaczmarz", "order": order, "init": init, "n_iter": 100}
+    spec = {"name": "kaczmarz", "order": order, "init": init, "n_iter": 60}
     found = benchbase.solve(benchbase.build("solver", spec), problem, b).x
     assert np.mean(benchbase.squared_cosine(found, x, problem.ambiguity) > 0.99) >= 0.7
 
@@ -188,7 +164,7 @@ def test_most_signals_come_back_from_good_starts(
 def test_nothing_grows_without_end(pooling: dict[str, Any]) -> None:
     """Measurements that fit no signal, half of them zero, of pools that all but span the space."""
     rng = np.random.default_rng(8)
-    for _ in range(4):
+    for _ in range(2):
         vectors = rng.standard_normal((10, 8, 9))
         problem = Problem(DenseFrame(vectors), benchbase.build("pooling", pooling))
         b = np.abs(rng.standard_normal((30, 10))) * (rng.random((30, 10)) < 0.5)
@@ -210,7 +186,10 @@ def test_with_signs_that_stay_it_is_kaczmarz_on_equations() -> None:
 
 @pytest.mark.parametrize("pooling", [RECTIFIED[1], NORMS[2], SHIFTED[0], MAXOUT], ids=str)
 def test_it_keeps_the_rules_of_solvers(pooling: dict[str, Any]) -> None:
-    solver = benchbase.build("solver", {"name": "kaczmarz", "n_iter": 200})
-    check_solver(solver)
-    check_solver(replace(solver, order="random"))
-    check_solver(replace(solver, order="cyclic"), make(pooling, 5, 40))
+    order = "random" if pooling is MAXOUT else "cyclic"
+    spec = {"name": "kaczmarz", "n_iter": 100, "order": order}
+    check_solver(benchbase.build("solver", spec), make(pooling, 5, 40))
+
+
+def test_it_keeps_the_rules_of_solvers_by_default() -> None:
+    check_solver(benchbase.build("solver", {"name": "kaczmarz", "n_iter": 100}))

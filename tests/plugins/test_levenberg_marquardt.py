@@ -11,41 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares
 
 import benchbase
-from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
+from benchbase import Array, DenseFrame, Pooling, Problem
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_descent.levenberg_marquardt import DampedGaussNewton, LevenbergMarquardt
 from benchbase_descent.pools import Pools
+from tests.plugins.problems import make, signals, starting_at
 
 NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED = [norm | {"threshold": 0.2} for norm in RECTIFIED]
 MAXOUT = {"name": "maxout"}
 POOLINGS = [*NORMS, *RECTIFIED, *SHIFTED, MAXOUT]
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def squares(problem: Problem, x: Array, b: Array) -> Array:

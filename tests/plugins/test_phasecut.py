@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery, Solver, relative_error, squared_cosine
+from benchbase import Array, DenseFrame, Problem, Solver, relative_error, squared_cosine
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_sdp.block_coordinate import best_block
 from benchbase_sdp.cut import Basis, basis, directions, lower_bound, relative_gap, relative_value
 from benchbase_sdp.modelling import load_cvxpy
 from benchbase_sdp.phasecut import PhaseCut
+from tests.plugins.problems import Implicit, flags
 
 cvxpy = load_cvxpy()
 
@@ -51,11 +52,6 @@ def noisy(problem: Problem, x: Array, share: float = 0.2) -> Array:
     changed: Array = np.abs(b + share * b.mean() * noise)
     changed /= np.sqrt(np.mean(changed**2, axis=1, keepdims=True))
     return changed
-
-
-def flags(recovery: Recovery) -> list[bool]:
-    assert recovery.converged is not None
-    return [bool(flag) for flag in recovery.converged]
 
 
 def run(size: int) -> SignalRun:
@@ -402,11 +398,6 @@ def test_only_the_warning_of_inaccuracy_is_kept_back(monkeypatch: pytest.MonkeyP
         method(np.ones((1, 5)), run(1))
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 def test_problems_that_are_not_supported_get_the_reason() -> None:
     def reason(problem: Problem, **parameters: Any) -> str:
         return build(**parameters).unsupported(problem) or ""
@@ -422,7 +413,7 @@ def test_problems_that_are_not_supported_get_the_reason() -> None:
     assert "pools of one or two" in reason(pose(4, 8, 3), real=False)
     maxout = Problem(pose(4, 8).frame, benchbase.build("pooling", {"name": "maxout"}))
     assert "no p" in reason(maxout)
-    implicit = Problem(_Implicit(pose(4, 8).frame.dense()), pose(4, 8).pooling)
+    implicit = Problem(Implicit(pose(4, 8).frame.dense()), pose(4, 8).pooling)
     assert "vectors" in reason(implicit)
 
 

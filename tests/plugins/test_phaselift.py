@@ -7,8 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery, Solver, relative_error, squared_cosine
+from benchbase import Array, DenseFrame, Problem, Solver, relative_error, squared_cosine
 from benchbase_sdp.phaselift import PhaseLift
+from tests.plugins.problems import Implicit, flags
 
 METHODS = ["interior-point", "scs", "admm", "cvxpy"]
 ALL = pytest.mark.parametrize("method", METHODS)
@@ -31,11 +32,6 @@ def pose(n: int, n_pools: int, pool_size: int = 2, *, seed: int = 0, **spec: Any
 
 def signals(n: int, size: int, seed: int = 1) -> Array:
     return np.random.default_rng(seed).standard_normal((size, n))
-
-
-def flags(recovery: Recovery) -> list[bool]:
-    assert recovery.converged is not None
-    return [bool(flag) for flag in recovery.converged]
 
 
 @ALL
@@ -327,14 +323,9 @@ def test_many_more_pools_than_needed(p: float, n_pools: int) -> None:
     assert flags(recovery) == [True] * 3
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> benchbase.Array:
-        raise NotImplementedError
-
-
 def test_frames_without_vectors_are_not_supported() -> None:
     problem = pose(4, 8)
-    implicit = Problem(_Implicit(problem.frame.dense()), problem.pooling)
+    implicit = Problem(Implicit(problem.frame.dense()), problem.pooling)
     assert "vectors" in str(build().unsupported(implicit))
 
 

@@ -26,6 +26,7 @@ from benchbase import (
 from benchbase.conformance import check_solver
 from benchbase_phasemax.phasemax import PhaseMax
 from benchbase_phasemax.programs import Programs
+from tests.plugins.problems import Implicit, flags, lp
 
 
 class Near(benchbase.Solver):
@@ -53,12 +54,6 @@ class Given(benchbase.Solver):
         return lambda b, run: Recovery(x=np.tile(np.array(self.x), (len(b), 1)))
 
 
-def lp(p: float, *, rectified: bool = False, **more: Any) -> Pooling:
-    spec = {"name": "lp", "p": float(p), "rectified": rectified, **more}
-    pooling: Pooling = benchbase.build("pooling", spec)
-    return pooling
-
-
 def pose(
     pooling: Pooling,
     n: int = 5,
@@ -78,11 +73,6 @@ def near(x: Array, seed: int = 0) -> Given:
     noise = np.random.default_rng([1, seed]).standard_normal(x.shape)
     noise *= 0.7 * np.linalg.norm(x) / np.linalg.norm(noise)
     return Given(x=tuple(float(each) for each in x + noise))
-
-
-def flags(recovery: Recovery) -> list[bool]:
-    assert recovery.converged is not None
-    return [bool(flag) for flag in recovery.converged]
 
 
 def reference(problem: Problem, b: Array, c: Array, alpha: Array) -> float:
@@ -347,11 +337,6 @@ def test_directions_are_those_of_the_largest_vertex(p: float, rectified: bool) -
     assert_array_equal(programs.directions(u), expected)
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 class _Half(type(lp(1))):  # type: ignore[misc] # a class that is only known at run time
     """Half of an lp norm, which says that it has no formula."""
 
@@ -378,7 +363,7 @@ def test_what_it_does_not_apply_to() -> None:
     assert "lp poolings" in str(reason(pooling=benchbase.build("pooling", {"name": "maxout"})))
     assert "lp poolings" in str(reason(pooling=_Half(p=1.0)))
     assert "complex" in str(reason(DenseFrame(1j * vectors)))
-    assert "vectors" in str(reason(_Implicit(vectors)))
+    assert "vectors" in str(reason(Implicit(vectors)))
     trained = PhaseMax(init=benchbase.build("solver", {"name": "knn"}))
     assert "training" in str(trained.unsupported(problem))
 

@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_rrr.methods import HIO, RAAR, RRR
+from tests.plugins.problems import Implicit, make, signals, starting_at
 
 Method: TypeAlias = type[RRR] | type[RAAR] | type[HIO]
 METHODS: tuple[Method, ...] = (RRR, RAAR, HIO)
@@ -19,30 +20,6 @@ NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED = [norm | {"threshold": a} for norm in RECTIFIED for a in (-0.6, 0.3)]
 MAXOUT = {"name": "maxout"}
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def run_of(size: int, seed: int = 0) -> SignalRun:
@@ -58,12 +35,12 @@ def run_of(size: int, seed: int = 0) -> SignalRun:
 def test_signals_come_back_from_a_random_start(
     method: Method, pooling: dict[str, Any], pool_size: int
 ) -> None:
-    problem = make(pooling, 8, 60, pool_size)
+    problem = make(pooling, 5, 40, pool_size)
     x, b = signals(problem, 30)
-    recovery = benchbase.solve(method(), problem, b)
+    recovery = benchbase.solve(method(n_iter=600), problem, b)
     assert recovery.converged is not None
     assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
-    assert recovery.converged.mean() >= 0.9
+    assert recovery.converged.mean() >= 0.8
     found = recovery.x[recovery.converged]
     error = benchbase.relative_error(found, x[recovery.converged], problem.ambiguity)
     assert_allclose(error, 0, atol=1e-6)
@@ -177,11 +154,6 @@ def test_what_the_frame_does_not_see_is_kept(method: Method, pooling: dict[str, 
 
 
 # Rules
-
-
-class Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
 
 
 @every_method

@@ -8,11 +8,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot, solver_keys
 from benchbase_poolings.lp import LpPooling
 from benchbase_rrr.iteration import ProjectionMethod
 from benchbase_rrr.methods import HIO, RAAR, RRR
+from tests.plugins.problems import make, starting_at
 
 Map: TypeAlias = Callable[[Array], Array]
 Rule: TypeAlias = Callable[[Array, Map, Map, float], Array]
@@ -23,22 +24,6 @@ NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED = [norm | {"threshold": 0.2} for norm in RECTIFIED]
 MAXOUT = {"name": "maxout"}
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
 
 
 def draw(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:

@@ -17,16 +17,11 @@ from benchbase.conformance import check_solver
 from benchbase_starts.linear import LinearStart
 from benchbase_starts.moments import ConditionalMoments
 from benchbase_starts.spectral import SpectralStart, Weights
+from tests.plugins.problems import Implicit, lp
 
 ALL = get_args(Weights)
 WEIGHTS = pytest.mark.parametrize("weights", ALL)
 VALUES = np.array([0.05, 0.3, 0.8, 1.3, 2.0, 2.9])
-
-
-def lp(p: float, *, rectified: bool = False, **more: Any) -> Pooling:
-    spec = {"name": "lp", "p": float(p), "rectified": rectified, **more}
-    pooling: Pooling = benchbase.build("pooling", spec)
-    return pooling
 
 
 def pose(
@@ -288,11 +283,6 @@ def test_vectors_of_length_zero() -> None:
     assert (1 - squared_cosine(found, expected) < 1e-9).all()
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 @pytest.mark.parametrize("pooling", [lp(2), lp(2, rectified=True)])
 def test_what_they_do_not_apply_to(pooling: Pooling) -> None:
     problem, _, _ = pose(4, 8, pooling)
@@ -302,7 +292,7 @@ def test_what_they_do_not_apply_to(pooling: Pooling) -> None:
     assert solver.unsupported(problem) is None
     assert "sign" in str(other.unsupported(problem))
     assert "complex" in str(solver.unsupported(Problem(DenseFrame(1j * vectors), pooling)))
-    assert "vectors" in str(solver.unsupported(Problem(_Implicit(vectors), pooling)))
+    assert "vectors" in str(solver.unsupported(Problem(Implicit(vectors), pooling)))
 
 
 def test_thresholds_are_not_supported() -> None:

@@ -9,39 +9,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase_descent.wirtinger import STEPS, Variant, Wirtinger, forces
+from tests.plugins.problems import make, signals, starting_at
 
 NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 MAXOUT = {"name": "maxout"}
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 each_variant = pytest.mark.parametrize("variant", VARIANTS)
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def papers(variant: str, a: Array, b: Array, z: Array, steps: int) -> Array:
@@ -162,7 +139,7 @@ def test_most_signals_come_back_from_good_starts(pooling: dict[str, Any], n_pool
     init = {"name": "spectral" if problem.pooling.even else "linear"}
     for variant in VARIANTS:
         solver = benchbase.build(
-            "solver", {"name": "wirtinger", "variant": variant, "init": init, "n_iter": 1000}
+            "solver", {"name": "wirtinger", "variant": variant, "init": init, "n_iter": 400}
         )
         found = benchbase.solve(solver, problem, b).x
         back = benchbase.squared_cosine(found, x, problem.ambiguity) > 0.999

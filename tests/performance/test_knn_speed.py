@@ -124,7 +124,8 @@ def test_knn_speed(
     "ratio": processor time of the search for 50 signals over that of the two products that no
     exact search is without, (T, N) by (N, L·K) and (S, K) by (K, T) in float32. "resident_mb": the
     peak of a fresh process that has searched once; the file is mapped and its pages count once
-    they are touched. "Paper" is the size of the paper's set of patches, run with ``-m slow``.
+    they are touched. "Paper" is the size of the paper's set of patches, run by
+    ``-m slow`` with the options of the others.
     """
     path = tmp_path / "train.npy"
     training = np.lib.format.open_memmap(path, "w+", np.float32, (size, N))

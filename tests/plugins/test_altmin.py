@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.updates import RIDGE, KnownRows
+from tests.plugins.problems import Implicit, make, signals, starting_at
 
 NORMS = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
@@ -21,30 +22,6 @@ MAXOUT = {"name": "maxout"}
 Update = Literal["rows", "keep"]
 UPDATES: tuple[Update, ...] = ("rows", "keep")
 ARRAYS = ("x", "n_iter", "converged")
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def rows_of(problem: Problem) -> Array:
@@ -254,11 +231,6 @@ def test_maxout_gives_finite_estimates_that_fit_better() -> None:
     assert (problem.residual(end, b) < problem.residual(start, b)).all()
 
 
-class Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 def test_problems_that_it_does_not_apply_to() -> None:
     vectors = np.ones((3, 2, 4))
     linear, rectified = (benchbase.build("pooling", spec) for spec in (NORMS[1], RECTIFIED[1]))
@@ -280,10 +252,10 @@ def test_it_keeps_the_rules_of_solvers(update: Update) -> None:
 @pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
 def test_random_frames_and_starts_say_nothing_about_the_data(pooling: dict[str, Any]) -> None:
     """Frame and start look the same from all sides: digits are Gaussian vectors to them."""
-    n, n_pools, points, trials = 16, 24, 10, 60
+    n, n_pools, points, trials = 16, 24, 10, 40
     design = benchbase.build("frame", {"name": "gaussian", "n_pools": n_pools})
     operator = benchbase.build("pooling", pooling)
-    solver = benchbase.build("solver", {"name": "altmin", "n_iter": 100})
+    solver = benchbase.build("solver", {"name": "altmin", "n_iter": 60})
     means: list[Array] = []
     for spec in ({"name": "digits", "components": n}, {"name": "gaussian", "n": n}):
         dataset = benchbase.build("dataset", spec)

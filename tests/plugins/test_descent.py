@@ -14,6 +14,7 @@ from benchbase import Array, DenseFrame, Pooling, Problem, Recovery
 from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_descent.descent import Descent
 from benchbase_descent.pools import Pools
+from tests.plugins.problems import Implicit, make, signals, starting_at
 
 NORMS: list[dict[str, Any]] = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED: list[dict[str, Any]] = [norm | {"rectified": True} for norm in NORMS]
@@ -31,30 +32,6 @@ SOLVERS: list[dict[str, Any]] = [
 ]
 each_solver = pytest.mark.parametrize("spec", SOLVERS, ids=lambda spec: "-".join(spec.values()))
 each_pooling = pytest.mark.parametrize("pooling", POOLINGS, ids=str)
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def build(spec: dict[str, Any], **more: Any) -> Descent:
@@ -87,8 +64,8 @@ def test_signals_come_back_from_a_start_near_them(
 ) -> None:
     if not applies(spec, pooling):
         return
-    problem = make(pooling, 4, 30)
-    x, b = signals(problem, 10)
+    problem = make(pooling, 3, 20)
+    x, b = signals(problem, 8)
     start = x + 0.03 * np.random.default_rng(2).standard_normal(x.shape)
     recovery = benchbase.solve(build(spec, init=starting_at(start)), problem, b)
     assert recovery.converged is not None
@@ -105,8 +82,8 @@ def test_a_batch_is_solved_as_its_signals_are(
 ) -> None:
     if not applies(spec, pooling):
         return
-    problem = make(pooling, 4, 24)
-    x, b = signals(problem, 5)
+    problem = make(pooling, 3, 12)
+    x, b = signals(problem, 3)
     start = x + 0.1 * np.random.default_rng(3).standard_normal(x.shape)
     start[2] = x[2]  # this signal leaves at once
     given = {row.tobytes(): each for row, each in zip(b, start, strict=True)}
@@ -117,10 +94,10 @@ def test_a_batch_is_solved_as_its_signals_are(
         def prepare(self, problem: Problem) -> benchbase.Inverse:
             return lambda b, run: Recovery(x=np.stack([given[row.tobytes()] for row in b]))
 
-    solver = build(spec, n_iter=10, init=Near())
+    solver = build(spec, n_iter=7, init=Near())
     batch = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(5)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(3)]
     assert_allclose(np.concatenate([each.x for each in alone]), batch.x, atol=1e-6)
     for name in ("n_iter", "converged"):
         each = np.concatenate([np.asarray(getattr(one, name)) for one in alone])
@@ -137,7 +114,7 @@ def test_units_of_signals_and_frames_do_not_matter(
         return
     problem = make(pooling, 5, 9)
     _, b = signals(problem, 4)
-    solver = build(spec, n_iter=10)
+    solver = build(spec, n_iter=5)
     expected = benchbase.solve(solver, problem, b).x
     for size, frame_size in ((300.0, 1.0), (1e140, 1e-100), (1e-140, 1e100), (1e-100, 1.0)):
         frame = DenseFrame(problem.frame.dense() * frame_size)
@@ -196,7 +173,7 @@ def test_degenerate_input_has_finite_answers(spec: dict[str, Any], case: str) ->
         _, b = signals(problem, 2)
         anything = np.abs(rng.standard_normal(b.shape)) * (rng.random(b.shape) < 0.6)
         every = np.concatenate([b, 0 * b, anything, 1e-140 * anything])
-        recovery = benchbase.solve(build(spec, n_iter=5), problem, every)
+        recovery = benchbase.solve(build(spec, n_iter=3), problem, every)
         assert np.isfinite(recovery.x).all()
         assert_array_equal(recovery.converged, problem.residual(recovery.x, every) <= 1e-8)
 
@@ -384,11 +361,6 @@ def test_lengths_in_high_dimensions() -> None:
     assert_allclose(
         pools.length, 1e-90 * np.sqrt(np.mean(np.sum((vectors * 1e90) ** 2, 2))), rtol=0.02
     )
-
-
-class Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
 
 
 @each_solver

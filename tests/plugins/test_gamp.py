@@ -10,42 +10,19 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem, Recovery
+from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_gamp import passing
 from benchbase_gamp.gamp import Gamp
 from benchbase_gamp.linear import Linear, Message
+from tests.plugins.problems import Implicit, make, signals, starting_at
 
 NORMS: list[dict[str, Any]] = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]
 SHIFTED: list[dict[str, Any]] = [norm | {"threshold": a} for norm in RECTIFIED for a in (-0.4, 0.4)]
 MAXOUT: dict[str, Any] = {"name": "maxout"}
 ARRAYS = ("x", "n_iter", "converged")
-
-
-def make(pooling: dict[str, Any], n: int, n_pools: int, pool_size: int = 2) -> Problem:
-    rng = np.random.default_rng([n, n_pools, pool_size])
-    frame = DenseFrame(rng.standard_normal((n_pools, pool_size, n)))
-    return Problem(frame, benchbase.build("pooling", pooling))
-
-
-def signals(problem: Problem, size: int, seed: int = 1) -> tuple[Array, Array]:
-    """Draw signals and measure them, read-only."""
-    x = np.random.default_rng(seed).standard_normal((size, problem.frame.n))
-    b = problem.measure(x)
-    x.flags.writeable = b.flags.writeable = False
-    return x, b
-
-
-def starting_at(start: Array) -> benchbase.Solver:
-    class Given(benchbase.Solver):
-        name = "given"
-
-        def prepare(self, problem: Problem) -> benchbase.Inverse:
-            return lambda b, run: Recovery(x=start)
-
-    return Given()
 
 
 def share(problem: Problem, found: Array, x: Array) -> float:
@@ -56,7 +33,7 @@ def share(problem: Problem, found: Array, x: Array) -> float:
 @pytest.mark.parametrize(
     ("pooling", "pool_size", "n_pools"),
     [
-        (NORMS[1], 1, 60), (NORMS[0], 2, 48), (NORMS[1], 2, 44), (NORMS[2], 2, 52),
+        (NORMS[1], 1, 60), (NORMS[0], 2, 52), (NORMS[1], 2, 44), (NORMS[2], 2, 52),
         (NORMS[1], 4, 40), (NORMS[2], 4, 80), (RECTIFIED[0], 2, 55), (RECTIFIED[1], 2, 55),
         (RECTIFIED[2], 2, 55), (RECTIFIED[2], 4, 45), (RECTIFIED[1], 1, 80), (MAXOUT, 3, 40),
         *((pooling, 2, 60 if pooling["threshold"] < 0 else 90) for pooling in SHIFTED),
@@ -67,7 +44,7 @@ def test_signals_come_back_from_few_pools(
 ) -> None:
     problem = make(pooling, 30, n_pools, pool_size)
     x, b = signals(problem, 40)
-    recovery = benchbase.solve(Gamp(), problem, b)
+    recovery = benchbase.solve(Gamp(n_iter=300), problem, b)
     assert share(problem, recovery.x, x) >= 0.7
     assert_array_equal(recovery.converged, problem.residual(recovery.x, b) <= 1e-8)
 
@@ -185,16 +162,16 @@ def test_pools_without_vectors_say_nothing() -> None:
 @pytest.mark.parametrize("pooling", [*NORMS, *RECTIFIED])
 def test_a_batch_is_solved_as_its_signals_are(pooling: dict[str, Any]) -> None:
     problem = make(pooling, 12, 30)
-    _, b = signals(problem, 12)
+    _, b = signals(problem, 6)
     solver = Gamp(init=benchbase.build("solver", {"name": "gaussian"}))
     whole = benchbase.solve(solver, problem, b)
     inverse = solver.prepare(problem)
-    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(12)]
+    alone = [inverse(b[i : i + 1], SignalRun(solver_keys(0, 0, [i]))) for i in range(6)]
     x, converged = (
         np.concatenate([getattr(each, k) for each in alone]) for k in ("x", "converged")
     )
     solved = np.asarray(whole.converged)
-    assert solved.sum() >= 9  # of others rounding changes the way
+    assert solved.sum() >= 4  # of others rounding changes the way
     error = benchbase.relative_error(x, whole.x, problem.ambiguity)
     assert error[solved].max() < 1e-6
     assert_array_equal(converged[solved], True)
@@ -330,7 +307,7 @@ def test_odd_input(vectors: Array, pooling: dict[str, Any]) -> None:
     problem = Problem(DenseFrame(vectors), benchbase.build("pooling", pooling))
     b = np.array(signals(problem, 4)[1])
     b[1] = problem.measure(np.zeros(problem.frame.n))
-    found = benchbase.solve(Gamp(n_iter=100), problem, b)
+    found = benchbase.solve(Gamp(n_iter=30), problem, b)
     assert np.isfinite(found.x).all()
     assert_array_equal(found.x[1], 0)
     assert np.asarray(found.converged)[1]
@@ -351,17 +328,12 @@ def test_huge_and_tiny_signals(pooling: dict[str, Any], unit: float) -> None:
     assert_allclose(found.x[solved] / unit, expected.x[solved], atol=1e-6)
 
 
-class _Implicit(DenseFrame):
-    def dense(self) -> Array:
-        raise NotImplementedError
-
-
 def test_what_it_does_not_apply_to() -> None:
     problem = make(NORMS[1], 5, 9)
     vectors = problem.frame.dense()
     assert Gamp().unsupported(problem) is None
     assert "complex" in str(Gamp().unsupported(replace(problem, frame=DenseFrame(1j * vectors))))
-    assert "vectors" in str(Gamp().unsupported(replace(problem, frame=_Implicit(vectors))))
+    assert "vectors" in str(Gamp().unsupported(replace(problem, frame=Implicit(vectors))))
     assert "at most two" in str(Gamp().unsupported(make(NORMS[0], 5, 9, 3)))
     assert "half rectified" in str(Gamp().unsupported(make(RECTIFIED[1], 5, 9, 3)))
     start = benchbase.build("solver", {"name": "linear"})

@@ -148,16 +148,19 @@ def iterate(
     rows, moving = np.arange(signals), np.ones(signals, dtype=bool)  # of the signals in the block
     for i in [*range(0, n_iter, check), n_iter]:
         x, residual = iteration.look()
-        better = residual < least[rows] if best and i else np.ones(len(rows), dtype=bool)
-        found[rows[better]], least[rows[better]] = x[better], residual[better]
+        if best and i:
+            better = residual < least[rows]
+            found[rows[better]], least[rows[better]] = x[better], residual[better]
+        else:
+            found[rows], least[rows] = x, residual
         run.record(i, found)
-        stay = moving & (residual > limit[rows]) & iteration.hopeful(residual)
-        converged[rows] = residual <= limit[rows]
+        stay = moving & (residual > limit) & iteration.hopeful(residual)
+        converged[rows] = residual <= limit
         counts[rows[~stay]] = i
         if i == n_iter or not stay.any():
             break
         if not stay.all():
-            rows = rows[stay]
+            rows, limit = rows[stay], limit[stay]
             iteration.keep(stay)
         moving = iteration.advance(min(check, n_iter - i))
     return found, counts, converged

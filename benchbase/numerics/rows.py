@@ -18,8 +18,8 @@ def energies(rows: Array) -> Array:
     ``np.sum(np.abs(rows) ** 2)``. The squares of huge or tiny numbers overflow or vanish; see
     `root_mean_squares`.
     """
-    flat = rows.reshape(len(rows), math.prod(rows.shape[1:]))
-    if np.iscomplexobj(flat):
+    flat = rows if rows.ndim == 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
+    if flat.dtype.kind == "c":
         flat = np.ascontiguousarray(flat).view(flat.real.dtype)
     total: Array = np.einsum("sk,sk->s", flat, flat)
     return total

@@ -126,9 +126,10 @@ class Alternation(benchbase.Iteration):
 
     def step(self) -> None:
         """Give the pools the values b, and fit signals to that."""
-        wanted = self.problem.pooling.rescale(self.c, self.b)
-        self.x = self._update(self.x, self.c, wanted, self.b)
-        self.c = self.problem.frame.analyse(self.x)
+        frame, rescale = self.problem.frame, self.problem.pooling.rescale
+        # No name keeps what is wanted: the cache holds one array less while F x is computed.
+        self.x = self._update(self.x, self.c, rescale(self.c, self.b), self.b)
+        self.c = frame.analyse(self.x)
 
     def keep(self, stay: Array) -> None:
         """Go on with the signals that a boolean mask (S,) marks."""

@@ -126,7 +126,7 @@ def test_the_iterative_solver_of_the_docs_is_short_and_runs(
         solvers=["averaged_projections", "restarts"],
         changes={"grid.frame.n_pools": [72]},
     )
-    frame = results.frame()
+    frame = results.rows()
     assert set(frame["status"]) == {"done"}
     solved = frame.groupby("label")["converged"].sum()
     assert 0 < solved["averaged_projections"] <= solved["restarts"]

@@ -1,4 +1,4 @@
-"""Alternating minimisation: ``altmin``."""
+"""Alternating minimisation, ``altmin``, and its random start, ``gaussian``."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,6 @@ from benchbase_altmin.start import GaussianStart
 
 @benchbase.hookimpl
 def register_solvers(register: Callable[[type[benchbase.Solver]], None]) -> None:
-    """Supply the solver of this package."""
+    """Supply the solvers of this package."""
     register(AltMin)
     register(GaussianStart)

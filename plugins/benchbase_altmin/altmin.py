@@ -10,14 +10,15 @@ from benchbase_altmin.updates import KnownRows, KnownRowsOnSphere, PseudoInverse
 
 
 class AltMin(benchbase.IterativeSolver):
-    """Alternating minimisation: between coefficients with the measured values and signals.
+    """Alternating minimisation, as in classical phase retrieval.
 
-    Section 3.1.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling representations", ICML
-    2014, after the phase retrieval of Gerchberg and Saxton (1972) and of Griffin and Lim (1984).
-    Each iteration gives the pools of F x the values b along the direction that they have,
-    y_k = b_k · F_k x / ‖F_k x‖_p, and takes the x with the least ‖F x − y‖. With fewer
-    coefficients than dimensions, L·K < N, only the part of x that the frame sees changes, to
-    x + F⁺(y − F x); the rest stays as it is in the start.
+    Source: section 3.1.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling
+    representations", ICML 2014, after the phase retrieval of Gerchberg and Saxton (1972) and of
+    Griffin and Lim (1984). An iteration has two halves. The first gives the pools of F x the
+    measured values b and keeps their directions: y_k = b_k · F_k x / ‖F_k x‖_p. The second takes
+    the x with the least ‖F x − y‖. If there are fewer coefficients than dimensions, L·K < N, only
+    the part of x that the frame sees changes, to x + F⁺(y − F x); the rest stays as it is in the
+    start.
 
     An iteration takes two matrix products for all signals of a batch. A signal leaves the batch
     when it is solved or has stopped moving; this is checked every 10 iterations.
@@ -29,49 +30,55 @@ class AltMin(benchbase.IterativeSolver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     rectified_update : {"rows", "keep"}, optional
-        What becomes of the coefficients about which b says nothing: those that a half
-        rectification cuts off. "rows": x is fitted by least squares to the others alone, which are
-        different ones for each signal, with a small ridge on the step from one x to the next.
-        "keep": they keep the value that they have in F x, and x is fitted to all; an iteration is
-        then cheaper, but more are needed. In both, a pool with b_k = 0 says that none of its
-        coefficients is positive. Without rectification there is no difference.
+        What to do with the coefficients about which b says nothing: those that a half
+        rectification cuts off. "rows": x is fitted by least squares to the other coefficients
+        alone, which differ from signal to signal, with a small ridge on the step from one x to the
+        next. "keep": they keep the value that they have in F x, and x is fitted to all
+        coefficients; an iteration is then cheaper, but more iterations are needed. With both, a
+        pool with b_k = 0 says that none of its coefficients is positive. Without rectification
+        there is no difference.
     sphere : bool, optional
-        Fit x among the vectors of the norm that all signals share, as the paper does for learned
-        frames. The problem must know that norm (``normalise = true`` of a data set).
+        Whether to fit x among the vectors whose norm is the one that all signals share, as the
+        paper does for learned frames. The problem must know that norm (``normalise = true`` of a
+        data set).
     init : Solver, optional
-        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
+        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` negative or not finite.
+        If `n_iter` is negative, or `tol` is negative or not finite.
     """
 
     name = "altmin"
     requires = ("scipy.linalg.lapack",)
     best: ClassVar[bool] = False
-    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # which then stay in a core's L2 cache
+    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # such blocks stay in a core's L2 cache
     rectified_update: Literal["rows", "keep"] = "rows"
     sphere: bool = False
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Return why not: a complex frame, no common norm, or no vectors where they are needed."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not if the frame is complex, if `sphere` is set and signals share no norm, or if
+        the frame's vectors are needed and it never forms them.
+        """
         reason = super().unsupported(problem)
         if reason is not None:
             return reason
         if self.sphere and problem.signal_norm is None:
-            return "sphere = true needs signals of one norm (normalise = true of a data set)"
+            return "sphere = true needs signals of one norm; set normalise = true of the data set"
         if self.sphere or self._by_rows(problem):
             try:
-                problem.frame.dense()
+                problem.vectors()
             except NotImplementedError:
                 option = "sphere = true" if self.sphere else 'rectified_update = "rows"'
-                return f"{option} needs a frame that forms its vectors"
+                return f"{option} needs the frame's vectors, but this frame never forms them"
         return None
 
     def set_up(self, problem: Problem) -> tuple[Start, Begin]:
-        """Prepare the initialiser and factorise the frame."""
+        """Prepare the solver that gives the start, and factorise the frame."""
         start = benchbase.start_of(self.init, problem)
 
         def on_sphere(b: Array, run: Run) -> Array:
@@ -82,7 +89,7 @@ class AltMin(benchbase.IterativeSolver):
         return on_sphere if self.sphere else start, self._begin(problem)
 
     def _begin(self, problem: Problem) -> Begin:
-        """Factorise the frame, unless signals see different rows of it."""
+        """Factorise the frame, unless each signal is fitted to rows of its own."""
         if self._by_rows(problem):
             by_rows = KnownRowsOnSphere if self.sphere else KnownRows
             return lambda b, x, _: Alternation(problem, b, x, by_rows(problem, len(b)))
@@ -90,7 +97,7 @@ class AltMin(benchbase.IterativeSolver):
         return lambda b, x, _: Alternation(problem, b, x, fit)
 
     def _by_rows(self, problem: Problem) -> bool:
-        """Whether signals see different rows of the frame."""
+        """Return whether each signal is fitted to rows of the frame that are its own."""
         if self.rectified_update != "rows":
             return False
         K, L = problem.frame.n_pools, problem.frame.pool_size
@@ -105,7 +112,7 @@ class Alternation(benchbase.Iteration):
     problem, b, x
         As for `Iteration`.
     update : Update
-        Fits signals to the coefficients that are wanted.
+        Fits signals to the wanted coefficients.
 
     Attributes
     ----------
@@ -125,9 +132,10 @@ class Alternation(benchbase.Iteration):
         return self.x, norms(self.problem.pooling(self.c) - self.b)
 
     def step(self) -> None:
-        """Give the pools the values b, and fit signals to that."""
+        """Give the pools the values b, and fit the signals to the coefficients that result."""
         frame, rescale = self.problem.frame, self.problem.pooling.rescale
-        # No name keeps what is wanted: the cache holds one array less while F x is computed.
+        # The rescaled coefficients get no name, so that the processor's cache need not hold them
+        # while F x is computed.
         self.x = self._update(self.x, self.c, rescale(self.c, self.b), self.b)
         self.c = frame.analyse(self.x)
 

@@ -4,19 +4,19 @@ import numpy as np
 
 from benchbase import Array
 
-STEPS = 60  # Newton's: they converge quadratically, from one side; 5 to 10 are common
-TINY = 1e-14  # of what a gradient can be: below it, a direction is not seen at all
+STEPS = 60  # of Newton's method, which converges quadratically, from one side; 5 to 10 are common
+TINY = 1e-14  # share of the largest possible gradient below which a direction counts as not seen
 
 
 def on_sphere(eigenvalues: Array, g: Array, x: Array, radius: Array) -> Array:
     """Return the z with ‖z‖ = radius and the least Σ λᵢ zᵢ² − 2 gᵢ zᵢ.
 
-    It is zᵢ = gᵢ / (λᵢ + μ) with the μ > −λ₁, λ₁ the least eigenvalue, for which the norm is right
-    (Forsythe and Golub, "On the stationary values of a second-degree polynomial on the unit
-    sphere", 1965). 1 / ‖z(μ)‖ is concave and increasing in μ, so that Newton's method on it comes
-    to 1 / radius from below without passing it (Conn, Gould and Toint, "Trust-region methods",
-    2000, section 7.3.3). Where g does not see the direction of λ₁ there may be no such μ; z takes
-    what it lacks from that direction, with the sign of x.
+    The solution is zᵢ = gᵢ / (λᵢ + μ) with the μ > −λ₁ for which the norm is right, where λ₁ is the
+    least eigenvalue (Forsythe and Golub, "On the stationary values of a second-degree polynomial on
+    the unit sphere", 1965). 1 / ‖z(μ)‖ is concave and increasing in μ, so that Newton's method on
+    it comes to 1 / radius from below without passing it (Conn, Gould and Toint, "Trust-region
+    methods", 2000, section 7.3.3). If g has no part in the direction of λ₁, there may be no such
+    μ; z then takes what it lacks from that direction, with the sign of x.
 
     Parameters
     ----------
@@ -25,19 +25,19 @@ def on_sphere(eigenvalues: Array, g: Array, x: Array, radius: Array) -> Array:
     g : ndarray, shape (S, R)
         The linear part.
     x : ndarray, shape (S, R)
-        Of its first column, the signs.
+        Vectors whose first column gives the signs; its other columns are not used.
     radius : ndarray, shape (S,)
-        Positive.
+        The norms of the solutions, positive.
 
     Returns
     -------
     ndarray, shape (S, R)
     """
     least = eigenvalues[..., :1]
-    gaps = eigenvalues - least  # and ν = μ + λ₁: their sums lose no digits
+    gaps = eigenvalues - least  # with ν = μ + λ₁, λᵢ + μ = gapᵢ + ν, a sum that loses no digits
     size = radius[:, None]
     limit = TINY * (np.abs(g).max(axis=1) + eigenvalues[..., -1] * radius)
-    limit = np.maximum(limit, 1e-150)  # whose square is a number
+    limit = np.maximum(limit, 1e-150)  # the square of 1e-150 does not vanish
     g = g.copy()
     hidden = np.abs(g[:, 0]) < limit
     g[hidden, 0] = np.copysign(limit, x[:, 0])[hidden]
@@ -51,6 +51,6 @@ def on_sphere(eigenvalues: Array, g: Array, x: Array, radius: Array) -> Array:
             break
         nu += np.maximum(step, 0)
     z = g / (gaps + nu[:, None])
-    # What is left is rounding.
-    found: Array = z * (size / np.linalg.norm(z, axis=1, keepdims=True))
-    return found
+    # Newton's method leaves the norm right up to rounding; this removes the rest.
+    solution: Array = z * (size / np.linalg.norm(z, axis=1, keepdims=True))
+    return solution

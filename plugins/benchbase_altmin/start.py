@@ -7,7 +7,7 @@ from benchbase import Inverse, Problem, Recovery
 class GaussianStart(benchbase.Solver):
     """A Gaussian vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
-    The start of iterative solvers that are given no other.
+    It is meant as the start of an iterative solver; many iterative solvers use it by default.
     """
 
     name = "gaussian"

@@ -1,4 +1,4 @@
-"""The second half of an iteration: from wanted coefficients to signals."""
+"""The second half of an iteration of ``altmin``: it fits signals to the wanted coefficients."""
 
 from typing import Protocol
 
@@ -7,16 +7,17 @@ import numpy as np
 from benchbase import Array, Problem
 from benchbase_altmin.sphere import on_sphere
 
-# Relative to the mean eigenvalue of FᵀF: tames directions that few known rows see, and is lost in
-# the Gram matrix where there are enough. The update is an increment: no fixed point moves. On MNIST
-# images held out of the 60,000 (n = 100, p = 2, started by kNN, 8 frames × 50): mean squared cosine
-# .787 ± .012 with 1e-8 and .826 ± .009 with 1e-3 at K = 60; .933 and .934 ± .005 at K = 100.
+# The ridge is relative to the mean eigenvalue of FᵀF. It tames directions that few known rows see,
+# and is negligible beside the Gram matrix if enough rows are known. As the update is an increment,
+# the ridge moves no fixed point. On MNIST images held out of the 60,000 (n = 100, p = 2, started by
+# kNN, 8 frames × 50) the mean squared cosine is .787 ± .012 with 1e-8 and .826 ± .009 with 1e-3 at
+# K = 60, and .933 and .934 ± .005 at K = 100.
 RIDGE = 1e-3
-ROUNDING = 1e-12  # relative to a signal's norm: less is nothing
+ROUNDING = 1e-12  # a part smaller than this share of a signal's norm counts as zero
 
 
 class Update(Protocol):
-    """Fits the next signals of a block to the coefficients that are wanted."""
+    """Fits the next signals of a block to the wanted coefficients."""
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return the next x (S, N).
@@ -28,7 +29,7 @@ class Update(Protocol):
         c : ndarray, shape (S, L, K)
             Their coefficients F x.
         y : ndarray, shape (S, L, K)
-            The coefficients wanted.
+            The wanted coefficients.
         b : ndarray, shape (S, K)
             The measurements.
         """
@@ -38,13 +39,13 @@ class Update(Protocol):
 
 
 class PseudoInverse:
-    """Fits signals to all coefficients: x = F⁺ y."""
+    """Fits signals to all coefficients by least squares: x = F⁺ y."""
 
     def __init__(self, problem: Problem) -> None:
         frame = problem.frame
         self._frame = frame
         self._deficient = frame.pool_size * frame.n_pools < frame.n
-        frame.least_squares(np.zeros((frame.pool_size, frame.n_pools)))  # factorises it
+        frame.least_squares(np.zeros((frame.pool_size, frame.n_pools)))  # its first call factorises
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return F⁺ y, plus the part of x that the frame does not see if L·K < N."""
@@ -54,15 +55,16 @@ class PseudoInverse:
         return self._frame.least_squares(y)
 
     def keep(self, stay: Array) -> None:
-        """Do nothing: there is no state that belongs to a signal."""
+        """Do nothing, as the update has no per-signal state."""
 
 
 class Sphere:
-    """Fits signals of the norm that all share to all coefficients: argmin ‖F x − y‖.
+    """Fits signals of a given norm, the same for all, to all coefficients: argmin ‖F x − y‖.
 
-    Section 3.1.1 of Bruna, Szlam and LeCun, ICML 2014. Directions that the frame does not see are
-    left out, unless it sees fewer than there are by its size, L·K < N: then x keeps its own share
-    in them, or takes from there what ‖F⁺ y‖ lacks.
+    Source: section 3.1.1 of Bruna, Szlam and LeCun, ICML 2014. Directions that the frame does not
+    see are left out, unless it has fewer vectors than dimensions, L·K < N. In that case x is F⁺ y
+    plus the unseen part of the previous x, scaled so that the norm is right; if F⁺ y is too long
+    for that, or there is no unseen part, they are left out here too.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -73,13 +75,13 @@ class Sphere:
         rows = dense_rows(problem)
         left, values, right = np.linalg.svd(rows, full_matrices=False)
         seen = values > max(rows.shape) * np.finfo(np.float64).eps * values[0]
-        # In ascending order, as the secular equation wants them.
+        # In ascending order, as `on_sphere` needs them.
         self._eigenvalues = values[seen][::-1] ** 2
         self._right = np.ascontiguousarray(right[seen][::-1])
         self._left = np.ascontiguousarray((left[:, seen] * values[seen])[:, ::-1])
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
-        """Return the nearest x on the sphere."""
+        """Return the x on the sphere with the least ‖F x − y‖."""
         del c, b
         g = y.reshape(len(y), -1) @ self._left
         seen = x @ self._right.T
@@ -93,23 +95,24 @@ class Sphere:
         free = (room >= 0) & (size > ROUNDING * self._radius)
         z[~free] = on_sphere(self._eigenvalues, g[~free], seen[~free], radius[~free])
         scale = np.sqrt(room, where=free, out=np.zeros_like(room)) / np.where(free, size, 1)
-        found: Array = z @ self._right + unseen * scale[:, None]
-        return found
+        fitted: Array = z @ self._right + unseen * scale[:, None]
+        return fitted
 
     def keep(self, stay: Array) -> None:
-        """Do nothing: there is no state that belongs to a signal."""
+        """Do nothing, as the update has no per-signal state."""
 
 
 class KnownRows:
     """Fits each signal to the coefficients that its measurements say something about.
 
-    The inverse of each signal's Gram matrix Σ f fᵀ over its known rows is kept and made anew only
-    when these rows change, which after some iterations they seldom do.
+    The rows of these coefficients are called known. The inverse of each signal's Gram matrix Σ f fᵀ
+    over its known rows is kept and computed again only when these rows change, which seldom
+    happens after some iterations.
 
     Parameters
     ----------
     problem : Problem
-        Its frame must have vectors.
+        A problem whose frame forms its vectors.
     size : int
         The number of signals S.
     """
@@ -123,9 +126,9 @@ class KnownRows:
         self._matrices = np.zeros((size, frame.n, frame.n))
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
-        """Return the x of the least ‖F x − y‖ over the known rows, near the x before.
+        """Return the x with the least ‖F x − y‖ over the known rows, near the previous x.
 
-        Directions that no known row sees keep their value.
+        In directions that no known row sees, x does not change.
         """
         known = self._known(c, b)
         assert known is not None  # noqa: S101 # for mypy; altmin has asked the pooling
@@ -134,7 +137,7 @@ class KnownRows:
             rows = self._rows[masks[i]]
             self._factorise(int(i), rows.T @ rows)
         self._masks = masks
-        return self._fit(x, self._frame.adjoint(y - c))  # y is c where nothing is known
+        return self._fit(x, self._frame.adjoint(y - c))  # y equals c in the rows that are not known
 
     def keep(self, stay: Array) -> None:
         """Drop the matrices of the signals that have left."""
@@ -145,20 +148,20 @@ class KnownRows:
         return x + (self._matrices @ gradient[:, :, None])[:, :, 0]
 
     def _factorise(self, i: int, gram: Array) -> None:
-        """Keep (Σ f fᵀ over the known rows, plus the ridge)⁻¹."""
+        """Store (Σ f fᵀ over the known rows, plus the ridge)⁻¹ of signal i."""
         from scipy.linalg.lapack import dpotrf, dpotri
 
         gram.flat[:: len(gram) + 1] += self._ridge
-        # From the Cholesky factor, in a third of the time of numpy.linalg.inv.
+        # The Cholesky factor gives the inverse in a third of the time of numpy.linalg.inv.
         upper = np.triu(dpotri(dpotrf(gram)[0])[0])
         self._matrices[i] = upper + np.triu(upper, 1).T
 
 
 class KnownRowsOnSphere(KnownRows):
-    """The same on the sphere of the norm that all signals share.
+    """Fits each signal to its known coefficients, as `KnownRows`, with the norm that all share.
 
-    Minimises ‖F z − y‖² + ridge · ‖z − x‖² over the known rows and ‖z‖ = radius, x the signal
-    before, by an eigendecomposition for each signal.
+    Minimises ‖F z − y‖² + ridge · ‖z − x‖² over the known rows and the z with ‖z‖ = radius, where
+    x is the previous signal, by an eigendecomposition for each signal.
     """
 
     def __init__(self, problem: Problem, size: int) -> None:
@@ -177,17 +180,17 @@ class KnownRowsOnSphere(KnownRows):
         step = (gradient[:, None, :] @ self._matrices)[:, 0, :]
         g = step + (self._eigenvalues + self._ridge) * before
         z = on_sphere(self._eigenvalues, g, before, np.full(len(x), self._radius))
-        found: Array = (self._matrices @ z[:, :, None])[:, :, 0]
-        return found
+        fitted: Array = (self._matrices @ z[:, :, None])[:, :, 0]
+        return fitted
 
     def _factorise(self, i: int, gram: Array) -> None:
-        """Keep the eigenvalues and eigenvectors of Σ f fᵀ over the known rows."""
+        """Store the eigenvalues and eigenvectors of signal i's Σ f fᵀ over its known rows."""
         values, self._matrices[i] = np.linalg.eigh(gram)
         self._eigenvalues[i] = np.maximum(values, 0)
 
 
 def dense_rows(problem: Problem) -> Array:
     """Return the frame's vectors (L·K, N), in the order of coefficients: member, then pool."""
-    frame = problem.frame
-    rows: Array = frame.dense().transpose(1, 0, 2).reshape(-1, frame.n).astype(np.float64)
+    vectors = problem.vectors()
+    rows: Array = vectors.transpose(1, 0, 2).reshape(-1, problem.frame.n).astype(np.float64)
     return rows

@@ -1,4 +1,4 @@
-"""The compositions that we recommend: ``best``, and with training signals ``best_with_data``."""
+"""The recommended compositions: ``best``, and ``best_with_data`` if there are training signals."""
 
 from collections.abc import Callable
 

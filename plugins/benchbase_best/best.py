@@ -1,4 +1,4 @@
-"""The composition that we recommend without training signals."""
+"""The composition of solvers that we recommend if there are no training signals."""
 
 from dataclasses import field
 from typing import Any
@@ -8,46 +8,48 @@ from benchbase import Inverse, Problem
 
 
 def _solver(spec: dict[str, Any]) -> Any:
-    """Return what makes a solver of the installed plugins, for a field's default."""
+    """Return a dataclass field whose default is built from a spec by the installed plugins."""
     return field(default_factory=lambda: benchbase.build("solver", spec))
 
 
-LOOSE = 1e-3  # residual at which least squares take over: the last digits cost a search the most
+# The residual at which least squares take over: the last digits take a search the most time.
+LOOSE = 1e-3
 
 
 def search(runs: int, n_iter: int) -> dict[str, Any]:
-    """Return the spec of a number of runs of `rrr`, each made exact by damped least squares."""
+    """Return the spec of `runs` runs of `rrr`, each followed by damped least squares."""
     rrr = {"name": "rrr", "n_iter": n_iter, "tol": LOOSE}
     run = {"name": "levenberg_marquardt", "n_iter": 15, "init": rrr}
     return {"name": "restarts", "n": runs, "solver": run}
 
 
 def passing(start: str) -> dict[str, Any]:
-    """Return the spec of message passing from a start, and the search for what it leaves."""
+    """Return the spec of message passing from a start, then a search for the unsolved signals."""
     gamp = {"name": "levenberg_marquardt", "init": {"name": "gamp", "init": {"name": start}}}
     return {"name": "fallback", "solvers": [gamp, search(10, 3000)]}
 
 
 class Best(benchbase.Solver):
-    """What we recommend where there are no training signals.
+    """The combination of solvers that we recommend if there are no training signals.
 
-    By pooling and dimension. In few dimensions up to 300 short runs of `rrr`, each followed by
-    damped least squares, which finish what a run has begun in a hundredth of the time: n = 40, 2
-    frames × 50 signals, success .95 at K = 43 for p = 2 and .98 at K = 47 for p = inf; 25 runs of
-    2,000 iterations without least squares come to .89 at K = 44 and .95 at K = 48. In many
-    dimensions, where a search takes long and what is random averages out, `gamp` from the spectral
-    start, or from the linear one where the sign is kept; then a search for the signals that it
-    leaves.
+    It chooses by pooling and dimension. In few dimensions it makes up to 300 short runs of `rrr`.
+    Damped least squares follow each run; they finish what the run has begun in a hundredth of the
+    time. With n = 40 and 2 frames × 50 signals the success rate is .95 at K = 43 for p = 2 and .98
+    at K = 47 for p = inf; 25 runs of 2,000 iterations without least squares come to .89 at K = 44
+    and .95 at K = 48. In many dimensions a search takes long, while random fluctuations average
+    out. There it runs `gamp` from the spectral start, or from the linear start if measurements keep
+    the sign, and then a search for the signals that `gamp` does not solve.
 
     Parameters
     ----------
     few : Solver, optional
-        For fewer dimensions than `many`.
+        The solver in fewer dimensions than `many`, if measurements have no noise.
     even, signed : Solver, optional
-        For more, where the sign is lost, and where it is kept.
+        The solvers in at least `many` dimensions: `even` if measurements lose the sign of the
+        signal, `signed` if they keep it.
     noisy : Solver, optional
-        In the place of `few` where measurements have noise: no signal is ever solved, so that all
-        runs are made for each.
+        The solver in the place of `few` if measurements have noise. Then no signal is ever solved,
+        so that all runs are made for each signal.
     many : int, optional
         The dimension from which on `even` and `signed` are used.
     """
@@ -66,7 +68,7 @@ class Best(benchbase.Solver):
         return self.even if problem.pooling.even else self.signed
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say what the solver that would be used says."""
+        """Return why the solver that would be used does not apply, or None if it does."""
         return self.chosen(problem).unsupported(problem)
 
     def prepare(self, problem: Problem) -> Inverse:

@@ -1,4 +1,4 @@
-"""The composition that we recommend with training signals."""
+"""The composition of solvers that we recommend if there are training signals."""
 
 from dataclasses import field
 from typing import Any
@@ -13,21 +13,21 @@ POLISH: dict[str, Any] = {"name": "rrr", "n_iter": 2000}
 
 
 class BestWithData(benchbase.Solver):
-    """What we recommend where there are training signals like those to recover.
+    """The combination that we recommend if there are training signals like those to recover.
 
-    `prior` gives an estimate from measurements and training signals. More pools than dimensions
-    that measure anything determine a signal: then `polish` starts at the estimate, and `search`
-    goes on where it does not come to a solution. With fewer pools many signals have the same
-    measurements, and the estimate stays as the prior has it.
+    `prior` gives an estimate from measurements and training signals. If more pools than there are
+    dimensions have a nonzero measurement, they determine the signal: then `polish` starts at the
+    estimate, and `search` goes on with the signals that `polish` does not solve. With fewer such
+    pools many signals have the same measurements, and the estimate of `prior` is the result.
 
     Parameters
     ----------
     prior : Solver, optional
-        One that knows the training signals.
+        A solver that uses the training signals.
     polish : Solver, optional
-        One that takes a start as `init`.
+        A solver that takes a start as `init`.
     search : Solver, optional
-        One that needs no start.
+        A solver that needs no start.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
 
@@ -47,12 +47,12 @@ class BestWithData(benchbase.Solver):
 
     def __post_init__(self) -> None:
         if not benchbase.has_init(self.polish):
-            told = f"must take a start as init; {self.polish.name} does not"
-            raise benchbase.ParameterError("polish", told)
+            message = f"must take a start as init; {self.polish.name} does not"
+            raise benchbase.ParameterError("polish", message)
         benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Prepare all three."""
+        """Prepare the three solvers."""
         starts: list[Array] = []
         prior, search = self.prior.prepare(problem), self.search.prepare(problem)
         polish = benchbase.starting_at(self.polish, starts).prepare(problem)
@@ -72,15 +72,16 @@ class BestWithData(benchbase.Solver):
                     break
                 starts[:] = [x[todo]]
                 with run.phase(name) as phase:
-                    found = step(b[todo], phase.rows(todo))
-                residual = problem.residual(found.x, b[todo])
+                    recovery = step(b[todo], phase.rows(todo))
+                residual = problem.residual(recovery.x, b[todo])
                 better = residual < gap[todo]
                 if name == "search":
-                    # What does not fit is no better than what is likely.
+                    # A search knows nothing of the training signals: unless its estimate fits the
+                    # measurements, the likely one of the prior is the better of the two.
                     better &= residual <= max(self.tol, 1e-6)
-                x[todo[better]], gap[todo[better]] = found.x[better], residual[better]
-                if found.n_iter is not None:
-                    n_iter[todo] += found.n_iter
+                x[todo[better]], gap[todo[better]] = recovery.x[better], residual[better]
+                if recovery.n_iter is not None:
+                    n_iter[todo] += recovery.n_iter
             return Recovery(x=x, n_iter=n_iter, converged=gap <= self.tol)
 
         return inverse

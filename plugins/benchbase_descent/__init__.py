@@ -1,4 +1,4 @@
-"""Methods that descend: ``levenberg_marquardt``, ``wirtinger``, ``kaczmarz`` and others."""
+"""Descent methods: ``levenberg_marquardt``, ``wirtinger``, ``kaczmarz``, ``coordinate_descent``."""
 
 from collections.abc import Callable
 

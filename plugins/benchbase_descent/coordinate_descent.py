@@ -1,4 +1,4 @@
-"""Coordinate descent: one entry of the signal at a time, exactly."""
+"""Coordinate descent: exact minimisation in one entry of the signal at a time."""
 
 from typing import ClassVar, Literal
 
@@ -12,36 +12,38 @@ from benchbase_descent.pools import Pools, formula_of
 
 
 class CoordinateDescent(Descent):
-    """Minimise a loss of the measurements in one entry of the signal at a time, exactly.
+    """Minimise a loss of the measurements exactly in one entry of the signal at a time.
 
-    Zeng and So, "Coordinate descent algorithms for phase retrieval", Signal Processing 169 (2020):
-    for p = 2, without rectification, Σ_k (‖F_k x‖² − b_k²)² is a quartic in each entry of x, whose
-    least value is at a root of a cubic. Here for other poolings too. With half rectification the
-    loss is a quartic on each interval between the places at which a coefficient passes its
-    threshold. For p = 1, infinity and maxout the loss is Σ_k (P(F_k x) − b_k)², quadratic on each
-    interval between the kinks of P. The least value over all intervals is found by sorting the
-    places and running sums over them.
+    Source: Zeng and So, "Coordinate descent algorithms for phase retrieval", Signal Processing 169
+    (2020). For p = 2 without rectification, the loss Σ_k (‖F_k x‖² − b_k²)² is a quartic in each
+    entry of x, whose least value is at a root of a cubic. This solver treats other poolings too.
+    With half rectification the loss is a quartic on each interval between the places at which a
+    coefficient passes its threshold. For p = 1, infinity and maxout the loss is
+    Σ_k (P(F_k x) − b_k)², which is quadratic on each interval between the kinks of P. The solver
+    sorts these places and finds the least value over all intervals by running sums.
 
-    The loss never rises. With kinks, where it has them (p = 1, infinity, maxout), it can be least
-    in every coordinate and yet not in between, and a signal stays there.
+    The loss never rises. For p = 1, infinity and maxout the loss has kinks. At a kink it can be
+    least along every coordinate and yet fall in a direction between them; a signal that comes to
+    such a point stays there.
 
     Parameters
     ----------
     order : {"cyclic", "random", "greedy"}, optional
-        Of the entries: one after the other; drawn anew for each signal at each step; the one in
-        which the loss has its largest derivative, for p = 2, where it has one everywhere.
+        The order of the entries. "cyclic": one after the other. "random": drawn anew for each
+        signal at each step. "greedy": the entry in which the loss has its largest derivative; this
+        needs p = 2, for which the loss has a derivative everywhere.
     n_iter : int, optional
-        The largest number of sweeps, each of N steps; the residual is looked at every 5 sweeps.
+        The largest number of sweeps, each of N steps; the residual is checked every 5 sweeps.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
+        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` negative or not finite.
+        If `n_iter` is negative, or `tol` is negative or not finite.
     """
 
     name = "coordinate_descent"
@@ -50,15 +52,19 @@ class CoordinateDescent(Descent):
     n_iter: int = 300
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, in particular poolings that are no polynomials along a line."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to poolings that are not piecewise polynomial along a line, nor to what
+        `Descent` refuses; the greedy order needs p = 2.
+        """
         reason = super().unsupported(problem)
         if reason is not None:
             return reason
         formula = formula_of(problem)
         if formula is None:
-            return f"{self.name} knows lp poolings and maxout along a line, and this is neither"
+            return f"{self.name} needs an lp pooling or maxout, but this pooling is neither"
         if self.order == "greedy" and formula.p != 2:
-            return "the greedy order needs derivatives, and only with p = 2 has the loss no kinks"
+            return 'order = "greedy" needs p = 2, as with other poolings the loss has kinks'
         return None
 
     def method(self, pools: Pools) -> Begin:
@@ -79,7 +85,7 @@ class Coordinates(Method):
     columns : ndarray, shape (N, L, K)
         The coefficients of the unit vectors.
     order : {"cyclic", "random", "greedy"}
-        In which entries are visited.
+        The order in which entries are visited.
     """
 
     per_signal = (*Method.per_signal, "_streams")
@@ -92,13 +98,13 @@ class Coordinates(Method):
         self._streams = run.generators if order == "random" else None
 
     def step(self) -> None:
-        """Make a sweep."""
+        """Make a sweep of N steps."""
         pools, formula = self.pools, self.pools.formula
-        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
+        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused None
         x, rows = self.x.copy(), np.arange(len(self.x))
         target = self.b**2 if formula.p == 2 else self.b
         alpha = 0.0 if pools.homogeneous else formula.alpha / self.unit[:, None, None]
-        c = pools.analyse(x)  # anew, lest rounding adds up
+        c = pools.analyse(x)  # computed again in each sweep so that rounding does not add up
         for chosen in self._entries():
             entry = self._steepest(c) if chosen is None else chosen
             g = self._columns[entry]
@@ -108,7 +114,7 @@ class Coordinates(Method):
         self.x = x
 
     def _entries(self) -> list[Array | None]:
-        """Return the entries (S,) of the next sweep, None where they are yet to be chosen."""
+        """Return the entries (S,) of each step of the next sweep, or None if the step chooses."""
         S, n = self.x.shape
         if self._order == "greedy":
             return [None] * n

@@ -1,4 +1,4 @@
-"""What the methods of this package share: units, starts, and where they apply."""
+"""What the solvers of this package share: units, starts, and the problems that they refuse."""
 
 from abc import abstractmethod
 from functools import partial
@@ -12,7 +12,7 @@ from benchbase_descent.pools import Pools
 
 
 class Method(benchbase.Iteration):
-    """A method on its way, in the units of `Pools`.
+    """The state of a descent method for one block of signals, in the units of `Pools`.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ class Method(benchbase.Iteration):
     b : ndarray, shape (S, K)
         The measurements, in the units of the problem.
     x : ndarray, shape (S, N)
-        The starts, in those of `Pools`.
+        The starts, in the units of `Pools`.
 
     Attributes
     ----------
     b, x
-        Both in the units of `Pools`.
+        The measurements and the estimates, both in the units of `Pools`.
     unit : ndarray, shape (S,)
-        What the measurements were divided by.
+        The numbers by which the measurements of each signal were divided.
     """
 
     per_signal = (*benchbase.Iteration.per_signal, "unit")
@@ -47,41 +47,45 @@ class Method(benchbase.Iteration):
         return self.x * scale, norms(self.values() - self.b)
 
     def reference(self) -> Array:
-        """Return ‖b‖, or where that is zero 1 in the units of the problem; (S,)."""
+        """Return ‖b‖ of each signal, (S,); if it is zero, 1 in the units of the problem."""
         size = norms(self.b)
         return np.where(size > 0, size, 1 / self.unit)
 
 
 class Descent(benchbase.IterativeSolver):
-    """A method that goes from a start to a nearby signal that fits the measurements.
+    """Base class of solvers that go from a start to a nearby signal that fits the measurements.
 
-    Parameters and errors are those of `IterativeSolver`.
+    Its parameters and errors are those of `IterativeSolver`.
 
     Attributes
     ----------
     vectors : bool
-        Whether the vectors of the frame are needed. Class attribute.
+        Whether the solver needs the frame's vectors. Class attribute.
     """
 
     best: ClassVar[bool] = False
-    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # which then stay in an L2 cache
+    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # such blocks stay in an L2 cache
     vectors: ClassVar[bool] = True
 
     @abstractmethod
     def method(self, pools: Pools) -> Begin:
-        """Prepare what all signals share; return what begins with a block."""
+        """Prepare what all signals share; return a function that begins with a block of signals."""
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not: complex frames, and frames without the vectors that are needed."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to complex frames, nor, if it needs vectors, to frames that never form
+        them.
+        """
         if self.vectors and not problem.frame.is_complex:
             try:
-                problem.frame.dense()
+                problem.vectors()
             except NotImplementedError:
-                return f"{self.name} needs the vectors of a frame that never forms them"
+                return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
 
     def set_up(self, problem: Problem) -> tuple[Start, Begin]:
-        """Prepare the units, the initialiser and what the method needs."""
+        """Prepare the units, the solver that gives the start, and what the method needs."""
         if self.init is None:
             pools = Pools(problem)
             return partial(_gaussian_start, pools), self.method(pools)
@@ -96,7 +100,10 @@ class Descent(benchbase.IterativeSolver):
 
 
 def _gaussian_start(pools: Pools, b: Array, run: Run) -> Array:
-    """Draw starts with ‖P(F x)‖ = ‖b‖, in units; if no scale gives that, they stay as drawn."""
+    """Draw starts with ‖P(F x)‖ = ‖b‖, in the units of `Pools`.
+
+    A start for which no scale gives that stays as drawn.
+    """
     x, unit = run.normal(pools.n), pools.units(b)
     c = pools.analyse(x)
 

@@ -1,4 +1,4 @@
-"""Kaczmarz's method: one pool at a time."""
+"""Kaczmarz's method: a projection for one pool at a time."""
 
 from itertools import product
 from typing import ClassVar, Literal
@@ -9,45 +9,46 @@ from benchbase import Array, Begin, Problem, Run
 from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import LEAST, Formula, Pools, formula_of
 
-FEW = 6  # members of a pool up to which the inverses for all subsets of them are kept
-CUTOFF = 1e-12  # eigenvalue of a pool's Gram matrix, relative, that is rounding
+FEW = 6  # the largest number of members of a pool for which inverses of all subsets are stored
+CUTOFF = 1e-12  # relative eigenvalue of a pool's Gram matrix below which it counts as rounding
 
 
 class Kaczmarz(Descent):
-    """Project on the measurements of one pool after the other.
+    """Project the signal on the measurement of one pool after the other.
 
-    Kaczmarz (1937) for equations whose right-hand side has lost its signs: the coefficients of a
-    pool are taken to have the direction that they have at x and the value b_k, and x moves to the
-    nearest point where they do ::
+    This is the method of Kaczmarz (1937) for equations whose right-hand side has lost its signs. A
+    step takes the coefficients of pool k to have the direction that they have at x and the value
+    b_k, and moves x to the nearest point at which they do ::
 
         x ← x + F_k⁺ (y_k − F_k x),   y_k = b_k · F_k x / ‖F_k x‖_p
 
-    Wei, "Solving systems of phaseless equations via Kaczmarz methods: a proof of concept study",
-    Inverse Problems 31 (2015); Jeong and Güntürk, "Convergence of the randomized Kaczmarz method
-    for phase retrieval" (2017); Tan and Vershynin, "Phase retrieval via randomized Kaczmarz:
-    theoretical guarantees", Information and Inference 8 (2019), all for pools of one. With more
-    it is the block method. Where half rectification cuts coefficients off, the others alone are
-    projected on; in a pool with b_k = 0 those that are positive go to zero. With maxout, the
-    largest coefficient and all above b_k go to b_k.
+    Sources, all for pools of one: Wei, "Solving systems of phaseless equations via Kaczmarz
+    methods: a proof of concept study", Inverse Problems 31 (2015); Jeong and Güntürk, "Convergence
+    of the randomized Kaczmarz method for phase retrieval" (2017); Tan and Vershynin, "Phase
+    retrieval via randomized Kaczmarz: theoretical guarantees", Information and Inference 8 (2019).
+    For larger pools it is the block method. If half rectification cuts coefficients off, x is
+    projected for the other coefficients alone; in a pool with b_k = 0 the positive coefficients go
+    to zero. With maxout, the largest coefficient and all above b_k go to b_k.
 
     Parameters
     ----------
     order : {"shuffled", "random", "cyclic"}, optional
-        "shuffled": all pools in each sweep, in an order of the signal's own. "random": K pools
-        drawn anew with probabilities as the squared lengths of their vectors, as Tan and Vershynin
-        do. "cyclic": in their order, the same for all signals.
+        The order of the pools. "shuffled": all pools in each sweep, in a random order that differs
+        from signal to signal. "random": K pools drawn anew, with probabilities proportional to the
+        squared lengths of their vectors, as in Tan and Vershynin. "cyclic": in the order of the
+        frame, the same for all signals.
     n_iter : int, optional
-        The largest number of sweeps, each of K steps; the residual is looked at every 5 sweeps.
+        The largest number of sweeps, each of K steps; the residual is checked every 5 sweeps.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
+        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` negative or not finite.
+        If `n_iter` is negative, or `tol` is negative or not finite.
     """
 
     name = "kaczmarz"
@@ -56,10 +57,13 @@ class Kaczmarz(Descent):
     n_iter: int = 1000
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not, in particular poolings of which one pool cannot be had alone."""
+        """Return why the solver does not apply, or None if it does.
+
+        It needs a pooling whose pools can be treated one at a time: an lp pooling or maxout.
+        """
         reason = super().unsupported(problem)
         if reason is None and formula_of(problem) is None:
-            return f"{self.name} knows the pools of lp poolings and maxout, and this is neither"
+            return f"{self.name} needs an lp pooling or maxout, but this pooling is neither"
         return reason
 
     def width(self, problem: Problem) -> int:
@@ -73,7 +77,7 @@ class Kaczmarz(Descent):
 
 
 class Inverses:
-    """The pools' vectors, and the inverses of the Gram matrices of some of a pool's vectors.
+    """The vectors of the pools, and the inverse Gram matrices of any subset of a pool's vectors.
 
     Parameters
     ----------
@@ -98,8 +102,8 @@ class Inverses:
         if self._table is None:
             return _inverse(self._gram[pool], known)
         which = 0 if known is None else known @ self._powers
-        found: Array = self._table[pool, which]
-        return found
+        inverses: Array = self._table[pool, which]
+        return inverses
 
 
 class Sweeps(Method):
@@ -114,7 +118,7 @@ class Sweeps(Method):
     inverses : Inverses
         The pools' vectors and inverses.
     order : {"shuffled", "random", "cyclic"}
-        In which pools are visited.
+        The order in which pools are visited.
     """
 
     per_signal = (*Method.per_signal, "_streams")
@@ -130,9 +134,9 @@ class Sweeps(Method):
         self._streams = None if order == "cyclic" else run.generators
 
     def step(self) -> None:
-        """Make a sweep."""
+        """Make a sweep of K steps."""
         formula = self.pools.formula
-        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused it
+        assert formula is not None  # noqa: S101 # for mypy; `unsupported` has refused None
         x, rows = self.x.copy(), np.arange(len(self.x))
         scaled = not self.pools.homogeneous
         for pool in self._pools():
@@ -160,11 +164,12 @@ class Sweeps(Method):
 def change(
     formula: Formula, c: Array, b: Array, alpha: Array | float = 0.0
 ) -> tuple[Array, Array | None]:
-    """Return how a pool's coefficients change for it to have its value, along its direction.
+    """Return the change that gives a pool's coefficients the measured value along their direction.
 
-    What the pooling's `rescale` and `known` say, of one pool for each signal, but that in a
-    rectified pool with b = 0 nothing is said of negative coefficients: held fixed while the
-    positive ones move, they can grow from one sweep to the next without end.
+    This is what the pooling's `rescale` and `known` give, here for one pool per signal, with one
+    exception: in a rectified pool with b = 0, negative coefficients do not count as known. If they
+    were held fixed while the positive ones move, they could grow from one sweep to the next without
+    end.
 
     Parameters
     ----------
@@ -173,7 +178,7 @@ def change(
     c : ndarray, shape (S, L)
         The coefficients.
     b : ndarray, shape (S,)
-        The values.
+        The measured values.
     alpha : ndarray, shape (S, L), or float
         The thresholds.
 
@@ -181,7 +186,7 @@ def change(
     -------
     change : ndarray, shape (S, L)
     known : ndarray of bool, shape (S, L), or None
-        The coefficients about which b says something; None where that is all.
+        The coefficients about which b says something, or None if it says something about all.
     """
     if formula.member == "signed":
         first = np.arange(c.shape[1]) == c.argmax(axis=1)[:, None]
@@ -201,8 +206,8 @@ def change(
 
 
 def _inverse(gram: Array, known: Array | None = None) -> Array:
-    """Return the pseudo-inverses of (…, L, L), of the members that masks (…, L) mark."""
+    """Return the pseudo-inverses of (…, L, L) restricted to the members that masks (…, L) mark."""
     if known is not None:
         gram = gram * (known[..., :, None] & known[..., None, :])
-    found: Array = np.linalg.pinv(gram, rcond=CUTOFF, hermitian=True)
-    return found
+    inverses: Array = np.linalg.pinv(gram, rcond=CUTOFF, hermitian=True)
+    return inverses

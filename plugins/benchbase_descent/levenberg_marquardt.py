@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt: least squares on the measurements."""
+"""The Levenberg-Marquardt method: nonlinear least squares on the measurements."""
 
 from typing import ClassVar
 
@@ -9,17 +9,18 @@ from benchbase import Array, Begin, Blocks, Problem, norms
 from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import Pools
 
-DAMPING = 3.0  # the first
-DOWN, UP = 0.3, 2.5  # after a step that lowers the sum of squares, and after one that fails
+DAMPING = 3.0  # the first damping
+DOWN, UP = 0.3, 2.5  # factors after a step that lowers the sum of squares, and after one that fails
 LEAST_DAMPING = 1e-10  # keeps matrices of few measurements regular
-LEAST_SHIFT = 1e-30  # keeps matrices regular where no pool has a direction worth the name
-AT_REST = 1e-12  # relative decrease that a step can bring at which nothing is left to gain
-# Of the smoothing, where measurements have size 1. A stage ends after 50 steps, or when the next
-# promises a relative decrease below 1e-3. From one random start, n = 40, 4 frames × 50 signals:
-# .70 (p = 2, K = 60), .81 (p = inf, K = 75), .87 (rectified p = inf, K = 64) come back, in 127
-# iterations on the mean; .65, .78, .88 in 165 with 25 steps whatever they promise, and without
-# smoothing .19 (p = 2) and .02 (p = inf, K = 96; 2 × 50).
-FIRST = {True: 1.5, False: 0.5}  # where the sign is lost, and kept: of the residual at the start
+LEAST_SHIFT = 1e-30  # keeps matrices regular if the directions of all pools are next to zero
+AT_REST = 1e-12  # relative decrease promised by a step below which nothing is left to gain
+# The smoothing, in units in which measurements have size 1. A stage ends after 50 steps, or when
+# the next step promises a relative decrease below 1e-3. From one random start, at n = 40 and 4
+# frames × 50 signals, .70 (p = 2, K = 60), .81 (p = inf, K = 75) and .87 (rectified p = inf,
+# K = 64) of the signals are recovered, in 127 iterations on average. With stages of 25 steps,
+# whatever the steps promise, these are .65, .78 and .88 in 165 iterations. Without smoothing they
+# are .19 (p = 2) and .02 (p = inf, K = 96; 2 × 50).
+FIRST = {True: 1.5, False: 0.5}  # ε over the residual at the start, by whether the pooling is even
 RATIO, LAST = 0.5, 0.01
 STAGE, LOOSE = 50, 1e-3
 
@@ -27,47 +28,48 @@ STAGE, LOOSE = 50, 1e-3
 class LevenbergMarquardt(Descent):
     """Minimise ‖P(F x) − b‖² by damped Gauss-Newton steps.
 
-    Levenberg (1944) and Marquardt (1963); for phase retrieval, Gao and Xu, "Phaseless recovery
-    using the Gauss-Newton method", IEEE Transactions on Signal Processing 65 (2017). With the
-    directions d_k in which the values of pools grow, and J_k = d_kᵀ F_k, a step is ::
+    Sources: Levenberg (1944) and Marquardt (1963); for phase retrieval, Gao and Xu, "Phaseless
+    recovery using the Gauss-Newton method", IEEE Transactions on Signal Processing 65 (2017). Let
+    d_k be the directions in which the values of pools grow, and J_k = d_kᵀ F_k. A step is ::
 
         δ = −(Jᵀ J + λ · tr(Jᵀ J)/N · I)⁻¹ Jᵀ (P(F x) − b)
 
-    taken if it lowers the sum of squares; λ is then multiplied by 0.3, else by 2.5. Near a signal
-    that fits exactly λ follows the residual, so that convergence is quadratic (Yamashita and
-    Fukushima, "On the rate of convergence of the Levenberg-Marquardt method", Computing
-    Supplement 15, 2001).
+    It is taken if it lowers the sum of squares. The damping λ is then multiplied by 0.3, and
+    otherwise by 2.5. Near a signal that fits exactly, λ follows the residual, so that convergence
+    is quadratic (Yamashita and Fukushima, "On the rate of convergence of the Levenberg-Marquardt
+    method", Computing Supplement 15, 2001).
 
-    P has kinks: where coefficients change their sign or their order, or pass a threshold, and a
-    pool that is cut off has no direction although b_k > 0. On the way down they stop the method
-    short of a minimum. It first minimises the same sum for values whose kinks are rounded off
-    within ε (see `smoothing`), which is halved from stage to stage, and last the sum itself. All
-    that is random is the start.
+    P has kinks at which coefficients change their sign or their order, or pass a threshold, and a
+    pool that is cut off has no direction although b_k > 0. On the way down these kinks stop the
+    method short of a minimum. The solver therefore first minimises the same sum for values whose
+    kinks are rounded off within ε (see `smoothing`). It halves ε from stage to stage, and in the
+    last stage minimises the sum itself. Only the start is random.
 
-    With noise the result is a local minimum of the sum of squares, for Gaussian noise of equal
-    variance a local maximum of the likelihood; a signal has converged only if it is solved to
-    `tol`, but leaves when a step can lower the sum by no more than a relative 1e-12, or when it
-    has come to a kink at which it is least on both sides.
+    With noise the result is a local minimum of the sum of squares, which for Gaussian noise of
+    equal variance is a local maximum of the likelihood. A signal has converged only if it is solved
+    to `tol`. It leaves the batch earlier if a step can lower the sum by no more than a relative
+    1e-12, or if it has come to a kink at which the sum is least on both sides.
 
     Parameters
     ----------
     n_iter : int, optional
-        The largest number of steps, of all stages.
+        The largest number of steps, counted over all stages.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     smoothing : float, optional
-        The first ε, as a multiple of the root mean square residual at the start. None: 1.5 where
-        measurements lose the sign and 0.5 where they keep it. Zero: none, and none either where ε
-        would be below 0.01 of the root mean square measurement, so that a start near the signal
-        is polished and not left, nor for poolings that are neither lp norms nor a maximum.
+        The first ε, as a multiple of the root mean square residual at the start. None: 1.5 if
+        measurements lose the sign of the signal and 0.5 if they keep it. Zero: no smoothing. There
+        is no smoothing either if ε would be below 0.01 of the root mean square measurement, so that
+        a start near the signal is polished and not left, or if the pooling is neither an lp norm
+        nor a maximum.
     init : Solver, optional
-        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
+        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` or `smoothing` negative or not finite.
+        If `n_iter` is negative, or `tol` or `smoothing` is negative or not finite.
     """
 
     name = "levenberg_marquardt"
@@ -87,14 +89,14 @@ class LevenbergMarquardt(Descent):
         return frame.n * (frame.n + frame.n_pools)
 
     def method(self, pools: Pools) -> Begin:
-        """Prepare the vectors."""
+        """Prepare the frame's vectors."""
         members = np.ascontiguousarray(pools.vectors().transpose(1, 0, 2))
         first = FIRST[pools.problem.pooling.even] if self.smoothing is None else self.smoothing
         return lambda b, x, _: DampedGaussNewton(pools, b, x, members, first)
 
 
 class DampedGaussNewton(Method):
-    """The state of Levenberg-Marquardt.
+    """The state of the Levenberg-Marquardt method for one block of signals.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ class DampedGaussNewton(Method):
         return self.pools.values(self._c, self.unit)
 
     def advance(self, steps: int) -> Array:
-        """Go on to the next look; return which signals have more to gain, bool (S,)."""
+        """Take the steps to the next look; return which signals have more to gain, bool (S,)."""
         self.take_steps(steps)
         return self._more
 
@@ -158,13 +160,13 @@ class DampedGaussNewton(Method):
         self._eps[self._eps < LAST] = 0
         self._linearise(good | ended)
         self._damp(ended)
-        # The residual bounds the damping, but not that of a step that has just failed.
+        # The residual bounds the damping, except after a step that has just failed.
         small = good & last
         self._damping[small] = np.minimum(self._damping, self._largest_damping())[small]
         np.maximum(self._damping, LEAST_DAMPING, out=self._damping)
 
     def _look(self, c: Array, eps: Array, unit: Array) -> tuple[Array, Array]:
-        """Return values of pools, rounded off by ε (S,), and their directions."""
+        """Return the values of pools, with kinks rounded off by ε (S,), and their directions."""
         smooth = eps > 0
         if smooth.all():
             return self.pools.directions(c, unit, eps)
@@ -175,7 +177,7 @@ class DampedGaussNewton(Method):
         return value, d
 
     def _linearise(self, which: Array) -> None:
-        """Take the sum of squares, Jᵀ J and Jᵀ (P(F x) − b) of signals anew."""
+        """Compute the sum of squares, Jᵀ J and Jᵀ (P(F x) − b) of some signals again."""
         if not which.any():
             return
         value, d = self._look(self._c[which], self._eps[which], self.unit[which])
@@ -188,7 +190,7 @@ class DampedGaussNewton(Method):
         self._slope[which] = (gap[:, None, :] @ jacobian)[:, 0, :]
 
     def _damp(self, which: Array) -> None:
-        """Begin with the first damping, near a solution a smaller one."""
+        """Set the damping of some signals to the first one, or to a smaller one near a solution."""
         damping = np.where(self._eps > 0, DAMPING, self._largest_damping())
         self._damping[which] = damping[which]
 

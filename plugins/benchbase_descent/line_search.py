@@ -1,28 +1,31 @@
-"""The least loss along a line, of all its minima."""
+"""Exact line search: the global minimum of the loss along a line."""
 
 import numpy as np
 
 from benchbase import Array
 from benchbase_descent.pieces import Pieces
 
-# What a minimum elsewhere must be better by than the one at hand, relative to the largest sum along
-# the intervals. What these leave to rounding is less.
+# The gain that a minimum on another interval must bring over the minimum on the present one,
+# relative to the largest constant term of any interval. The rounding errors of the running sums are
+# smaller.
 GAIN = 1e-12
-ROUNDING = 1e-14  # leading coefficient, relative to the largest, of an interval that is flat
+# The leading coefficient, relative to the largest, up to which the loss counts as flat.
+ROUNDING = 1e-14
 
 
 def least_loss(pieces: Pieces, target: Array) -> Array:
     """Return the t with the least Σ_k (A_k t² + 2 B_k t + C_k − target_k)².
 
-    Exactly: between the places of all pools the sum is a polynomial of degree 4, or 2 where all A
-    are zero, whose coefficients are running sums over the places in their order.
+    The minimum is exact. Between neighbouring places of all pools the sum is a polynomial of degree
+    4, or of degree 2 if all A are zero. Its coefficients are running sums over the places in
+    ascending order.
 
     Parameters
     ----------
     pieces : Pieces
-        A, B and C of the pools, with R places each.
+        A, B and C of the pools, with R places for each pool.
     target : ndarray, shape (S, K)
-        What the polynomials should be.
+        The values that the polynomials should have.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def _running_sums(pieces: Pieces, target: Array) -> tuple[Array, Array]:
     """Return the polynomials (powers, S, intervals) and the places between them, ascending."""
     a, b, c = pieces.parts
     d = c - target[:, None, :]
-    powers = [d**2, 4 * b * d, 4 * b**2]  # of t, ascending
+    powers = [d**2, 4 * b * d, 4 * b**2]  # coefficients of the powers of t, ascending
     if a.any():
         powers[2] += 2 * a * d
         powers += [4 * a * b, a**2]
@@ -70,7 +73,11 @@ def _running_sums(pieces: Pieces, target: Array) -> tuple[Array, Array]:
 
 
 def _nearest(t: Array, loss: Array, inside: Array, gain: Array) -> tuple[Array, Array]:
-    """Return the t with the least loss, and that: of equal ones the nearest, if it is inside."""
+    """Return the t with the least loss, and that loss.
+
+    Of several t inside their intervals whose losses differ from the least by no more than `gain`,
+    the t nearest to zero is taken.
+    """
     rows, best = np.arange(len(t)), loss.argmin(axis=1)
     equal = inside & (loss <= (loss[rows, best] + gain)[:, None])
     nearest = np.where(equal, np.abs(t), np.inf).argmin(axis=1)
@@ -81,9 +88,9 @@ def _nearest(t: Array, loss: Array, inside: Array, gain: Array) -> tuple[Array, 
 def _stationary(q: Array, low: Array, high: Array, home: Array) -> Array:
     """Return the stationary points of the quartics, (3, S, intervals).
 
-    Where a quartic grows or falls all over its interval, and zero is not in it, an end of the
-    interval does as well. That is known from the signs of the coefficients of its derivative in
-    the Bernstein basis of the interval.
+    If a quartic grows or falls on its whole interval, and zero is not in the interval, an end of
+    the interval is returned instead, which serves as well. The signs of the derivative's
+    coefficients in the Bernstein basis of the interval tell whether that is so.
     """
     d = [q[1], 2 * q[2], 3 * q[3], 4 * q[4]]
     wide = np.isinf(low) | np.isinf(high)
@@ -104,10 +111,11 @@ def _stationary(q: Array, low: Array, high: Array, home: Array) -> Array:
 
 
 def cubic_roots(d0: Array, d1: Array, d2: Array, d3: Array) -> Array:
-    """Return the real roots of d0 + d1 t + d2 t² + d3 t³, (3, ...), repeated if there is one.
+    """Return the real roots of d0 + d1 t + d2 t² + d3 t³, (3, ...), one root three times if alone.
 
-    Zero where d3 = 0. One root, of three real ones the largest, is Cardano's or Viète's; the others
-    are those of the quadratic that it leaves, which keeps small ones beside a large one.
+    If d3 = 0 the roots returned are zero. Cardano's or Viète's formula gives one root, the one of
+    the largest size if there are three. The others are the roots of the quadratic that remains,
+    which keeps small roots exact beside a large one.
     """
     real = d3 != 0
     lead = np.where(real, d3, 1)
@@ -120,9 +128,10 @@ def cubic_roots(d0: Array, d1: Array, d2: Array, d3: Array) -> Array:
     cosine = np.divide(-q, size**3, out=np.zeros_like(q), where=size**3 > 0)
     angle = np.arccos(np.clip(cosine, -1, 1)) / 3
     first, last = (2 * size * np.cos(angle + turn) - a / 3 for turn in (0, 2 * np.pi / 3))
-    three = np.where(np.abs(first) > np.abs(last), first, last)  # the third is between them
+    three = np.where(np.abs(first) > np.abs(last), first, last)  # the other one is between them
     r = _polish(np.where(disc > 0, one, three), a, b, c)
-    outer = np.abs(r) ** 3 >= np.abs(c)  # t² − s t + rest is left, with the fewest digits lost
+    # The quadratic t² − s t + rest remains; of two formulas for it, take the one that loses less.
+    outer = np.abs(r) ** 3 >= np.abs(c)
     rest = np.divide(-c, r, out=np.zeros_like(r), where=outer & (r != 0))
     s = np.where(outer, np.divide(b - rest, r, out=np.zeros_like(r), where=r != 0), -a - r)
     rest = np.where(outer, rest, b - r * s)
@@ -134,7 +143,7 @@ def cubic_roots(d0: Array, d1: Array, d2: Array, d3: Array) -> Array:
 
 
 def _polish(t: Array, a: Array, b: Array, c: Array) -> Array:
-    """Return t after some of Newton's steps towards a root of c + b t + a t² + t³."""
+    """Return t after two Newton steps towards a root of c + b t + a t² + t³, where they help."""
     value = c + t * (b + t * (a + t))
     for _ in range(2):
         slope = b + t * (2 * a + 3 * t)

@@ -1,8 +1,8 @@
-"""Pools along a line: the intervals on which they are polynomials.
+"""Values of pools along a line: the intervals on which they are polynomials.
 
-Along x + t e a pool has the coefficients c + t g. Its value, for p = 1, infinity and the signed
-maximum, and its squared value for p = 2, is a polynomial A t² + 2 B t + C on each of a few
-intervals of t.
+Along x + t e a pool has the coefficients c + t g. For p = 1, infinity and the signed maximum its
+value, and for p = 2 its squared value, is a polynomial A t² + 2 B t + C on each of a few intervals
+of t.
 """
 
 from typing import NamedTuple
@@ -12,19 +12,19 @@ import numpy as np
 from benchbase import Array
 from benchbase_descent.pools import Formula
 
-FARTHEST = 1e30  # place whose fourth power is a number
-FLAT = 1e-30  # slope of a coefficient that is none
+FARTHEST = 1e30  # the farthest place, so that its fourth power does not overflow
+FLAT = 1e-30  # slopes up to this size count as zero
 
 
 class Pieces(NamedTuple):
-    """The polynomials of each pool.
+    """The polynomials that give the value of each pool along a line.
 
     Attributes
     ----------
     places : ndarray, shape (S, R, K)
-        Where they change, in ascending order.
+        The t at which the polynomials change, in ascending order.
     parts : ndarray, shape (3, S, R + 1, K)
-        A, B and C, from left to right.
+        A, B and C on the intervals between the places, from left to right.
     """
 
     places: Array
@@ -39,9 +39,9 @@ def pieces(formula: Formula, c: Array, g: Array) -> Pieces:
     formula : Formula
         What the pooling computes.
     c : ndarray, shape (S, L, K)
-        Coefficients, less their thresholds.
+        Coefficients at t = 0, less their thresholds.
     g : ndarray, shape (S, L, K)
-        How they change with t.
+        The derivatives of the coefficients with respect to t.
     """
     g = np.where(np.abs(g) > FLAT, g, 0)
     if formula.p == np.inf:
@@ -53,14 +53,14 @@ def pieces(formula: Formula, c: Array, g: Array) -> Pieces:
 
 
 def _lines(u: Array, member: str) -> Array:
-    """Return what the value is the largest of, (S, lines, K)."""
+    """Return the lines (S, lines, K) whose maximum is the value of the pool."""
     if member == "signed":
         return u
     return np.concatenate([u, -u if member == "size" else np.zeros_like(u[:, :1])], axis=1)
 
 
 def _sum_of(terms: Array, c: Array, g: Array, member: str) -> Pieces:
-    """Return the polynomials of sums over members: of |u|, or of u or u² where u > 0."""
+    """Return the polynomials of the sum over members of the size of u, or of u or u² if u > 0."""
     side = np.sign(g)
     place = np.divide(-c, g, out=np.full_like(c, FARTHEST), where=side != 0)
     place = np.clip(place, -FARTHEST, FARTHEST)
@@ -73,13 +73,13 @@ def _sum_of(terms: Array, c: Array, g: Array, member: str) -> Pieces:
     order = place.argsort(axis=1)
     jumps = np.take_along_axis(jumps, order[None], axis=2)
     parts = [first.sum(axis=2)]
-    for j in range(c.shape[1]):  # in a tenth of the time of cumsum
+    for j in range(c.shape[1]):  # a loop takes a tenth of the time of cumsum
         parts.append(parts[-1] + jumps[:, :, j])
     return Pieces(np.take_along_axis(place, order, axis=1), np.stack(parts, axis=2))
 
 
 def _largest_of(slope: Array, start: Array) -> Pieces:
-    """Return the polynomials of the largest of some lines, (S, lines, K) each."""
+    """Return the polynomials of the maximum of lines with slopes and starts (S, lines, K)."""
 
     def pick(index: Array) -> tuple[Array, Array]:
         return np.take_along_axis(slope, index, axis=1), np.take_along_axis(start, index, axis=1)
@@ -100,5 +100,5 @@ def _largest_of(slope: Array, start: Array) -> Pieces:
         places.append(np.maximum(here, places[-1]) if places else here)
         parts.append(now)
     bend, rest = (np.concatenate(each, axis=1) for each in zip(*parts, strict=True))
-    found = np.stack([np.zeros_like(bend), bend / 2, rest])
-    return Pieces(np.concatenate([start[:, :0], *places], axis=1), found)
+    polynomials = np.stack([np.zeros_like(bend), bend / 2, rest])
+    return Pieces(np.concatenate([start[:, :0], *places], axis=1), polynomials)

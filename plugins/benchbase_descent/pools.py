@@ -1,4 +1,4 @@
-"""Values of pools, and the directions in which they grow."""
+"""Values of pools, and their gradients with respect to the coefficients."""
 
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from benchbase import Array, Problem, root_mean_squares
 
-SEED = 5_141_592  # one that no frame is drawn with, whose vectors would be the signals
-SMALL = 512  # dimension up to which the length of the vectors is taken from all unit vectors
-DRAWS = 64  # signals from which it is taken above that: to 1 %, or better
-STEP = 6e-6  # of a difference quotient, relative: the cube root of the rounding error
-LEAST = 1e-150  # norms whose squares are numbers are above it
+SEED = 5_141_592  # no frame is drawn with this seed: its vectors would be the random signals
+SMALL = 512  # dimension up to which the length of the vectors is computed from all unit vectors
+DRAWS = 64  # random signals from which it is estimated in higher dimensions, to 1 % or better
+STEP = 6e-6  # relative step of a difference quotient: the cube root of the rounding error
+LEAST = 1e-150  # the squares of norms above this do not vanish
 
 
 Member: TypeAlias = Literal["size", "positive", "signed"]
@@ -19,13 +19,14 @@ MEMBERS: dict[tuple[float, float], Member] = {
     (0, 1): "positive",
     (1, 1): "signed",
 }
-"""What each coefficient becomes before it is pooled, by the slopes of `Pooling.slopes`."""
+"""Whether a pooling takes a coefficient's size, positive part or itself, by `Pooling.slopes`."""
 
 
 class Formula(NamedTuple):
-    """P(c) = ‖m(c − α)‖_p with m the absolute value, the positive part, or (p = inf) the identity.
+    """The formula of a pooling: P(c) = ‖m(c − α)‖_p.
 
-    The last is the signed maximum.
+    Here m is the absolute value, the positive part, or (for p = inf) the identity, which makes P
+    the signed maximum.
     """
 
     p: float
@@ -36,23 +37,24 @@ class Formula(NamedTuple):
 class Pools:
     """A problem's frame and pooling in units in which vectors and measurements have size 1.
 
-    Vectors are divided by the root mean square of their lengths and the measurements of each
-    signal by a unit; signals are then multiplied by the one and divided by the other.
+    Vectors are divided by `length`, the root mean square of their lengths, and the measurements of
+    each signal by a unit. Signals are therefore multiplied by `length` and divided by the unit.
 
     Parameters
     ----------
     problem : Problem
-        Its frame is real.
+        A problem with a real frame.
 
     Attributes
     ----------
     n, n_pools, pool_size : int
         N, K and L.
     length : float
-        The root mean square of the lengths of the frame's vectors, in high dimensions from the
-        coefficients of a few random signals of a fixed seed; 1 where all vectors are zero.
+        The root mean square of the lengths of the frame's vectors, or 1 if all vectors are zero. In
+        high dimensions it is estimated from the coefficients of a few random signals of a fixed
+        seed.
     formula : Formula or None
-        What the pooling computes, where it is an lp norm or the signed maximum.
+        What the pooling computes, or None if it is neither an lp norm nor the signed maximum.
     homogeneous : bool
         Whether P(t c) = t P(c) for t > 0, so that units do not matter.
     """
@@ -66,9 +68,10 @@ class Pools:
         self.homogeneous = problem.pooling.homogeneous
 
     def units(self, b: Array) -> Array:
-        """Return what the measurements b (S, K) are divided by: their root mean square, (S,).
+        """Return the units (S,) by which the measurements b (S, K) of each signal are divided.
 
-        That of the thresholds, where it is larger; 1 where all is zero.
+        The unit is the root mean square of the measurements, or of the thresholds if that is
+        larger, or 1 if all of them are zero.
         """
         unit = root_mean_squares(b)
         if self.formula is not None:
@@ -77,7 +80,7 @@ class Pools:
 
     def vectors(self) -> Array:
         """Return the frame's vectors in these units, (K, L, N)."""
-        return np.asarray(self.problem.frame.dense(), dtype=np.float64) / self.length
+        return np.asarray(self.problem.vectors(), dtype=np.float64) / self.length
 
     def analyse(self, x: Array) -> Array:
         """Return F x: (S, N) to (S, L, K)."""
@@ -96,7 +99,7 @@ class Pools:
         return pooled
 
     def rescaled(self, c: Array, b: Array, unit: Array) -> tuple[Array, Array | None]:
-        """Return the pooling's `rescale` and `known` of c (S, L, K) and b (S, K)."""
+        """Return what the pooling's `rescale` and `known` give for c (S, L, K) and b (S, K)."""
         pooling = self.problem.pooling
         if self.homogeneous:
             return pooling.rescale(c, b), pooling.known(c, b)
@@ -108,20 +111,20 @@ class Pools:
     ) -> tuple[Array, Array]:
         """Return values of pools and their gradients with respect to coefficients.
 
-        At a kink it is the gradient on one side of it or, for a value that is least there, zero:
-        pools that are cut off, and those that are zero, have the direction zero. Poolings without
-        a formula have difference quotients, which are never smooth.
+        At a kink the gradient is that on one side of it, or zero if the value is least at the kink:
+        pools that are cut off, and pools whose value is zero, have the direction zero. For poolings
+        without a formula the gradients are difference quotients, which are never smoothed.
 
         Parameters
         ----------
         c : ndarray, shape (S, L, K)
             Coefficients.
         unit : ndarray, shape (S,)
-            What measurements were divided by.
+            The units by which measurements were divided.
         smoothing : ndarray, shape (S,), optional
-            ε > 0: kinks are rounded off within about ε. A maximum, and |t| and the positive part
-            of t are maxima of two, becomes ε log Σ exp(·/ε); the Euclidean norm of a pool becomes
-            √(‖c_k‖² + L ε²). All are larger than what they replace.
+            ε > 0: kinks are rounded off within about ε. A maximum becomes ε log Σ exp(·/ε); this
+            includes the size and the positive part of t, which are maxima of two. The Euclidean
+            norm of a pool becomes √(‖c_k‖² + L ε²). All of these are larger than what they replace.
 
         Returns
         -------
@@ -143,7 +146,7 @@ class Pools:
         if p == 1:
             return np.abs(c).sum(axis=1), np.sign(c)
         size = c if member == "signed" else np.abs(c)
-        if self.pool_size == 2:  # the usual size: many times as fast as argmax
+        if self.pool_size == 2:  # the usual size, for which a comparison is much faster than argmax
             first = (size[:, 1:] > size[:, :1]).astype(np.intp)
         else:
             first = size.argmax(axis=1, keepdims=True)
@@ -179,7 +182,7 @@ def _length(problem: Problem) -> float:
 
 
 def _smooth(c: Array, p: float, member: str, eps: Array) -> tuple[Array, Array]:
-    """Return smooth values and their gradients; ε is (S, 1, 1)."""
+    """Return values with kinks rounded off, and their gradients; ε has the shape (S, 1, 1)."""
     if p == np.inf:
         lines = {"size": [c, -c], "positive": [c, np.zeros_like(c[:, :1])], "signed": [c]}[member]
         u = np.concatenate(lines, axis=1)
@@ -208,7 +211,10 @@ def _smooth(c: Array, p: float, member: str, eps: Array) -> tuple[Array, Array]:
 
 
 def formula_of(problem: Problem) -> Formula | None:
-    """Return the formula of the problem's pooling, or None if it is no lp norm and no maximum."""
+    """Return the formula of the problem's pooling, or None if it has none.
+
+    Only lp norms with p = 1, 2 or infinity and the signed maximum have a formula.
+    """
     pooling, frame = problem.pooling, problem.frame
     member = None if pooling.slopes is None else MEMBERS.get(pooling.slopes)
     p = np.inf if member == "signed" else pooling.p

@@ -1,4 +1,4 @@
-"""Gradient flows: Wirtinger flow, amplitude flow, and what became of them."""
+"""Gradient methods of phase retrieval: Wirtinger flow, amplitude flow and their variants."""
 
 import math
 from typing import ClassVar, Literal, TypeAlias
@@ -10,7 +10,7 @@ from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import LEAST, Pools
 
 Variant: TypeAlias = Literal["wf", "twf", "rwf", "reweighted_wf", "af", "taf", "raf"]
-STEPS: dict[Variant, float] = {  # the papers', but for reweighted_wf
+STEPS: dict[Variant, float] = {  # step sizes from the papers, except that of reweighted_wf
     "wf": 0.2,
     "twf": 0.2,
     "rwf": 0.8,
@@ -19,23 +19,24 @@ STEPS: dict[Variant, float] = {  # the papers', but for reweighted_wf
     "taf": 0.6,
     "raf": 2.0,
 }
-SIGNED = ("rwf", "af")  # that take measurements below zero
-WARM_UP = 330  # iterations, the time in which the step of wf grows
+SIGNED = ("rwf", "af")  # the variants for which measurements may be below zero
+WARM_UP = 330  # iterations over which the step of wf grows
 LOWER, UPPER, SPREAD = 0.3, 5.0, 5.0  # α_lb, α_ub and α_h of twf
-GAMMA = 0.7  # of taf
-BETA = 10.0  # of raf
-# Of reweighted_wf, relative to the mean of b². At n = 40, pairs, spectral start, of 4 frames × 50
-# signals .61 / .90 / .935 / .93 come back with .003 / .01 / .03 / .1 at p = 2, K = 60, and
-# .90 / .955 / .95 / .92 at p = inf, K = 80.
+GAMMA = 0.7  # γ of taf
+BETA = 10.0  # β of raf
+# η of reweighted_wf, relative to the mean of b². At n = 40, with pools of two and the spectral
+# start, .61 / .90 / .935 / .93 of 4 frames × 50 signals are recovered with η = .003 / .01 / .03 /
+# .1 at p = 2, K = 60, and .90 / .955 / .95 / .92 at p = inf, K = 80.
 ETA = 0.03
 
 
 class Wirtinger(Descent):
     """Gradient descent on a loss of the measurements: Wirtinger flow and its descendants.
 
-    With v_k the value of pool k at x and d_k the direction in which it grows, an iteration is
-    x ← x − s Σ_k h_k F_kᵀ d_k, and variants differ in h_k and in the step s. For pools of one
-    they are the papers', in their real form; pools of more take part by their values.
+    Let v_k be the value of pool k at x, and d_k the direction in which it grows. An iteration is
+    x ← x − s Σ_k h_k F_kᵀ d_k. Variants differ in h_k and in the step s, which follows from the
+    number μ of the table. For pools of one the variants are those of the papers, in their real
+    form; a larger pool enters by its value in the place of a coefficient's size.
 
     =============  ==========================================================  =====
     variant        h_k                                                         μ
@@ -51,39 +52,41 @@ class Wirtinger(Descent):
     raf            (v − b) · v / (v + 10 b)                                    2
     =============  ==========================================================  =====
 
-    The papers: Wirtinger flow (Candès, Li and Soltanolkotabi, IEEE Transactions on Information
-    Theory 61, 2015), truncated (Chen and Candès, Communications on Pure and Applied Mathematics
-    70, 2017), reshaped (Zhang and Liang, NeurIPS 2016) and reweighted (Yuan and Wang, Applied
-    Optics 56, 2017; PhasePack calls this one RWF); amplitude flow, truncated (Wang, Giannakis and
-    Eldar, IEEE Transactions on Information Theory 64, 2018) and reweighted (Wang, Giannakis, Saad
-    and Chen, IEEE Transactions on Signal Processing 66, 2018). "rwf" and "af" are one but for μ.
+    The variants come from these papers: Wirtinger flow, "wf" (Candès, Li and Soltanolkotabi, IEEE
+    Transactions on Information Theory 61, 2015), truncated, "twf" (Chen and Candès, Communications
+    on Pure and Applied Mathematics 70, 2017), reshaped, "rwf" (Zhang and Liang, NeurIPS 2016) and
+    reweighted, "reweighted_wf" (Yuan and Wang, Applied Optics 56, 2017; PhasePack calls this one
+    RWF); amplitude flow, "af", truncated, "taf" (Wang, Giannakis and Eldar, IEEE Transactions on
+    Information Theory 64, 2018) and reweighted, "raf" (Wang, Giannakis, Saad and Chen, IEEE
+    Transactions on Signal Processing 66, 2018). "rwf" and "af" differ only in μ.
 
-    The step is μ in units in which Jᵀ J = Σ_k F_kᵀ d_k d_kᵀ F_k has the mean eigenvalue 1, as it
-    has for the papers' Gaussian vectors over their number; with "wf", 1 − exp(−t/330) where that
-    is less. The papers have many measurements. With few the largest eigenvalue is well above 1,
+    The step s is μ in units in which Jᵀ J = Σ_k F_kᵀ d_k d_kᵀ F_k has the mean eigenvalue 1, as it
+    has for the papers' Gaussian vectors divided by their number. With "wf" the step is
+    1 − exp(−t/330) in these units as long as that is less than μ. The papers have many
+    measurements. With few measurements the largest eigenvalue is well above 1, for instance
     (1 + √(N/K))² = 3.3 at K = 1.5 N, and "rwf" and "twf" converge for no signal. The step is
-    therefore cut to the least value, along the gradient, of a quadratic model of the loss. At
-    n = 40, K = 60, p = 2, pairs, of 4 frames × 50 signals .90 / .80 / .84 / .90 / .84 / .84 / .89
-    come back from the spectral start, in the order of the table (standard errors up to .03);
-    without the cut .11 / 0 / 0 / .44 / .56 / .60 / .89.
+    therefore cut to the one that minimises a quadratic model of the loss along the gradient. At
+    n = 40, K = 60, p = 2, with pools of two and the spectral start, .90 / .80 / .84 / .90 / .84 /
+    .84 / .89 of 4 frames × 50 signals are recovered, in the order of the table (standard errors up
+    to .03); without the cut .11 / 0 / 0 / .44 / .56 / .60 / .89 are.
 
     Parameters
     ----------
     variant : {"wf", "twf", "rwf", "reweighted_wf", "af", "taf", "raf"}, optional
-        See above.
+        The variant, as in the table above.
     n_iter : int, optional
         The largest number of iterations.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init": the methods are made for ``{ name = "spectral" }``,
-        or ``{ name = "linear" }`` where measurements keep the sign. By default a Gaussian vector
-        for each signal, scaled so that ‖P(F x)‖ = ‖b‖ where there is such a scale.
+        Gives the start, in the phase "init". The methods are made for ``{ name = "spectral" }``,
+        or for ``{ name = "linear" }`` if measurements keep the sign of the signal. The default is
+        a Gaussian vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` negative or not finite.
+        If `n_iter` is negative, or `tol` is negative or not finite.
     """
 
     name = "wirtinger"
@@ -92,21 +95,25 @@ class Wirtinger(Descent):
     n_iter: int = 3000
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not: complex frames; measurements below zero, but for "rwf" and "af"."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to complex frames, nor, except for "rwf" and "af", to poolings whose
+        measurements may be negative.
+        """
         if not problem.pooling.nonnegative and self.variant not in SIGNED:
             return (
-                f"{self.variant} compares sizes of measurements, and here they may be negative; "
-                "rwf and af take them"
+                f'variant = "{self.variant}" needs measurements that are never negative; '
+                'use variant = "rwf" or "af" for this pooling'
             )
         return super().unsupported(problem)
 
     def method(self, pools: Pools) -> Begin:
-        """Prepare nothing."""
+        """Prepare nothing; return a function that begins with a block of signals."""
         return lambda b, x, _: Flow(pools, b, x, self.variant)
 
 
 class Flow(Method):
-    """The state of a gradient flow.
+    """The state of a gradient flow for one block of signals.
 
     Parameters
     ----------
@@ -121,12 +128,12 @@ class Flow(Method):
         self._variant = variant
 
     def advance(self, steps: int) -> Array:
-        """Go on to the next look; return which signals have moved, bool (S,)."""
-        self._c = self.pools.analyse(self.x)  # anew, lest rounding adds up
+        """Take the steps to the next look; return which signals have moved, bool (S,)."""
+        self._c = self.pools.analyse(self.x)  # computed again so that rounding does not add up
         return super().advance(steps)
 
     def step(self) -> None:
-        """Go against the gradient."""
+        """Take a step against the gradient."""
         pools, c = self.pools, self._c
         value, d = pools.directions(c, self.unit)
         force, stiffness = forces(self._variant, value, self.b)
@@ -134,7 +141,7 @@ class Flow(Method):
         image = pools.analyse(gradient)
         along = np.einsum("slk,slk->sk", d, image)
         bend = np.einsum("sk,sk,sk->s", along, along, stiffness)
-        mean = energies(d) / pools.n  # eigenvalue, vectors being of length 1
+        mean = energies(d) / pools.n  # the mean eigenvalue, as vectors have length 1
         step = np.minimum(
             self._rate() / np.maximum(mean, LEAST),
             energies(gradient) / np.maximum(bend, LEAST**2),
@@ -148,21 +155,21 @@ class Flow(Method):
 
 
 def forces(variant: Variant, value: Array, b: Array) -> tuple[Array, Array]:
-    """Return what pulls each pool towards its measurement, and how it grows with its value.
+    """Return the force that pulls each pool to its measurement, and how it grows with the value.
 
     Parameters
     ----------
     variant : str
         A name in `STEPS`.
     value, b : ndarray, shape (S, K)
-        Values of pools and measurements, of which the mean of b² is 1.
+        Values of pools, and measurements, scaled so that the mean of b² is 1.
 
     Returns
     -------
     force : ndarray, shape (S, K)
         The derivative of a pool's loss with respect to its value.
     stiffness : ndarray, shape (S, K)
-        The second derivative, weights held fixed, with no less than the Gauss-Newton part of it.
+        The second derivative with weights held fixed, or its Gauss-Newton part if that is larger.
     """
     if variant in SIGNED:
         return value - b, np.ones_like(b)

@@ -1,4 +1,4 @@
-"""Solvers that run others: ``restarts``, ``both_signs``, ``fallback``."""
+"""Solvers that run other solvers: ``restarts``, ``both_signs``, ``fallback``."""
 
 from collections.abc import Callable
 

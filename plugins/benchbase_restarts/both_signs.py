@@ -1,4 +1,4 @@
-"""The better of the two signs of a start."""
+"""A solver run from a start and from its negative."""
 
 import numpy as np
 
@@ -7,15 +7,16 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 
 
 class BothSigns(benchbase.Solver):
-    """Run a solver from a start and from its negative, and keep the smaller measurement residual.
+    """Run a solver from a start and from its negative; keep the estimate that fits better.
 
-    If measurements tell x from −x, as with half rectification, a start whose sign is arbitrary
-    (drawn at random, or a principal component of neighbours) may lie on the wrong side, which
-    alternating minimisation does not leave. The second run is made only for signals that the first
-    has not solved, and only if measurements keep the sign: otherwise the two would be the same.
+    For each signal the estimate with the smaller measurement residual is kept. If measurements tell
+    x from −x, as with half rectification, a start whose sign is arbitrary (drawn at random, or a
+    principal component of neighbours) may lie on the wrong side, which alternating minimisation
+    does not leave. The second run is made only for signals that the first has not solved, and only
+    if measurements keep the sign: otherwise the two runs would be the same.
 
-    The iterations of a signal are those of all runs that it took part in. It has converged if it is
-    solved.
+    The number of iterations of a signal is the sum over all runs that it took part in. A signal has
+    converged if it is solved.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ class BothSigns(benchbase.Solver):
 
     def __post_init__(self) -> None:
         if not isinstance(getattr(self.solver, "init", None), benchbase.Solver):
-            problem = f"must have a solver as its init, as in init = {{ name = {'gaussian'!r} }}"
-            raise benchbase.ParameterError("solver", f"{problem}; {self.solver.name} has none")
+            message = f"must have a solver as its init, as in init = {{ name = {'gaussian'!r} }}"
+            raise benchbase.ParameterError("solver", f"{message}; {self.solver.name} has none")
         benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     @property
@@ -47,7 +48,7 @@ class BothSigns(benchbase.Solver):
         return start
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Prepare the start, and the inner solver for starts that are given."""
+        """Prepare the solver that gives the start, and the inner solver for given starts."""
         if problem.pooling.even:
             return self.solver.prepare(problem)
         first = self._start.prepare(problem)

@@ -1,4 +1,4 @@
-"""One solver after the other, for the signals that are not solved yet."""
+"""One solver after the other, each for the signals that are not solved yet."""
 
 import numpy as np
 
@@ -7,17 +7,18 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 
 
 class Fallback(benchbase.Solver):
-    """Run solvers in turn on the signals that are not solved, and keep the least residual.
+    """Run solvers in turn on the signals that are not solved yet; keep the best estimates.
 
-    It is meant for a cheap solver that solves most signals and a thorough one for the rest. Solvers
-    that do not apply to the problem are passed over; if none applies, the reason is that of the
-    last. Solver i runs in the phase "turn i". The iterations of a signal are those of all solvers
-    that it took part in. It has converged if it is solved.
+    For each signal the estimate with the least measurement residual is kept. `fallback` is meant
+    for a cheap solver that solves most signals, followed by a thorough one for the rest. Solvers
+    that do not apply to the problem are skipped; if none applies, the reason given is that of the
+    last. Solver i runs in the phase "turn i". The number of iterations of a signal is the sum over
+    all solvers that ran on it. A signal has converged if it is solved.
 
     Parameters
     ----------
     solvers : tuple of Solver
-        The solvers, in their order.
+        The solvers, in the order in which they run.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
 
@@ -37,7 +38,7 @@ class Fallback(benchbase.Solver):
         benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Return why no solver applies, or None if one does."""
+        """Return why no solver applies (the last solver's reason), or None if one does."""
         reasons = [solver.unsupported(problem) for solver in self.solvers]
         return None if None in reasons else reasons[-1]
 

@@ -1,4 +1,4 @@
-"""The best of several starts of another solver."""
+"""A solver run from several starts."""
 
 import numpy as np
 
@@ -7,14 +7,15 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 
 
 class Restarts(benchbase.Solver):
-    """Run a solver from several starts and keep the least measurement residual.
+    """Run a solver from several starts and keep the estimate that fits best.
 
-    Round r runs the inner solver on the signals that are not solved yet, in the phase "start r",
-    which has its own streams. The first rounds are therefore the same however many follow, and a
-    single round is the inner solver itself, run in the phase "start 0".
+    For each signal the estimate with the least measurement residual is kept. Round r runs the inner
+    solver on the signals that are not solved yet, in the phase "start r", which has its own random
+    streams. The first rounds are therefore the same however many follow, and a single round is the
+    inner solver itself, run in the phase "start 0".
 
-    The iterations of a signal are those of all rounds that it took part in. It has converged if it
-    is solved.
+    The number of iterations of a signal is the sum over all rounds that it took part in. A signal
+    has converged if it is solved.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class Restarts(benchbase.Solver):
     Raises
     ------
     ParameterError
-        If `n` is less than 1, or `tol` negative or not finite.
+        If `n` is less than 1, or `tol` is negative or not finite.
     """
 
     name = "restarts"

@@ -1,4 +1,4 @@
-"""Projections onto frame and measurements: ``rrr``, ``raar``, ``hio``."""
+"""Solvers that project onto the frame's range and the measurements: ``rrr``, ``raar``, ``hio``."""
 
 from collections.abc import Callable
 

@@ -124,7 +124,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Problem(_Strict):
+class ProblemFacts(_Strict):
     """A problem of an experiment's grid: its components, and the facts that follow from them."""
 
     dataset: Spec

@@ -128,7 +128,7 @@ class PriorSolver(benchbase.Solver):
         if problem.frame.is_complex:
             return "the frame is complex, but the prior is for real signals"
         try:
-            problem.frame.dense()
+            problem.vectors()
         except NotImplementedError:
             return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)

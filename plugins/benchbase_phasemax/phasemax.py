@@ -87,7 +87,7 @@ class PhaseMax(benchbase.Solver):
         if pooling.p not in (1, 2, np.inf) or pooling.slopes not in ((-1, 1), (0, 1)):
             return "phasemax is defined for lp poolings, with or without half rectification"
         try:
-            frame.dense()
+            problem.vectors()
         except NotImplementedError:
             return "phasemax needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
@@ -96,7 +96,7 @@ class PhaseMax(benchbase.Solver):
         """Prepare the solver of the anchor and form the matrix of the constraints."""
         anchor = benchbase.start_of(self.init, problem)
         frame = problem.frame
-        vectors = np.asarray(frame.dense(), dtype=np.float64)
+        vectors = np.asarray(problem.vectors(), dtype=np.float64)
         size = np.sqrt(np.mean(np.sum(vectors**2, axis=2)))
         vectors = vectors / (size if size > 0 else 1)
         p = 1.0 if problem.pooling.p == 1 else np.inf  # for pools of one all p are the same

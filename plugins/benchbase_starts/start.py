@@ -30,7 +30,7 @@ class Start(benchbase.Solver):
             # With a threshold, what b says about coefficients depends on the signal's norm.
             return f"{self.name} is for poolings with P(t c) = t P(c), and this one has none"
         try:
-            frame.dense()
+            problem.vectors()
         except NotImplementedError:
             return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
@@ -53,7 +53,7 @@ class Start(benchbase.Solver):
     def prepare(self, problem: Problem) -> Inverse:
         """Scale the vectors and tabulate the moments of coefficients given the measurements."""
         frame, pooling = problem.frame, problem.pooling
-        vectors = np.asarray(frame.dense(), dtype=np.float64)
+        vectors = np.asarray(problem.vectors(), dtype=np.float64)
         lengths = np.sqrt(np.mean(np.sum(vectors**2, axis=2), axis=1))
         inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         scaled = vectors * inverse_lengths[:, None, None]

@@ -76,7 +76,7 @@ def frames_table(
         frame, spec = problem.frame, problem.pooling.spec()
         if frame.pool_size == 1 and problem.pooling.name == "lp":
             del spec["p"]  # pools of one are the same for every p
-        key = hashlib.sha256(frame.dense().tobytes()).digest(), str(spec)
+        key = hashlib.sha256(problem.vectors().tobytes()).digest(), str(spec)
         if key not in known:
             known[key] = _constants(frame, problem.pooling, effort)
         return known[key]

@@ -452,7 +452,7 @@ def pair(tmp_path: Path, cells: list[Cell]) -> tuple[Path, Path]:
         (old_format, f"has the format {FORMAT + 1}"),
         (no_store, "no results in"),
         (no_database, "not a database"),
-        (other_cell, "differs from that in other results"),
+        (other_cell, "differs from the same cell in other results"),
         (no_environment, "NOT NULL"),
         (no_table, "no such table: recovered"),
     ],

@@ -15,28 +15,33 @@ from benchbase.cli import options
 @click.argument("results")
 @click.argument("site", metavar="DIR")
 @options.run
-@click.option("--verify", is_flag=True, help="Score every stored signal again first.")
+@click.option("--verify", is_flag=True, help="First score every stored signal again.")
 def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
-    """Write the folder RESULTS as a static site DIR, whole or not at all.
+    """Publish the results in the folder RESULTS as a static web site in the folder DIR.
 
-    Bundles that the site has accepted stay in its leaderboards. Where RESULTS is a site itself,
-    its pages are made anew.
+    If anything fails, DIR stays as it was. Bundles that the site has accepted stay in its
+    leaderboards. If RESULTS is itself a site, its pages are made again.
     """
     from benchbase_publish.accepting import publish
 
-    made = publish(results, site, run=run, verify=verify)
-    for suite in made.suites:
-        count = sum(len(held.bundle.labels) for held in made.of(suite))
+    published = publish(results, site, run=run, verify=verify)
+    for suite in published.suites:
+        count = sum(len(held.bundle.labels) for held in published.of(suite))
         click.echo(f"{suite}: {count} solvers")
-    click.echo(f"wrote {site}; give the folder to any static host")
+    click.echo(f"wrote {site}; any static web host can serve this folder")
 
 
 @click.command("submit")
 @options.results
 @options.run
 @options.labels
-@click.option("--citation", metavar="TEXT", default="", help="How to cite them.")
-@click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="As BibTeX.")
+@click.option("--citation", metavar="TEXT", default="", help="How to cite the results, as text.")
+@click.option(
+    "--bibtex",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="How to cite the results, as a BibTeX file.",
+)
 @options.output("BUNDLE", "The file to write.", required=True)
 def submit_command(
     results: Path,
@@ -46,7 +51,7 @@ def submit_command(
     bibtex: TextIO | None,
     output: str,
 ) -> None:
-    """Pack results of solvers on a suite into a bundle, which others can score again."""
+    """Pack results of solvers on a suite into a bundle, which others can check and score again."""
     import benchbase
     from benchbase_publish.accepting import submit
 
@@ -67,11 +72,11 @@ def submit_command(
     "--rerun",
     metavar="SEED",
     type=click.IntRange(0, 2**63 - 1),
-    help="Run the solvers, which must be installed, on this seed too.",
+    help="Also run the solvers, which must be installed, with this seed.",
 )
 @options.plugins
 @options.jobs
-@click.option("--dry-run", is_flag=True, help="Check, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Only check the bundle, and write nothing.")
 @options.as_json("the outcome")
 def accept_command(
     bundle: str,
@@ -82,9 +87,9 @@ def accept_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Check the file BUNDLE and put it into the site in the folder SITE, which is made again.
+    """Check the file BUNDLE, add it to the site in the folder SITE, and make the pages again.
 
-    Every stored signal is scored again. What is not as it should be is refused with the reasons,
+    Every stored signal is scored again. If a check fails, the bundle is refused with the reasons,
     and the site stays as it is.
     """
     from benchbase_publish.accepting import accept
@@ -92,8 +97,9 @@ def accept_command(
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
     if done.other_code:
-        told = f"run here with other code than the bundle names: {', '.join(done.other_code)}"
-        click.echo(f"warning: {told}", err=True)
+        modules = ", ".join(done.other_code)
+        message = "the code that ran here differs from the code that the bundle names"
+        click.echo(f"warning: {message}: {modules}", err=True)
     if as_json:
         click.echo(
             json.dumps(vars(done) | {"bundle": bundle, "site": site, "written": not dry_run})

@@ -94,7 +94,10 @@ def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
     done = cli("accept", path, site, "--rerun", "11", "--jobs", "0")
     assert done.exit_code == 0, done.output
     assert done.stdout.endswith("knn, mean, phasecut on small: solver verified (other code)\n")
-    told = "warning: run here with other code than the bundle names: benchbase_knn.knn\n"
+    told = (
+        "warning: the code that ran here differs from the code that the bundle names: "
+        "benchbase_knn.knn\n"
+    )
     assert told in done.stderr
     found = json.loads((site / "index.json").read_text())["bundles"][1]
     assert (found["level"], found["seeds"]) == ("solver verified (other code)", [])

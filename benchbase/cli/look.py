@@ -46,7 +46,7 @@ def list_command(what: str | None) -> None:
 @click.command("show")
 @click.argument("name")
 def show_command(name: str) -> None:
-    """Show the documentation of a component, or the text of a suite.
+    """Show a component's documentation, or the text of a suite.
 
     NAME is a name that `benchbase list` prints. After the documentation of a component come its
     parameters, as a table to copy into a suite.

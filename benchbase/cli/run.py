@@ -61,7 +61,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--time-limit",
     metavar="SECONDS",
     type=_ABOVE_ZERO,
-    help="Longest time that a solver may take per signal. Its worker is then killed.",
+    help="Longest time that a solver may take per signal. A worker that takes longer is killed.",
 )
 @click.option(
     "--memory-limit", metavar="GB", type=_ABOVE_ZERO, help="Most memory that each worker may use."

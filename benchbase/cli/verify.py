@@ -35,10 +35,10 @@ def verify_command(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check that the results in the folder RESULTS can be reproduced.
+    """Check that stored results can be reproduced.
 
-    All problems are built again, all estimates are scored again, and some cells are run again. The
-    exit code is 1 if anything differs.
+    RESULTS is a folder of results. All problems are built again, all estimates are scored again,
+    and some cells are run again. The exit code is 1 if anything differs.
     """
     from dataclasses import asdict
 

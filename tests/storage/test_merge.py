@@ -468,7 +468,7 @@ def test_a_source_that_is_none_leaves_no_target(
 
 def test_a_target_that_is_taken(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     before = [content(source) for source in pair]
-    with pytest.raises(StoreError, match="one of the results to merge"):
+    with pytest.raises(StoreError, match="one of the folders to merge"):
         merge(pair, tmp_path / "x" / ".." / "a")
     with pytest.raises(StoreError, match="already holds results"):
         merge(pair[:1], pair[1])

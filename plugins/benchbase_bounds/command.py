@@ -40,7 +40,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
 @click.option(
     "--suite",
     metavar="NAME",
-    help="Suite, by name or TOML file, whose frames of the first trial replace FILE.npy.",
+    help="Name or TOML file of a suite. Its frames of the first trial replace FILE.npy.",
 )
 @click.option(
     "--seed",
@@ -65,12 +65,12 @@ def bounds_command(
     effort: float,
     as_json: bool,
 ) -> None:
-    """Bracket the Lipschitz constants A and B of a frame under a pooling.
+    """Bracket the Lipschitz constants A and B of a frame.
 
-    They say how stably signals are represented: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for all
-    signals x and x′. R is the representation. The distance d is ‖x − x′‖, or min(‖x − x′‖, ‖x + x′‖)
-    if the pooling loses the sign. FILE.npy, written by numpy.save, holds real vectors of shape
-    (K, L, N): K pools of L vectors in R^N.
+    They say how stably a pooling represents signals: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for
+    all signals x and x′. R is the representation. The distance d is ‖x − x′‖, or if the pooling
+    loses the sign, min(‖x − x′‖, ‖x + x′‖). FILE.npy, written by numpy.save, holds real vectors of
+    shape (K, L, N): K pools of L vectors in R^N.
     """
     from threadpoolctl import threadpool_limits
 

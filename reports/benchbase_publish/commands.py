@@ -17,10 +17,11 @@ from benchbase.cli import options
 @options.run
 @click.option("--verify", is_flag=True, help="First score every stored signal again.")
 def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
-    """Publish the results in the folder RESULTS as a static web site in the folder DIR.
+    """Publish results as a static web site.
 
-    If anything fails, DIR stays as it was. Bundles that the site has accepted stay in its
-    leaderboards. If RESULTS is itself a site, its pages are made again.
+    RESULTS is a folder of results, and DIR is the folder of the site. If anything fails, the site
+    stays as it was. Bundles that the site has accepted stay in its leaderboards. If RESULTS is
+    itself a site, its pages are made again.
     """
     from benchbase_publish.accepting import publish
 
@@ -51,7 +52,10 @@ def submit_command(
     bibtex: TextIO | None,
     output: str,
 ) -> None:
-    """Pack results of solvers on a suite into a bundle, which others can check and score again."""
+    """Pack results of solvers on a suite into a bundle.
+
+    The bundle is a file that others can check, score again and accept into a site.
+    """
     import benchbase
     from benchbase_publish.accepting import submit
 
@@ -87,10 +91,11 @@ def accept_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Check the file BUNDLE, add it to the site in the folder SITE, and make the pages again.
+    """Check a bundle and add it to a site.
 
-    Every stored signal is scored again. If a check fails, the bundle is refused with the reasons,
-    and the site stays as it is.
+    BUNDLE is a file that `benchbase submit` wrote, and SITE is the folder of a site. Every stored
+    signal is scored again, and then the pages of the site are made again. If a check fails, the
+    bundle is refused with the reasons, and the site stays as it is.
     """
     from benchbase_publish.accepting import accept
     from benchbase_publish.wording import visible

@@ -13,9 +13,10 @@ KINDS = ("solver", "dataset", "frame", "pooling")
 @click.command("cite")
 @click.argument("name", required=False)
 def cite_command(name: str | None) -> None:
-    """Print BibTeX entries to cite for the solver, data set, frame or pooling NAME.
+    """Print what to cite for a component, as BibTeX entries.
 
-    Without NAME, print the entry of benchbase itself.
+    NAME is the name of a solver, a data set, a frame or a pooling. Without NAME, print the entry of
+    benchbase itself.
     """
     entries = bibliography(None) if name is None else {}
     for kind in KINDS if name is not None else ():

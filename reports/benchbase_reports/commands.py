@@ -24,19 +24,20 @@ _OF_ONE_SUITE = ("csv", "json", "html")
     type=float,
     default=math.inf,
     metavar="N",
-    help="Most frame applications that a signal may take. Default: no limit.",
+    help="Largest number of frame applications per signal. Default: no limit.",
 )
 @options.form(FORMATS, "Format to write. csv and json have all columns, and html is a web page.")
 @options.output("FILE", "File to write. Default: standard output.")
 def leaderboard_command(
     results: Path, run: str | None, budget: float, form: str, output: str | None
 ) -> None:
-    """Rank the solvers of a suite on each problem, and show how certain the ranks are.
+    """Rank the solvers of a suite on each problem.
 
-    There is one section per pooling. The primary column is K95, the number of pools at which 95 %
-    of the signals are recovered within the budget. The leaderboards of several suites follow each
-    other, but csv, json and html hold one suite only, which --run chooses. To write all formats and
-    figures, use `benchbase report leaderboard page`.
+    The leaderboard also shows how certain the ranks are, and has one section per pooling. The
+    primary column is K95, the number of pools at which 95 % of the signals are recovered within the
+    budget. The leaderboards of several suites follow each other, but csv, json and html hold one
+    suite only, which --run chooses. To write all formats and figures, use `benchbase report
+    leaderboard page`.
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
@@ -83,7 +84,7 @@ def _write(file: Path, text: str) -> None:
 @options.run
 @options.as_json("the numbers")
 def compare_command(a: str, b: str, results: Path, run: str | None, as_json: bool) -> None:
-    """Compare the solvers A and B on the signals that both have tried.
+    """Compare two solvers on the signals that both have tried.
 
     A and B are labels or names of solvers. For each suite and problem, the command prints which
     solver recovers better, the difference of their mean squared cosines with its 95 % interval, how

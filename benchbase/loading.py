@@ -1,7 +1,7 @@
-"""What this process has loaded: the sources of modules as they were then.
+"""The sources of the modules that this process has loaded, as they were then.
 
-What is edited afterwards is not what runs. Only text is kept here; `benchbase.discovery.sources`
-compares what it means.
+If a file is edited afterwards, the process still runs the old code. This module only keeps the
+bytes; `benchbase.discovery.sources` compares their programs.
 """
 
 from __future__ import annotations
@@ -27,31 +27,32 @@ _given: dict[str, bytes] = {}
 
 
 def top_of(module: str) -> str:
-    """Return the name of the top-level package of a module, or its own if it is in none."""
+    """Return the name of a module's top-level package, or its own name if it is in none."""
     return module.partition(".")[0]
 
 
 def in_library(file: str | Path) -> bool:
-    """Whether a file is in a folder of installed libraries, or of Python's own."""
+    """Whether a file is in a folder of installed libraries or of the standard library."""
     place = str(file)
     return place.startswith(_LIBRARIES) or any(part in place for part in _PARTS)
 
 
 def attribute(module: Any, name: str) -> Any:
-    """Return what a module has under a name, None if nothing; a lazy module stays unloaded."""
+    """Return a module's attribute, or None if it has none; a lazy module stays unloaded."""
     try:
         return object.__getattribute__(module, "__dict__").get(name)
-    except AttributeError:  # there may be anything in `sys.modules`
+    except AttributeError:  # `sys.modules` may contain any object
         return None
 
 
 def note_loaded(module: str = CORE) -> None:
-    """Keep the sources of all modules that were loaded since the last call, libraries left out.
+    """Keep the sources of all modules that were loaded since the last call, except libraries.
 
     Parameters
     ----------
     module : str, optional
-        One with a component. Its package is kept even if it is installed among libraries.
+        A module that defines a component. The sources of its package are kept even if the package
+        is installed among libraries.
     """
     new = set(sys.modules) - _seen
     _seen.update(new)
@@ -74,36 +75,36 @@ def _keep(module: str, file: Path) -> None:
                 if other.suffix != ".py":
                     _stamps.setdefault(str(other), _stamp(other))
     except OSError:
-        return  # it is read again if it counts, and complained of then
+        return  # if the file counts, it is read again later and the error is raised then
 
 
 def keep_source(file: Path, source: bytes) -> bytes:
-    """Keep the source of a loaded file unless it is kept; return what is."""
+    """Keep the source of a loaded file unless one is kept already; return the kept one."""
     return _sources.setdefault(str(file), source)
 
 
 def give_source(module: str, source: bytes) -> None:
-    """Keep the source of a plugin file under the name of its module: it may be loaded again."""
+    """Keep the source of a plugin file under its module's name, in place of an earlier one."""
     _given[module] = source
 
 
 def given_source(module: str) -> bytes | None:
-    """Return the source of a plugin file as it was loaded, None for any other module."""
+    """Return the source of a plugin file as it was loaded, or None for any other module."""
     return _given.get(module)
 
 
 def is_changed(file: Path) -> bool:
-    """Whether a file that is no source was written after its package had been loaded."""
+    """Whether a file that is not a source was written after its package had been loaded."""
     return _stamps.get(str(file), _stamp(file)) != _stamp(file)
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_mtime_ns, found.st_size
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """Yield the files of a package in order; hidden ones and those of tools are left out."""
+    """Yield the files of a package in order, without hidden files and those that tools write."""
     for file in sorted(folder.rglob("*")):
         parts = file.relative_to(folder).parts
         hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)

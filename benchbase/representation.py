@@ -1,8 +1,8 @@
 """The two parts of a pooling representation: a frame, and the pooling of its coefficients.
 
-Shapes: S signals, N dimension, K pools, L pool size, T training signals. Coefficients are
-(..., L, K), with the members of a pool on axis -2: pooling over them is contiguous in the pools,
-an order of magnitude faster than over the last axis.
+In shapes, S is the number of signals, N their dimension, K the number of pools, L the pool size and
+T the number of training signals. Coefficients have the shape (..., L, K), with the members of a
+pool on axis -2: pooling over this axis is an order of magnitude faster than over the last one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Frame(ABC):
     is_complex : bool
         Whether the vectors are complex. An even pooling then loses a phase instead of a sign.
     field : {"real", "complex"}
-        The field of the signals. A complex signal of dimension N/2 is a vector in R^N, its real
-        parts before its imaginary parts; an even pooling loses its phase.
+        The field of the signals. A complex signal of dimension N/2 is stored as a vector in R^N,
+        with all real parts before the imaginary parts; an even pooling loses its phase.
     """
 
     n: int
@@ -37,19 +37,19 @@ class Frame(ABC):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of a signal as a picture or sequence; the product of its entries is N."""
+        """The shape of a signal as a picture or a sequence. Its entries multiply to N."""
         return (self.n,)
 
     @property
     def condition(self) -> float | None:
-        """The largest singular value over the smallest one that is not rounding error.
+        """The largest singular value divided by the smallest one that is not rounding error.
 
-        None if it is not known.
+        It is None if it is not known.
         """
         return None
 
     def row_energy(self) -> Array:
-        """Return the sum of ‖f‖² over the vectors f of each pool, of shape (K,).
+        """Return the sum of ‖f‖² over the vectors f of each pool, shape (K,).
 
         Raises
         ------
@@ -61,11 +61,11 @@ class Frame(ABC):
 
     @abstractmethod
     def analyse(self, x: Array) -> Array:
-        """Return the coefficients F x: (..., N) to (..., L, K), dtype kept."""
+        """Return the coefficients F x: (..., N) to (..., L, K), in the same dtype."""
 
     @abstractmethod
     def adjoint(self, c: Array) -> Array:
-        """Return Fᵀ c: (..., L, K) to (..., N), dtype kept."""
+        """Return Fᵀ c: (..., L, K) to (..., N), in the same dtype."""
 
     @abstractmethod
     def least_squares(self, c: Array) -> Array:
@@ -73,9 +73,9 @@ class Frame(ABC):
 
     @abstractmethod
     def dense(self) -> Array:
-        """Return the vectors, (K, L, N), read-only.
+        """Return the frame's vectors, (K, L, N), read-only.
 
-        Solvers ask `Problem.vectors` for them.
+        Solvers get them from `Problem.vectors`.
 
         Raises
         ------
@@ -111,18 +111,19 @@ class FrameDesign(Component):
         n : int
             The dimension N.
         train : ndarray, shape (T, N), or None
-            The data set's training signals, for learned frames; read-only.
+            The data set's training signals, from which frames may be learned; read-only.
         rng : numpy.random.Generator
-            The stream of this number of pools and trial.
+            The random stream for this number of pools and this trial.
         """
 
 
 class Pooling(Component):
-    """What turns the coefficients of each pool into one number.
+    """An operator P that turns the coefficients of each pool into one number.
 
-    Most operators are P(c) = ‖m(c − α)‖_p: thresholds α are taken off, a function m that is linear
-    on both sides of zero is applied, and the p-norm of each pool is taken. Such an operator says so
-    by `p`, `rectified` and `threshold`; solvers that need a formula refuse the others.
+    Most operators are P(c) = ‖m(c − α)‖_p: thresholds α are subtracted, a function m that is linear
+    on both sides of zero is applied, and the p-norm of each pool is taken. The properties `p`,
+    `rectified` and `threshold` describe such an operator. Solvers that need a formula refuse other
+    operators.
     """
 
     kind = "pooling"
@@ -139,25 +140,25 @@ class Pooling(Component):
 
     @property
     def p(self) -> float | None:
-        """The exponent, or None if the operator is no p-norm."""
+        """The exponent of the norm, or None if the operator is not a p-norm."""
         return None
 
     @property
     def rectified(self) -> bool:
-        """Whether coefficients pass a half rectification before they are pooled."""
+        """Whether m is half rectification, which sets negative numbers to zero."""
         return False
 
     @property
     def threshold(self) -> float | tuple[float, ...]:
-        """The threshold α: one number, or K·L numbers, those of the first pool first."""
+        """The threshold α: one number, or K·L numbers, pool after pool."""
         return 0.0
 
     @property
     def slopes(self) -> tuple[float, float] | None:
-        """The slopes of m to the left and to the right of zero, or None without a formula.
+        """The slopes of m to the left and to the right of zero, or None if there is no formula.
 
-        (−1, 1) is the absolute value, (0, 1) half rectification. (1, 1) keeps signs: P is then the
-        largest coefficient of each pool.
+        (−1, 1) is the absolute value, and (0, 1) is half rectification. (1, 1) keeps the signs: P
+        is then the largest coefficient of each pool.
         """
         if self.p is None:
             return None
@@ -165,7 +166,7 @@ class Pooling(Component):
 
     @property
     def homogeneous(self) -> bool:
-        """Whether P(t c) = t P(c) for t > 0; by default if there is a formula and α = 0."""
+        """Whether P(t c) = t P(c) for t > 0. By default, if there is a formula and α = 0."""
         return self.slopes is not None and not np.any(self.threshold)
 
     def thresholds(self, n_pools: int, pool_size: int) -> Array:
@@ -175,7 +176,7 @@ class Pooling(Component):
         return np.broadcast_to(shaped, (pool_size, n_pools))
 
     def check(self, n_pools: int, pool_size: int) -> None:
-        """Raise `ParameterError` if the parameters do not fit K pools of L."""
+        """Raise `ParameterError` if the parameters do not fit K pools of L coefficients."""
         del n_pools, pool_size
 
     @abstractmethod
@@ -184,10 +185,10 @@ class Pooling(Component):
 
     @abstractmethod
     def rescale(self, c: Array, b: Array) -> Array:
-        """Give each pool the value b along the direction that it has: (..., L, K).
+        """Give each pool the value b, and keep the direction of its coefficients: (..., L, K).
 
-        Step 1 of alternating minimisation (paper, section 3.1.1), b_k · c_k / ‖c_k‖_p. Entries
-        about which b says nothing (see `known`) keep their value.
+        This is step 1 of alternating minimisation (paper, section 3.1.1), b_k · c_k / ‖c_k‖_p.
+        Entries about which b says nothing (see `known`) keep their value.
         """
 
     @abstractmethod
@@ -197,7 +198,7 @@ class Pooling(Component):
     def known(self, c: Array, b: Array) -> Array | None:
         """Mark the coefficients whose value `rescale` takes from b: bool (..., L, K).
 
-        None stands for all of them, as it is without rectification.
+        None means all of them. That is the case without rectification.
         """
         del c, b
         return None

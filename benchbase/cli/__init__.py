@@ -1,4 +1,4 @@
-"""The command line. Commands are thin: they import what they need when they are called."""
+"""The command line. Its commands import what they need only when they are called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "merge": "benchbase.cli.merge",
     "verify": "benchbase.cli.verify",
 }
-"""The core's commands and the module of each. Plugins may add others."""
+"""The core's commands, each with its module. Plugins may add others."""
 
 
 class Commands(click.Group):
@@ -27,23 +27,23 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the core's commands, in the order of their use, then of others."""
+        """Return the names of the core's commands in the order of their use, then the others."""
         del ctx
         return [*COMMANDS, *self._of_plugins()]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands for the help, those of plugins under their own heading."""
+        """Write the commands into the help, with a heading of their own for those of plugins."""
         heads = {"Commands": [*COMMANDS]}
         try:
             heads["Commands of plugins"] = self._of_plugins()
             warn_of_broken_plugins()
-        except BenchbaseError as error:  # help must work whatever is wrong with plugins
+        except BenchbaseError as error:  # the help must work even if plugins are broken
             click.echo(f"warning: {error}", err=True)
         width = max(len(name) for names in heads.values() for name in names)
         for head, names in heads.items():
-            found = [(name, self.get_command(ctx, name)) for name in names]
+            commands = [(name, self.get_command(ctx, name)) for name in names]
             limit = formatter.width - width - 6
-            rows = [(n.ljust(width), c.get_short_help_str(limit)) for n, c in found if c]
+            rows = [(n.ljust(width), c.get_short_help_str(limit)) for n, c in commands if c]
             if rows:
                 with formatter.section(head):
                     formatter.write_dl(rows)
@@ -62,20 +62,20 @@ class Commands(click.Group):
             command: click.Command = getattr(module, f"{cmd_name}_command")
             return command
         self._of_plugins()
-        found = super().get_command(ctx, cmd_name)
-        if found is None:
-            warn_of_broken_plugins()  # one of them may be the one that has the command
-        return found
+        added = super().get_command(ctx, cmd_name)
+        if added is None:
+            warn_of_broken_plugins()  # a broken plugin may have the command
+        return added
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; turn a `BenchbaseError` into one message and an exit code."""
+        """Run a command, and turn a `BenchbaseError` into a message and an exit code."""
         try:
             return super().invoke(ctx)
         except BenchbaseError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted; what is finished is stored", err=True)
+            click.echo("interrupted; finished results are stored", err=True)
             ctx.exit(130)
 
 

@@ -1,4 +1,4 @@
-"""`benchbase list` and `benchbase show`: what is installed."""
+"""`benchbase list` and `benchbase show`: the installed components and suites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS_LISTED = ("solver", "frame", "pooling", "dataset", "noise", "hint", "repor
 PLURALS = {f"{kind}s": kind for kind in KINDS_LISTED}
 WHAT = (*PLURALS, "suites")
 IN_LISTS = ("solver", "report")
-"""The kinds of which a suite may have several: their tables are in double brackets."""
+"""The kinds of which a suite may have several. Their tables have double brackets."""
 
 
 @click.command("list")
@@ -26,7 +26,7 @@ IN_LISTS = ("solver", "report")
 def list_command(what: str | None) -> None:
     """List the installed components and suites.
 
-    Every line holds a name and what it stands for.
+    Each line holds a name and a description.
     """
     known = registry()
     warn_of_broken_plugins()
@@ -46,10 +46,10 @@ def list_command(what: str | None) -> None:
 @click.command("show")
 @click.argument("name")
 def show_command(name: str) -> None:
-    """Show what a component is, or the text of a suite.
+    """Show a component's documentation, or the text of a suite.
 
-    NAME is a name that `benchbase list` prints. A component is shown with its documentation and its
-    parameters, which are written as a suite has them.
+    NAME is a name that `benchbase list` prints. After the documentation of a component come its
+    parameters, as a table to copy into a suite.
     """
     from benchbase.planning.toml import TomlFile
 
@@ -84,8 +84,8 @@ def suite_title(path: Path) -> str:
 def as_suite_table(cls: type[Component]) -> Iterator[str]:
     """Yield the lines of a component's table in a suite, with all its defaults.
 
-    The lines are TOML. A parameter without a default is a comment that names its type; one whose
-    default is None has no line, since TOML cannot write None.
+    The lines are TOML. A parameter without a default becomes a comment that names its type. A
+    parameter whose default is None has no line, since TOML cannot write None.
 
     Parameters
     ----------

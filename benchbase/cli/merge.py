@@ -1,4 +1,4 @@
-"""`benchbase merge`: several folders of results merged into one."""
+"""`benchbase merge`: merge several folders of results into one."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 def merge_command(ctx: click.Context, sources: tuple[str, ...], output: str, as_json: bool) -> None:
     """Merge several folders of results into a new one.
 
-    Nothing is dropped. If two folders have different outcomes for the same computation, the latest
-    one counts, the others are kept as earlier attempts, and the conflict is printed. The exit code
-    is 1 if there are conflicts.
+    Nothing is dropped. If folders have different outcomes of the same computation, the latest
+    outcome counts, the others are kept as earlier attempts, and the conflict is printed. The exit
+    code is 1 if there are conflicts.
     """
     from benchbase.storage.merge import merge
 
     conflicts = merge([Path(source) for source in sources], Path(output))
     if as_json:
-        found = [vars(conflict) for conflict in conflicts]
-        click.echo(json.dumps({"results": output, "conflicts": found}))
+        listed = [vars(conflict) for conflict in conflicts]
+        click.echo(json.dumps({"results": output, "conflicts": listed}))
     else:
         for conflict in conflicts:
             click.echo(_line(conflict))

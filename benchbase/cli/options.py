@@ -1,6 +1,6 @@
 """Options that several commands share. Commands of plugins may use them too.
 
-Each is a decorator for a click command, and hands the command one argument::
+Each option is a decorator for a click command, and gives the command one argument::
 
     from benchbase.cli import options
 
@@ -53,7 +53,7 @@ labels = click.option(
     multiple=True,
     help="Use only the solver with this label. Repeat the option for more solvers.",
 )
-"""``--solver LABEL`` gives `labels`, the labels of the solvers to use; none means all."""
+"""``--solver LABEL`` gives `labels`, the labels of the solvers to use; () means all solvers."""
 
 plugins = click.option(
     "--plugin",
@@ -68,19 +68,19 @@ jobs = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=0),
-    help="Number of worker processes; with 0 there are none, and this process computes. "
+    help="Number of worker processes. With 0, this process computes without workers. "
     "Default: $BENCHBASE_JOBS, or else the number of cores.",
 )
 """``--jobs N`` gives `jobs`, the number of worker processes; None by default."""
 
 
 def as_json(what: str) -> Callable[[_Command], _Command]:
-    """Return the option ``--json``, which gives `as_json`: whether to print JSON and nothing else.
+    """Return the option ``--json``, which gives `as_json`: whether to print only JSON.
 
     Parameters
     ----------
     what : str
-        What is printed, for the help: ``"the numbers"``.
+        The name of what is printed, for the help, such as ``"the numbers"``.
     """
     return click.option(
         "--json", "as_json", is_flag=True, help=f"Print {what} as JSON, and nothing else."
@@ -88,14 +88,14 @@ def as_json(what: str) -> Callable[[_Command], _Command]:
 
 
 def form(choices: Sequence[str], text: str = "Format to write.") -> Callable[[_Command], _Command]:
-    """Return the option ``--format``, which gives `form`: one of the choices.
+    """Return the option ``--format``, which gives `form`: one of several formats.
 
     Parameters
     ----------
     choices : sequence of str
-        The names of the formats; the first is the default.
+        The names of the formats. The first is the default.
     text : str, optional
-        The help, one sentence.
+        The help, in one sentence.
     """
     kind = click.Choice(choices)
     return click.option(
@@ -104,14 +104,14 @@ def form(choices: Sequence[str], text: str = "Format to write.") -> Callable[[_C
 
 
 def output(metavar: str, text: str, *, required: bool = False) -> Callable[[_Command], _Command]:
-    """Return the option ``-o``, ``--output``, which gives `output`: where to write, or None.
+    """Return the option ``-o``, ``--output``, which gives `output`: a path to write to, or None.
 
     Parameters
     ----------
     metavar : str
-        What the place is: ``"FILE"`` or ``"DIR"``.
+        The kind of path: ``"FILE"`` or ``"DIR"``.
     text : str
-        The help, which names the default.
+        The help, which should name the default.
     required : bool, optional
         Whether the option must be given.
     """

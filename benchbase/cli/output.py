@@ -1,4 +1,4 @@
-"""`benchbase report` and `benchbase export`: results of earlier runs."""
+"""`benchbase report` and `benchbase export`: show and export the results of earlier runs."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def report_command(
 ) -> None:
     """Show reports of results, and write them to files.
 
-    NAME is the name of a report, as in `benchbase list reports`. Without a name, all reports are
-    made except those that take long and are made on request only.
+    NAME is the name of a report that `benchbase list reports` prints. Without a NAME, all reports
+    are made except those that take long, which must be named.
     """
     from benchbase.api import installed_reports
     from benchbase.discovery.registry import registry
@@ -56,7 +56,7 @@ def show_reports(
 
 
 def say_where(files: list[Path], folder: Path) -> None:
-    """Print where the files and the results are."""
+    """Print the paths of the files and of the results."""
     for file in files:
         click.echo(f"wrote {file}")
     click.echo(f"results are in {folder}; see also: benchbase report, benchbase export")

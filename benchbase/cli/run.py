@@ -1,4 +1,4 @@
-"""`benchbase run`: compute what is missing, then show and write reports."""
+"""`benchbase run`: compute the missing results of a suite, then show and write its reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--trials",
     metavar="N",
     type=_AT_LEAST_ONE,
-    help="Number of trials, in place of the suite's. Each has its own frame and test signals.",
+    help="Number of trials, in place of the suite's. Each trial has its own frame and signals.",
 )
 @options.labels
 @click.option(
@@ -61,10 +61,10 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--time-limit",
     metavar="SECONDS",
     type=_ABOVE_ZERO,
-    help="Time that a solver may take per signal. After that, its worker is killed.",
+    help="Longest time that a solver may take per signal. A worker that takes longer is killed.",
 )
 @click.option(
-    "--memory-limit", metavar="GB", type=_ABOVE_ZERO, help="Memory that each worker may use."
+    "--memory-limit", metavar="GB", type=_ABOVE_ZERO, help="Most memory that each worker may use."
 )
 @click.option(
     "--dask",
@@ -74,7 +74,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--failed",
     is_flag=True,
-    help="Compute only what has failed, timed out or crashed before.",
+    help="Compute only results that failed, timed out or crashed before.",
 )
 @click.option(
     "--rerun",
@@ -137,7 +137,7 @@ def run_command(
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        found = execute(
+        computed = execute(
             resolved,
             todo,
             results,
@@ -147,11 +147,11 @@ def run_command(
             dask=dask,
         )
     except InterruptedRun as interrupted:
-        told = "interrupted; what is finished is stored, and the same command continues from there"
-        click.echo(told, err=True)
+        message = "interrupted; finished results are stored, and the same command computes the rest"
+        click.echo(message, err=True)
         _finish(resolved, load_results(results, interrupted.run), None, as_json)
         ctx.exit(130)
-    ctx.exit(1 if _finish(resolved, found, len(todo.tasks), as_json) else 0)
+    ctx.exit(1 if _finish(resolved, computed, len(todo.tasks), as_json) else 0)
 
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
@@ -160,33 +160,33 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
     from benchbase.storage.store import Store
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
-        found = estimate(todo, store)
+        forecast = estimate(todo, store)
     facts = {
         "suite": suite.name,
         "cells": len(todo.cells),
         "chunks_done": todo.n_done,
         "chunks_to_do": len(todo.tasks),
-        "seconds": found.seconds / workers,
+        "seconds": forecast.seconds / workers,
         "workers": workers,
-        "chunks_without_estimate": found.unknown,
+        "chunks_without_estimate": forecast.unknown,
     }
     if as_json:
         click.echo(json.dumps(facts))
         return
     click.echo(f"{suite.title}: {facts['cells']} cells")
     click.echo(f"chunks done {facts['chunks_done']}, to do {facts['chunks_to_do']}")
-    if sum(found.unknown.values()) < len(todo.tasks):
-        took = timedelta(seconds=max(1, round(found.seconds / workers)))
+    if sum(forecast.unknown.values()) < len(todo.tasks):
+        took = timedelta(seconds=max(1, round(forecast.seconds / workers)))
         click.echo(f"this takes about {took} with {workers} worker{'s' * (workers > 1)}")
-    if found.unknown:
-        chunks = ", ".join(f"{count} of {name}" for name, count in found.unknown.items())
-        click.echo(f"no estimate for {chunks}, since {folder} holds no results like them")
+    if forecast.unknown:
+        chunks = ", ".join(f"{count} of {name}" for name, count in forecast.unknown.items())
+        click.echo(f"no estimate for {chunks}, because {folder} holds no similar results")
 
 
 def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:
     """Show and write reports, print what failed, and return the number of cells that failed.
 
-    `computed` is the number of chunks that were computed; None after an interruption.
+    `computed` is the number of chunks that were computed, or None after an interruption.
     """
     from benchbase.api import installed_reports, report
     from benchbase.cli.output import say_where, show_reports
@@ -234,7 +234,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
 
 
 def _failures(results: Results) -> list[dict[str, Any]]:
-    """Return each kind of failure once: where it came first, and its message."""
+    """Return each kind of failure once, with its first place and its message."""
     from benchbase.tasks import LOST
 
     frame = results.rows()

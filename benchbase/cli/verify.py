@@ -1,4 +1,4 @@
-"""`benchbase verify`: a check that stored results reproduce."""
+"""`benchbase verify`: check that stored results can be reproduced."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ def verify_command(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check that the results in the folder RESULTS reproduce.
+    """Check that stored results can be reproduced.
 
-    All problems are built again, all estimates are scored again, and some cells are run again. The
-    exit code is 1 if anything differs.
+    RESULTS is a folder of results. All problems are built again, all estimates are scored again,
+    and some cells are run again. The exit code is 1 if anything differs.
     """
     from dataclasses import asdict
 
     from benchbase.checking.verify import verify
 
-    found = verify(results, run=run, sample=sample, plugins=plugins)
+    outcome = verify(results, run=run, sample=sample, plugins=plugins)
     warn_of_broken_plugins()
     if as_json:
-        click.echo(json.dumps({"results": results} | asdict(found)))
+        click.echo(json.dumps({"results": results} | asdict(outcome)))
     else:
-        for finding in found.findings:
+        for finding in outcome.findings:
             click.echo(_line(finding))
-        runs = ", ".join(map(str, found.runs))
+        runs = ", ".join(map(str, outcome.runs))
         click.echo(
-            f"run {runs}: {found.cells} cells, {found.estimates} estimates scored again, "
-            f"{found.cells_run} cells run again: "
-            + (f"{len(found.findings)} findings" if found.findings else "all reproduce")
+            f"run {runs}: {outcome.cells} cells, {outcome.estimates} estimates scored again, "
+            f"{outcome.cells_run} cells run again: "
+            + (f"{len(outcome.findings)} findings" if outcome.findings else "all reproduce")
         )
-    ctx.exit(1 if found.findings else 0)
+    ctx.exit(1 if outcome.findings else 0)
 
 
 def _cells(value: str) -> int | None:
-    """Read a number of cells; None for all."""
+    """Read a number of cells. None stands for all cells."""
     if value == "all":
         return None
     if not value.isdecimal():

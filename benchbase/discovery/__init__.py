@@ -1,1 +1,1 @@
-"""Finding plugins, and what they supply."""
+"""Finding plugins, the components that they supply, and the code behind these."""

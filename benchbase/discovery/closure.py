@@ -1,8 +1,8 @@
 """What a module's numbers may depend on: all modules that it reaches by its imports.
 
-Nothing is imported to find out. Libraries that are installed are left out; the packages of plugins
-are not, nor is the core's toolbox. Where a program's text does not tell what it imports, its whole
-package counts: when in doubt, numbers are computed again.
+Nothing is imported to find this out. Installed libraries are left out, but the packages of plugins
+and the core's toolbox count. If a program's text does not say what it imports, its whole package
+counts: when in doubt, numbers are computed again.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ TOOLBOX = (
     "benchbase.numerics.rows",
     "benchbase.numerics.starts",
 )
-"""The core's modules that count for the results of what reaches them."""
+"""The core's modules that count for a result only if its code reaches them."""
 
 _Looked = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Closure:
-    """What counts of a module.
+    """A module and all modules that it reaches.
 
     Attributes
     ----------
     digest : str
-        The digest of all its programs, and of the other files of their packages.
+        The digest of the programs of all these modules, and of the other files of their packages.
     modules : frozenset of str
-        The modules, itself among them.
+        The names of the modules, the first one included.
     opaque : bool
-        Whether one of them may import what its text does not tell.
+        Whether one of them may import modules that its text does not name.
     """
 
     digest: str
@@ -66,7 +66,7 @@ class Closure:
 
 @dataclass
 class _Reached:
-    """The modules that one leads to, and the packages of which it may need any."""
+    """The modules that a module leads to, and the packages of which it may need any module."""
 
     modules: set[str] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
@@ -84,7 +84,7 @@ class Closures:
         self._closures: dict[str, Closure | None] = {}
 
     def of(self, name: str) -> Closure | None:
-        """Return the closure of a module, None if it is in no file, as in a notebook.
+        """Return the closure of a module, or None if it is in no file, as in a notebook.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class Closures:
         Raises
         ------
         PluginError
-            If a file was edited after this process had loaded it, so that it says something else.
+            If a file was edited after this process had loaded it, so that its program is another.
         """
         if name not in self._closures:
             package = name.removesuffix(".*")
@@ -104,7 +104,7 @@ class Closures:
         return self._closures[name]
 
     def core(self) -> str:
-        """Return the digest of the core's numerical modules, with what they reach of the toolbox.
+        """Return the digest of the core's numerical modules and of the toolbox that they reach.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Closures:
         return self._closure(NUMERICAL).digest
 
     def program(self, module: str) -> Program | None:
-        """Return the program of one module, None if it is in no file.
+        """Return the program of one module, or None if it is in no file.
 
         Raises
         ------
@@ -133,11 +133,11 @@ class Closures:
         return place is not None and place.is_package
 
     def files(self, package: str) -> Iterator[tuple[str, Path]]:
-        """Yield name and place of the files of a package, or of a module in none."""
+        """Yield name and path of each file of a package, or of a module outside packages."""
         return self._finder.files(package)
 
     def is_ours(self, module: str) -> bool:
-        """Whether a module is neither of the core nor a library nor a plugin file."""
+        """Whether a module belongs neither to the core nor to a library, and is no plugin file."""
         if top_of(module) == CORE or given_source(module) is not None:
             return False
         place = self._finder.find(module)
@@ -166,7 +166,7 @@ class Closures:
         if module not in self._reached:
             reached = self._reached[module] = _Reached()
             program = self.program(module)
-            assert program is not None  # noqa: S101 # it is in a closure
+            assert program is not None  # noqa: S101 # all modules of a closure have one
             self._enter(module, reached)
             if program.imports.opaque:
                 reached.packages.add(top_of(module))
@@ -177,7 +177,7 @@ class Closures:
     def _follow(
         self, module: str, reference: Reference, reached: _Reached, met: frozenset[_Looked]
     ) -> None:
-        """Find the modules that something which `module` imports leads to."""
+        """Add the modules that one of the imports of `module` leads to."""
         start = self._absolute(module, reference)
         if start is None or (start, reference.names) in met:  # a name handed round in a circle
             reached.packages.add(top_of(module))
@@ -187,7 +187,7 @@ class Closures:
     def _look_up(
         self, module: str, reference: Reference, reached: _Reached, met: frozenset[_Looked]
     ) -> None:
-        """Look up one name after the other, until a module is reached that is no package."""
+        """Look up one name after the other, until one of them is a module and not a package."""
         names = list(reference.names)
         while (place := self._finder.find(module)) is not None:
             self._enter(module, reached)
@@ -195,7 +195,7 @@ class Closures:
                 self._add(module, reached)
                 return
             if not names:
-                if reference.used:  # as a value: what is looked up in it may be anything
+                if reference.used:  # as a value, in which the program may look up anything
                     reached.packages.add(top_of(module))
                 return
             program = self.program(module)
@@ -204,7 +204,7 @@ class Closures:
                 self._hand_on(module, bound, reference._replace(names=tuple(names)), reached, met)
                 return
             module = f"{module}.{names.pop(0)}"
-        reached.packages.add(top_of(module))  # not there, as far as can be told
+        reached.packages.add(top_of(module))  # no file seems to define the rest
 
     def _hand_on(
         self,
@@ -214,7 +214,7 @@ class Closures:
         reached: _Reached,
         met: frozenset[_Looked],
     ) -> None:
-        """Follow a name to where the package has it from; it may be the package's own."""
+        """Follow a name to the module that defines it, which may be the package itself."""
         for each in bound:
             if each is None:
                 self._add(package, reached)
@@ -223,7 +223,10 @@ class Closures:
                 self._follow(package, each._replace(names=names, used=asked.used), reached, met)
 
     def _enter(self, module: str, reached: _Reached) -> None:
-        """Add the packages around a module, or itself if it is one, that do more than hand on."""
+        """Add the packages around a module that do more than hand on names.
+
+        A module that is itself a package is one of them.
+        """
         parts = module.split(".")
         for size in range(1, len(parts) + 1):
             package = ".".join(parts[:size])
@@ -238,7 +241,7 @@ class Closures:
             reached.modules.add(module)
 
     def _absolute(self, module: str, reference: Reference) -> str | None:
-        """Return the full name of a reference's module; None if its dots lead out of all."""
+        """Return the full name of a reference's module, or None if its dots leave all packages."""
         if not reference.level:
             return reference.module
         parts = module.split(".")
@@ -246,11 +249,11 @@ class Closures:
         return ".".join([*parts[:size], *filter(None, [reference.module])]) if size > 0 else None
 
     def _counts(self, top: str, importer: str) -> bool:
-        """Whether the modules of a top-level package count for one that imports them."""
+        """Whether the modules of a top-level package count for a module that imports them."""
         if top in (CORE, top_of(importer)) or top in _plugins():
             return True
         place = self._finder.find(top)
-        # What is not found may be found only once the program runs: that is noted then.
+        # A module that is not found now may be found when the program runs; it is noted then.
         return place is not None and not place.is_installed
 
     def _all(self, package: str) -> Iterator[str]:
@@ -266,7 +269,7 @@ class Closures:
 
 
 def _shown(module: str) -> str:
-    """Return the name of a module; that of a plugin file tells where it is, which is no matter."""
+    """Return a module's name, or "" for a plugin file, whose name depends on its path only."""
     return module if given_source(module) is None else ""
 
 

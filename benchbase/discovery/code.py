@@ -1,4 +1,4 @@
-"""The code that numbers come from: digests for keys, for records, and for workers to compare."""
+"""Digests of the code that numbers come from: for keys, for records, and for workers' checks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchbase.errors import PluginError
 from benchbase.loading import CORE, given_source, top_of
 
 _unforeseen: set[str] = set()
-"""The modules that were loaded in this process although no closure had told so."""
+"""The modules that were loaded in this process although they are in no closure."""
 
 
 class Code:
-    """The code of components as its files are now; each file is read once.
+    """The code of components as the files are now; each file is read once.
 
     All methods raise a `PluginError` if a file was edited after this process had loaded it, so that
-    it says something else than what runs.
+    its program is not the one that runs.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,12 @@ class Code:
         Returns
         -------
         dict
-            For its module, and for those of the components that it inherits from where it does not
-            reach them itself: the digest of all that the module reaches (`Closures`). A class that
-            a function has made may come from whatever has called it: then that of the whole
-            package, under ``package.*``. None for a module in no file, as in a notebook: results
-            are then never kept for another run. The core is left out.
+            The digest of all that a module reaches (`Closures`), by the module's name. The modules
+            are that of the class and those of the components that it inherits from, if the former
+            does not reach them. For a class that a function has made, the whole package counts,
+            under the name ``package.*``, because any of its modules may have called the function.
+            The digest is None if the module is in no file, as in a notebook; its results are never
+            kept for another run. The core is left out.
         """
         found: dict[str, str | None] = {}
         reached: set[str] = set()
@@ -67,38 +68,39 @@ class Code:
         return found
 
     def compare(self, name: str, digest: str) -> None:
-        """Make sure that code is what a run was planned with.
+        """Make sure that code is the code that a run was planned with.
 
         Parameters
         ----------
         name : str
-            A module of `of`, or "benchbase" for the core.
+            A module that `of` names, or "benchbase" for the core.
         digest : str
-            What it had then.
+            The digest that it had when the run was planned.
 
         Raises
         ------
         PluginError
-            If it is another now, or is not there.
+            If the digest is another now, or the module is missing.
         """
         if name == CORE:
-            found = self.core()
+            present = self.core()
         else:
             closure = self._closures.of(name)
-            found = "" if closure is None else closure.digest
-        if found != digest:
+            present = "" if closure is None else closure.digest
+        if present != digest:
             raise PluginError(
                 f"the code of '{name}' is not what the run was planned with: it was edited "
-                "since, or is another version where the worker is; run the same again"
+                "since then, or the worker has another version; start the run again"
             )
 
     def packages(self, modules: Iterable[str]) -> dict[str, str]:
-        """Return the digests of whole packages, for the record, by their names.
+        """Return the digests of whole packages by their names. They are recorded with results.
 
         Parameters
         ----------
         modules : iterable of str
-            From `of`: all packages that they reach are told, and the files in no package.
+            The names that `of` returns. All packages that they reach are digested, and the plugin
+            files among them.
         """
         closures = map(self._closures.of, modules)
         tops = {top_of(name) for each in closures if each is not None for name in each.modules}
@@ -107,15 +109,15 @@ class Code:
     def unforeseen(self, modules: Iterable[str], before: set[str]) -> dict[str, str]:
         """Return the digests of modules that were loaded although the closures lack them.
 
-        Where a program's text does not tell all its imports, that is every such module of this
-        process: another plugin may have loaded it before.
+        If a program's text does not name all its imports, every such module of this process counts,
+        because another plugin may have loaded it earlier.
 
         Parameters
         ----------
         modules : iterable of str
-            From `of`: those whose code has run.
+            Names that `of` returns: the modules whose code has run.
         before : set of str
-            The names of the modules that were loaded before it did.
+            The names of the modules that were loaded before that code ran.
         """
         asked = [self._closures.of(name) for name in modules if top_of(name) != CORE]
         closures = [each for each in asked if each is not None]
@@ -130,7 +132,7 @@ class Code:
         return {name: each.digest for name, each in programs.items() if each is not None}
 
     def has_changed(self, loaded: Mapping[str, Any]) -> bool:
-        """Whether a module of `unforeseen` is another now, or cannot be found any more.
+        """Whether a module that `unforeseen` returned has changed since, or is missing now.
 
         Parameters
         ----------
@@ -151,7 +153,7 @@ class Code:
 
 
 def _is_made(cls: type) -> bool:
-    """Whether a function has made a class, or the function that a solver was made of."""
+    """Whether a class, or the function behind a solver's class, was defined inside a function."""
     function = cls.__dict__.get("function")
     named = getattr(getattr(function, "__func__", None), "__qualname__", "")
     return "<locals>" in f"{cls.__qualname__} {named}"
@@ -160,8 +162,8 @@ def _is_made(cls: type) -> bool:
 def code_digest(cls: type) -> str:
     """Return the digest of the code that a component's class comes from.
 
-    For the keys of `cached`: arrays made by other code are of no use. The digest stays the same if
-    comments, layout or docstrings change, or modules that the component does not reach.
+    It belongs into the keys of `cached`, so that arrays made by other code are not used. It stays
+    the same if comments, layout or docstrings change, or modules that the component does not reach.
 
     Parameters
     ----------
@@ -171,7 +173,7 @@ def code_digest(cls: type) -> str:
     Returns
     -------
     str
-        Another one each time if the code is in no file, as in a notebook.
+        A SHA-256 digest. If the code is in no file, as in a notebook, each call returns a new one.
     """
     digests = [digest or uuid.uuid4().hex for digest in Code().of(cls).values()]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()

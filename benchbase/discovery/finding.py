@@ -1,4 +1,4 @@
-"""Where modules are, found without importing them."""
+"""Finding the files of modules without importing them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Place:
     Attributes
     ----------
     file : pathlib.Path or None
-        Its file; None for a folder without an ``__init__``, and for what is built into Python.
+        Its file; None for a folder without an ``__init__``, and for a module built into Python.
     folders : tuple of pathlib.Path or None
-        Where the modules inside it are, if it is a package.
+        The folders with the modules inside it, if it is a package.
     """
 
     file: Path | None
@@ -46,7 +46,7 @@ class Place:
 class Finder:
     """Finds modules as their files are now; each is looked for once.
 
-    A module that is loaded is where it was loaded from. Others are found as Python would find
+    A module that is loaded is found where it was loaded from. Others are found as Python would find
     them, but without importing the packages around them.
     """
 
@@ -55,7 +55,7 @@ class Finder:
         self._finders: dict[Path, machinery.FileFinder] = {}
 
     def find(self, module: str) -> Place | None:
-        """Return where a module is, None if there is none or it has no file that is still there."""
+        """Return where a module is, or None if there is no such module or its file is gone."""
         if module not in self._places:
             place = _of_loaded(sys.modules.get(module)) or _from_spec(self._spec(module))
             gone = place is not None and place.file is not None and not place.file.is_file()
@@ -65,7 +65,7 @@ class Finder:
         return self._places[module]
 
     def modules_in(self, package: str) -> Iterator[str]:
-        """Yield the names of all modules of a package, scripts and tests among them."""
+        """Yield the names of all modules of a package, including scripts and tests."""
         place = self.find(package)
         if place is None or not place.is_package:
             return
@@ -78,16 +78,16 @@ class Finder:
                 yield module
 
     def other_files(self, package: str) -> Iterator[tuple[str, Path]]:
-        """Yield name and place of the files of a package that are no sources, such as tables.
+        """Yield the name and the path of each file of a package that is no source, such as a table.
 
-        A folder without an ``__init__`` is no package of this kind: it may hold anything.
+        A folder without an ``__init__`` has no such files, since it may hold anything.
         """
         place = self.find(package)
         if place is not None and place.is_package and place.file is not None:
             yield from (each for each in self.files(package) if each[1].suffix != ".py")
 
     def files(self, package: str) -> Iterator[tuple[str, Path]]:
-        """Yield name and place of the files of a package, or of a module in none."""
+        """Yield name and path of each file of a package, or of a module outside packages."""
         place = self.find(package)
         if place is None:
             return
@@ -95,7 +95,7 @@ class Finder:
             yield place.file.name, place.file
         for folder in place.folders or ():
             for file in files_of(folder):
-                # A folder without an `__init__` may hold an environment.
+                # A folder without an `__init__` may hold a virtual environment.
                 if place.file is not None or not in_library(file):
                     yield file.relative_to(folder).as_posix(), file
 
@@ -115,7 +115,7 @@ class Finder:
 
 
 def _of_loaded(module: object) -> Place | None:
-    """Return where a module was loaded from, None if it does not say so, as some objects do not."""
+    """Return where a module was loaded from, or None if the object does not say."""
     file, folders = attribute(module, "__file__"), attribute(module, "__path__")
     place = Path(file) if isinstance(file, str) else None
     if place is None and folders is None:

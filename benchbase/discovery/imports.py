@@ -1,4 +1,4 @@
-"""What a program imports, as far as its text tells; nothing is imported to find out."""
+"""What a program imports, as far as its text says; nothing is imported to find this out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPAQUE = frozenset(
         "run_path", "spec_from_file_location", "spec_from_loader",
     }
 )  # fmt: skip # a list of words
-"""What imports by a name that only running tells, called as a function or as a method."""
+"""Functions and methods that import something whose name is known only when they are called."""
 _OPAQUE_CHAINS = frozenset({("exec",), ("eval",), ("sys", "modules")})
 
 _Chain = tuple[str, ...]
@@ -32,9 +32,10 @@ class Reference(NamedTuple):
     module : str
         The module that is imported, without the dots.
     names : tuple of str
-        What is looked up in it: a name, in that another, and so on.
+        The names that are looked up, one inside the other, starting in the module.
     used : bool
-        Whether the program uses the last of them as a whole, and not only what is inside it.
+        Whether the program uses what the last name stands for as a value, and so may look up
+        anything in it.
     """
 
     level: int
@@ -47,18 +48,18 @@ class Reference(NamedTuple):
 class Imports:
     """What a program imports.
 
-    What stands under ``if TYPE_CHECKING:`` is left out: it is never run.
+    Imports under ``if TYPE_CHECKING:`` are left out, because they never run.
 
     Attributes
     ----------
     references : frozenset of Reference
-        All that it reaches, inside functions too.
+        Everything that it reaches by importing, also inside functions.
     opaque : bool
-        Whether it may import what its text does not tell: by ``import *``, by a name that is
-        computed, or in its own ``__getattr__``.
+        Whether it may import modules that its text does not name: by ``import *``, by a name that
+        is computed, or in its own ``__getattr__``.
     names : dict
-        The names that it binds at its top level, each with the references that it may stand for;
-        None among them where the program itself defines the name.
+        The names that it binds at its top level, each with the references that it may stand for.
+        None among these references means that the program itself defines the name.
     hands_on : bool
         Whether it does nothing but import, name its version and names, and implement hooks.
     """
@@ -75,7 +76,7 @@ def imports(tree: ast.Module) -> Imports:
     Parameters
     ----------
     tree : ast.Module
-        From `benchbase.program.parse`.
+        From `benchbase.discovery.program.parse`.
     """
     seen = _Seen()
     seen.look(tree)
@@ -88,7 +89,7 @@ def imports(tree: ast.Module) -> Imports:
 
 
 class _Seen:
-    """What a look through a tree has met."""
+    """What was found while looking through a tree."""
 
     def __init__(self) -> None:
         self.opaque = False
@@ -97,7 +98,7 @@ class _Seen:
         self._chains: set[_Chain] = set()
 
     def look(self, tree: ast.AST) -> None:
-        """Look at all nodes but those that are for type checkers."""
+        """Look at all nodes except those that only type checkers read."""
         left: list[Any] = [tree]
         while left:
             node = left.pop()
@@ -122,7 +123,7 @@ class _Seen:
                     left += [each for each in value if isinstance(each, ast.AST)]
 
     def references(self) -> Iterator[Reference]:
-        """Yield all that is reached: what is imported, and what is looked up in that."""
+        """Yield everything that is reached: what is imported, and what is looked up in it."""
         yield from self._loads
         for name, *more in self._chains:
             for start in self._bound.get(name, ()):
@@ -136,7 +137,7 @@ class _Seen:
             self._bound.setdefault(alias, set()).add(reference)
 
     def _chain(self, node: ast.Name | ast.Attribute) -> list[ast.expr]:
-        """Note a name and what is looked up in it; return what is left to look at."""
+        """Note a name and what is looked up in it, and return the nodes still to look at."""
         names: list[str] = []
         inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
@@ -152,7 +153,7 @@ class _Seen:
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, Reference]]:
-    """Yield name, alias and what has to be found of each part of an import."""
+    """Yield the name, the alias and the reference of each part of an import."""
     for each in node.names:
         alias = each.asname or each.name
         if isinstance(node, ast.Import):
@@ -164,7 +165,7 @@ def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, Ref
 
 
 def _names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Reference]]:
-    """Yield the names that an import binds, each with what it stands for."""
+    """Yield the names that an import binds, each with its reference."""
     for name, alias, reference in _imported(node):
         if isinstance(node, ast.ImportFrom) or alias != name:
             yield alias, reference
@@ -191,7 +192,7 @@ def _imported_by_call(node: ast.Call) -> Reference | None:
             module = name.lstrip(".")
             level = len(name) - len(module)
             match more:
-                # `__import__("a.b")` gives back `a`.
+                # `__import__("a.b")` returns `a`.
                 case [] if not level and (called == "import_module" or "." not in module):
                     return Reference(0, module, used=True)
                 case [ast.Name(id="__package__")] if called == "import_module":
@@ -200,7 +201,7 @@ def _imported_by_call(node: ast.Call) -> Reference | None:
 
 
 def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, Reference | None]]:
-    """Yield the names that statements bind at the top level of a module."""
+    """Yield the names that statements bind at the top level, each with its reference, if any."""
     for node in body:
         match node:
             case ast.Import() | ast.ImportFrom():
@@ -217,7 +218,7 @@ def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, Reference | None]]:
 
 
 def _bound_inside(node: ast.AST) -> Iterator[tuple[str, Reference | None]]:
-    """Yield the names that a part of a statement binds; it may hold statements in turn."""
+    """Yield the names that a part of a statement binds; the part may contain statements."""
     if isinstance(node, ast.stmt):
         yield from _bound([node])
         return
@@ -228,7 +229,7 @@ def _bound_inside(node: ast.AST) -> Iterator[tuple[str, Reference | None]]:
 
 
 def _hands_on(node: ast.stmt) -> bool:
-    """Whether a statement of a package's ``__init__`` does nothing but hand names on."""
+    """Whether a statement of a package's ``__init__`` only hands on names."""
     match node:
         case ast.Import() | ast.ImportFrom():
             return True
@@ -243,7 +244,7 @@ def _hands_on(node: ast.stmt) -> bool:
 
 
 def _changes_others(node: ast.AST) -> bool:
-    """Whether a part of a hook changes what was there before, such as a component's class."""
+    """Whether a part of a hook changes an existing object, such as a component's class."""
     match node:
         case ast.Attribute(ctx=ast.Store()) | ast.Subscript(ctx=ast.Store()) | ast.Global():
             return True

@@ -1,4 +1,4 @@
-"""What a source file says to Python: its program, without docstrings, comments and layout."""
+"""The program in a source file: its meaning without docstrings, comments and layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _SAYS_NOTHING = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
-"""Fields that follow from others (Load or Store), or that Python does not look at."""
+"""Fields that follow from others (Load or Store), or that Python ignores."""
 
 _Item = str | ast.AST
 
@@ -24,10 +24,10 @@ def parse(source: bytes) -> ast.Module:
         If this Python cannot read the file.
     """
     collects = gc.isenabled()
-    gc.disable()  # else it looks again and again at a tree that is still growing: 3 times as slow
+    gc.disable()  # it would visit the growing tree again and again, which takes 3 times as long
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # newer versions warn of more, such as "\\d"
+            warnings.simplefilter("ignore")  # newer versions have more warnings, such as for "\\d"
             return ast.parse(source)
     finally:
         if collects:
@@ -37,10 +37,10 @@ def parse(source: bytes) -> ast.Module:
 def program_digest(tree: ast.AST) -> str:
     """Return the digest of a program.
 
-    Two sources have one digest if they differ in comments, layout, docstrings, and in how constants
-    are spelt (1_000 and 1000, "a" "b" and 'ab'). Statements without effect, which are constants and
-    ``pass``, are left out wherever they stand. The digest is the same on Python 3.11, 3.12 and
-    3.13, whose trees differ in fields that are empty and in empty constants inside f-strings.
+    Two sources have the same digest if they differ only in comments, layout, docstrings, and the
+    spelling of constants (1_000 and 1000, "a" "b" and 'ab'). Statements without effect, which are
+    constants and ``pass``, are left out everywhere. The digest is the same on Python 3.11, 3.12 and
+    3.13, whose trees differ in empty fields and in empty constants inside f-strings.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def program_digest(tree: ast.AST) -> str:
 
 
 def _written(tree: ast.AST) -> Iterator[str]:
-    """Yield the words of a tree, from which it could be built again; not by recursion, as deep."""
+    """Yield words from which the tree could be rebuilt, without recursion, as trees may be deep."""
     left: list[_Item] = [tree]
     while left:
         item = left.pop()
@@ -71,7 +71,7 @@ def _written(tree: ast.AST) -> Iterator[str]:
 
 
 def _fields(node: ast.AST) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a node that say something."""
+    """Yield the fields of a node that carry meaning."""
     if isinstance(node, ast.Constant):
         yield "value", node.value  # None is a value here
         return
@@ -91,7 +91,7 @@ def _words(value: Any) -> list[_Item]:
     if isinstance(value, list):
         return ["[", *(word for each in value for word in _words(each)), "]"]
     if isinstance(value, int) and not isinstance(value, bool):
-        return [f"int:{value:x}"]  # decimals of more than 4,300 digits are refused
+        return [f"int:{value:x}"]  # Python refuses to write more than 4,300 decimal digits
     return [f"{type(value).__name__}:{value!a}"]
 
 
@@ -101,14 +101,14 @@ def _effective(values: list[Any]) -> list[Any]:
 
 
 def is_void(node: Any) -> bool:
-    """Whether a node is a statement without effect: a docstring, another constant, ``pass``."""
+    """Whether a node is a statement without effect: a docstring, another constant or ``pass``."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
     return isinstance(node, ast.Pass)
 
 
 def _joined(values: list[Any]) -> list[Any]:
-    """Return the parts of an f-string with neighbouring texts made one, and empty ones left out."""
+    """Return the parts of an f-string, with neighbouring texts joined and empty ones left out."""
     found: list[Any] = []
     for part in values:
         before = found[-1] if found else None

@@ -1,4 +1,4 @@
-"""What a result came from: versions, the machine, digests of the code."""
+"""Where a result comes from: versions, the machine, and digests of the code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "plugg
 
 @cache
 def environment() -> dict[str, Any]:
-    """Return what may change a number but is in no key: versions, BLAS, processor.
+    """Return facts that may change a number but are in no key: versions, BLAS, processor.
 
-    Nothing in it names the host or its user. The BLAS is NumPy's: which others are loaded depends
-    on what else has run.
+    None of them names the host or its user. The BLAS is the one that NumPy uses; which others are
+    loaded depends on what else has run.
     """
     from threadpoolctl import threadpool_info
 
@@ -50,19 +50,19 @@ def environment() -> dict[str, Any]:
 
 
 def circumstances(task: Task) -> dict[str, Any]:
-    """Return the environment that a task's outcome is made in, with the code that it comes from.
+    """Return the environment in which a task runs, with the digests of its code.
 
     Parameters
     ----------
     task : Task
-        It has the digests, and whether to name the host.
+        The task, which holds these digests and says whether to name the host.
     """
     facts = environment() | {"code": task["code"], "packages": task["packages"]}
     return facts | {"host": platform.node()} if task["host_name"] else facts
 
 
 def _processor() -> str:
-    """Return the model of the processor; `platform` does not know it on Linux."""
+    """Return the model of the processor, which `platform` does not know on Linux."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

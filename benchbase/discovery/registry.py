@@ -1,4 +1,4 @@
-"""Plugin discovery, plugin files, and the components that they supply, by kind and name."""
+"""Finding and loading plugins, and the components that they supply, by kind and name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KINDS: dict[str, type[Component]] = {
 
 @dataclass(frozen=True)
 class Provider:
-    """Who supplies a component: a plugin of a distribution, a plugin file, or a session.
+    """The supplier of a component: a plugin of a distribution, a plugin file, or a session.
 
     Attributes
     ----------
@@ -76,9 +76,9 @@ class Registry:
     providers : dict
         ``providers[kind, name]`` is the `Provider` of a component or a suite.
     warnings : list of str
-        One line for each plugin that could not be loaded; the others work.
+        One line for each plugin that could not be loaded. The other plugins still work.
     plugin_files : list of pathlib.Path
-        The plugin files loaded, absolute.
+        The absolute paths of the plugin files that were loaded.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class Registry:
         Raises
         ------
         PluginError
-            If two distributions share the name of a plugin or of a component.
+            If two distributions use the same name for a plugin or a component.
         """
         points: defaultdict[str, list[EntryPoint]] = defaultdict(list)
         for point in entry_points(group=GROUP):
@@ -108,7 +108,7 @@ class Registry:
             if len(same) > 1:
                 owners = " and ".join(sorted(_distribution(point) for point in same))
                 raise PluginError(
-                    f"two plugins are named '{name}', by the distributions {owners}; "
+                    f"two plugins are named '{name}', one in each of the distributions {owners}; "
                     "uninstall one of them"
                 )
             self._load_entry_point(same[0])
@@ -116,7 +116,7 @@ class Registry:
     def load_file(self, path: str | Path) -> list[type[Solver]]:
         """Load one plugin file, as ``--plugin`` does.
 
-        Its module is named by the digest of its path, and its folder is not put on the import
+        The name of its module contains a digest of its path. Its folder is not put on the import
         path. A file that was loaded before is loaded again only if it has changed.
 
         Returns
@@ -127,7 +127,7 @@ class Registry:
         Raises
         ------
         PluginError
-            If the file cannot be read or run, or supplies a name that is taken.
+            If the file cannot be read or run, supplies nothing, or supplies a name that is taken.
         """
         file = Path(path).absolute()
         try:
@@ -141,7 +141,7 @@ class Registry:
         before = set(sys.modules)
         module = _execute(file, name, source, str(path))
         give_source(name, source)
-        Code().unforeseen([name], before)  # noted for the outcomes of its solvers
+        Code().unforeseen([name], before)  # notes what it loaded, for its solvers' outcomes
         self._forget(provider)
         try:
             self._adopt(module, provider)
@@ -155,17 +155,17 @@ class Registry:
         except PluginError:
             self._forget(provider)
             raise
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        except (Exception, SystemExit) as error:  # third-party code may raise anything
             self._forget(provider)
-            raise PluginError(_told(error, file, str(path))) from error
+            raise PluginError(_explained(error, file, str(path))) from error
         if file not in self.plugin_files:
             self.plugin_files.append(file)
         return self._solvers_of(provider)
 
     def add(self, source: Any) -> type[Solver]:
-        """Take in a solver class, or a function marked with ``@benchbase.solver``, as it is.
+        """Add a solver class, or a function marked with ``@benchbase.solver``, from this session.
 
-        One that was defined again, as in a notebook, takes the place of the earlier one.
+        A solver that is defined again, as in a notebook, replaces the earlier one of its name.
         """
         cls = solver_class(source)
         if self.providers.get(("solver", cls.name)) == SESSION:
@@ -174,12 +174,12 @@ class Registry:
         return cls
 
     def is_local(self, component: Component) -> bool:
-        """Whether only this process can build a component: it was defined in a session."""
+        """Whether only this process can build a component, because this session defined it."""
         owner = self.providers.get((component.kind, component.name), SESSION)
         return owner == SESSION
 
     def find(self, kind: str, name: str, path: tuple[str | int, ...] = ()) -> type[Component]:
-        """Return the class of a kind and name; raise `SpecError` with a suggestion if none."""
+        """Return the class of a kind and name; raise `SpecError` if there is none."""
         try:
             return self.classes[kind][name]
         except KeyError:
@@ -198,12 +198,13 @@ class Registry:
         kind : {"dataset", "frame", "pooling", "noise", "hint", "solver", "report"}
             What to build.
         spec : mapping or Component
-            ``{"name": ..., parameter: value, ...}``; parameters that are components take a spec in
-            turn. A component is returned as it is.
+            ``{"name": ..., parameter: value, ...}``. A parameter that is a component takes a spec
+            too. A component is returned as it is.
         path : tuple, optional
-            Where the spec stands, for messages.
+            The keys that lead to the spec in its file, for messages.
         trusted : bool, optional
-            The spec is what a component says of itself: its parameters are not checked again.
+            Whether the spec comes from a component's own `spec`. Its parameters are then not
+            checked again.
 
         Raises
         ------
@@ -227,14 +228,14 @@ class Registry:
             self._adopt(point.load(), provider)
         except PluginError:
             raise
-        except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+        except (Exception, SystemExit) as error:  # third-party code may raise anything
             self._forget(provider)
             self._warn(provider, error)
 
     def _adopt(self, module: ModuleType, provider: Provider) -> None:
-        """Register a module with pluggy and take what it supplies."""
+        """Register a plugin's module with pluggy and register what it supplies."""
         self._manager.register(module, provider.plugin)
-        self._manager.check_pending()  # a misspelt hook would be passed over in silence
+        self._manager.check_pending()  # otherwise a misspelt hook would be ignored silently
         for kind in KINDS:
             take = partial(self._register, kind, provider)
             self._hook(f"register_{kind}s", provider)(register=take)
@@ -242,7 +243,7 @@ class Registry:
         self._loaded.append(provider)
 
     def _hook(self, name: str, provider: Provider) -> pluggy.HookCaller:
-        """Return a hook of one plugin only: pluggy does not tell who calls a hook's argument."""
+        """Return a hook of one plugin alone; pluggy does not say which plugin calls `register`."""
         module = self._manager.get_plugin(provider.plugin)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         return self._manager.subset_hook_caller(name, others)
@@ -254,31 +255,29 @@ class Registry:
         )
 
     def add_commands(self, cli: Any) -> None:
-        """Let all plugins add their commands to a click group; one that fails is a warning."""
+        """Let all plugins add their commands to a click group; a plugin that fails is a warning."""
         for provider in self._loaded:
             try:
                 self._hook(COMMANDS, provider)(cli=cli)
-            except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+            except (Exception, SystemExit) as error:  # third-party code may raise anything
                 self._warn(provider, error)
 
     def _register(self, kind: str, provider: Provider, supplied: Any) -> None:
         cls = solver_class(supplied) if kind == "solver" else supplied
         base = KINDS[kind]
         if not (inspect.isclass(cls) and issubclass(cls, base)):
-            raise TypeError(f"{supplied!r} is no subclass of benchbase.{base.__name__}")
+            raise TypeError(f"{supplied!r} is not a subclass of benchbase.{base.__name__}")
         if not cls.name:
             raise TypeError(f"{cls.__qualname__} has no name")
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__qualname__} does not implement {missing}")
-        hints = get_type_hints(
-            cls
-        )  # a type that is not there shows here, not in the middle of a run
+        hints = get_type_hints(cls)  # raises here, not during a run, if a type does not exist
         for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
             if _is_mutable(hints[field.name]):
                 raise TypeError(f"{cls.__qualname__}: the parameter '{field.name}' must be a tuple")
         if self.classes[kind].get(cls.name) is cls:
-            return  # marked, and registered by a hook as well
+            return  # the class is marked, and a hook has registered it as well
         self._claim(kind, cls.name, provider)
         self.classes[kind][cls.name] = cls
 
@@ -298,7 +297,7 @@ class Registry:
             raise PluginError(f"{provider} supplies two {kind}s named '{name}'; rename one")
 
     def _forget(self, provider: Provider) -> None:
-        """Take back what a plugin has registered."""
+        """Remove everything that a plugin has registered."""
         if self._manager.has_plugin(provider.plugin):
             self._manager.unregister(name=provider.plugin)
         if provider in self._loaded:
@@ -316,7 +315,7 @@ class Registry:
 
 
 def _is_mutable(hint: Any) -> bool:
-    """Whether a type holds lists, sets or dicts: a component must be hashable."""
+    """Whether a type holds lists, sets or dicts, which a hashable component cannot have."""
     plain = get_origin(hint) or hint
     return plain in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
 
@@ -334,14 +333,14 @@ def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and typing look modules up by name
     try:
         exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 # what --plugin is for
-    except (Exception, SystemExit) as error:  # a stranger's code: anything may come
+    except (Exception, SystemExit) as error:  # third-party code may raise anything
         del sys.modules[name]
-        raise PluginError(_told(error, file, shown)) from error
+        raise PluginError(_explained(error, file, shown)) from error
     return module
 
 
-def _told(error: BaseException, file: Path, shown: str) -> str:
-    """Say what went wrong in a plugin file, with the last line of it that was reached."""
+def _explained(error: BaseException, file: Path, shown: str) -> str:
+    """Say what went wrong in a plugin file, and on which of its lines."""
     if isinstance(error, SyntaxError) and error.filename == str(file) and error.lineno:
         return f"{shown}:{error.lineno}: {error.msg}"
     trace = traceback.walk_tb(error.__traceback__)
@@ -352,7 +351,7 @@ def _told(error: BaseException, file: Path, shown: str) -> str:
 
 @cache
 def registry() -> Registry:
-    """Return the registry of this process, the installed plugins loaded."""
+    """Return the registry of this process, with the installed plugins loaded."""
     loaded = Registry()
     loaded.load_installed()
     return loaded

@@ -1,4 +1,4 @@
-"""Source files as they count: what each says to Python, and what it imports."""
+"""Source files: the digest of the program in each, and what it imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbase.loading import given_source, is_changed, keep_source, top_of
 
 @dataclass(frozen=True)
 class Program:
-    """A source file: the digest of its program, and what that imports."""
+    """A source file: the digest of its program, and what the program imports."""
 
     digest: str
     imports: Imports
@@ -24,12 +24,12 @@ class Program:
 
 @lru_cache(maxsize=4096)
 def read(source: bytes) -> Program:
-    """Read a source; what this Python cannot read, such as a compiled module, counts by its bytes.
+    """Read a source. If Python cannot parse it, as a compiled module, its bytes are digested.
 
     Parameters
     ----------
     source : bytes
-        What the file holds.
+        The content of the file.
     """
     try:
         tree = parse(source)
@@ -40,13 +40,13 @@ def read(source: bytes) -> Program:
 
 
 def program_of(module: str, file: Path) -> Program:
-    """Return the program of a module: as it was loaded, else as it is in its file.
+    """Return the program of a module as it was loaded, or else as it is in its file.
 
     Raises
     ------
     PluginError
-        If the file was edited after this process had loaded it, so that it says something else; or
-        if it cannot be read.
+        If the file was edited after this process had loaded it, so that its program is another, or
+        if the file cannot be read.
     """
     given = given_source(module)
     if given is not None:
@@ -60,12 +60,12 @@ def program_of(module: str, file: Path) -> Program:
 
 
 def file_digest(package: str, file: Path) -> str:
-    """Return the digest of a file of a package that is no source, such as a table.
+    """Return the digest of a file of a package that is not a source, such as a table.
 
     Raises
     ------
     PluginError
-        If it was written after this process had loaded the package, or cannot be read.
+        If the file was written after this process had loaded the package, or cannot be read.
     """
     content = _content(file)
     if is_changed(file):
@@ -83,5 +83,5 @@ def _content(file: Path) -> bytes:
 def _edited(module: str) -> PluginError:
     return PluginError(
         f"the code of '{top_of(module)}' was edited after this process had loaded it; "
-        "start again, in a notebook with a new kernel"
+        "start Python again, or in a notebook restart the kernel"
     )

@@ -1,4 +1,4 @@
-"""Making a component from the parameters of a spec, checked against the fields of its class."""
+"""Making a component from a spec's parameters, after a check against the fields of its class."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def validate(
     *,
     trusted: bool = False,
 ) -> Component:
-    """Make a component from parameters as they come from TOML or JSON.
+    """Make a component from parameters that were read from TOML or JSON.
 
     Types are strict: ``"10"`` is not an integer, but ``2`` is a float as well. Lists become tuples.
     ``"inf"`` becomes infinity if the field holds a number, and a table becomes a component if the
-    field holds one. Parameters are not checked again if they are `trusted`, because they are those
-    of a component that was made before; this saves the slow import of pydantic.
+    field holds one. Parameters that are `trusted` are not checked again, because they come from a
+    component that was made before; this saves the slow import of pydantic.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _checked(
 
 @cache
 def _hints(cls: type[Component]) -> dict[str, Any]:
-    """Return the types of the fields."""
+    """Return the types of a component's fields by name."""
     hints = get_type_hints(cls, include_extras=True)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # subclasses are dataclasses
 

@@ -1,4 +1,4 @@
-"""One problem to solve, made from its components: signals, frame, measurements, hints."""
+"""Making a problem to solve from its components: signals, frame, measurements, hints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbase.representation import FrameDesign, Pooling
 
 Arrays: TypeAlias = Mapping[str, Array]
 Cached: TypeAlias = Callable[[Callable[[], Arrays]], Arrays]
-"""Returns the arrays that a function makes, or those that it has made before."""
+"""Returns the arrays that a function makes, or the stored ones if it has made them before."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Signals:
     truth : ndarray, shape (S, N)
         The test signals, read-only.
     training : ndarray, shape (T, N), or None
-        The training signals; None if the data set has none.
+        The training signals, or None if the data set has none.
     norm : float or None
-        The norm that all signals share, if there is one.
+        The norm that all signals share, or None if there is none.
     """
 
     truth: Array
@@ -45,15 +45,15 @@ class Instance:
     Attributes
     ----------
     problem : Problem
-        What solvers are told.
+        What solvers know.
     truth : ndarray, shape (S, N)
         The signals to recover, read-only.
     b : ndarray, shape (S, K)
         Their measurements, read-only.
     hint : ndarray, shape (S, N), or None
-        A first guess at each signal, read-only, if the problem has a hint.
+        A first guess at each signal, read-only, or None if the problem has no hint.
     seed, trial : int
-        What the random streams are keyed by.
+        The keys of the random streams.
     """
 
     problem: Problem
@@ -64,16 +64,16 @@ class Instance:
     trial: int
 
     def run(self, rows: slice, ledger: Ledger, trace: list[Snapshot] | None) -> SignalRun:
-        """Return the run of a solver on some of the signals: each has a stream of its own.
+        """Return the run of a solver on some of the signals. Each signal has its own stream.
 
         Parameters
         ----------
         rows : slice
             The signals, from ``start`` to before ``stop``.
         ledger : Ledger
-            What counts time and applications of the frame.
+            Counts time and applications of the frame.
         trace : list or None
-            Where the solver's snapshots go, if they are asked for.
+            Collects the solver's snapshots, if they are wanted.
         """
         keys = solver_keys(self.seed, self.trial, range(rows.start, rows.stop))
         hint = None if self.hint is None else self.hint[rows]
@@ -86,13 +86,13 @@ def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -
     Parameters
     ----------
     dataset : Dataset
-        Where they come from.
+        The source of the signals.
     seed, trial : int
-        What the random streams are keyed by; training signals are the same for all trials.
+        The keys of the random streams. Training signals are the same for all trials.
     points : int
         The number of test signals, S.
     cached : callable
-        Keeps the training signals, see `Cached`.
+        Stores the training signals; see `Cached`.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -
     """
     training = _training(dataset, seed, cached)
     drawn = dataset.test(points, generator(seed, "test", trial))
-    # Rounded as they are stored, so that a stored table can be scored again exactly.
+    # Rounded as in the store, so that stored estimates can be scored again exactly.
     truth = drawn.astype(np.float32).astype(np.float64)
     if truth.shape != (points, dataset.n):
         raise ValueError(f"the data set gave test signals of shape {truth.shape}")
@@ -124,14 +124,14 @@ def build(
     signals : Signals
         From `draw`.
     design, pooling, noise, hint : Component
-        The other components of the problem; noise and hint are None if it has none.
+        The other components of the problem. Noise and hint may be None.
     seed, trial : int
-        What the random streams are keyed by.
+        The keys of the random streams.
 
     Raises
     ------
     ValueError
-        If noise or hint give an array of another shape, or one that is not finite.
+        If the noise or the hint gives an array of the wrong shape, or one that is not finite.
     """
     truth = signals.truth
     stream = generator(seed, "frame", design.size(truth.shape[1])[0] or 0, trial)
@@ -153,12 +153,12 @@ def build(
 
 
 def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
-    """Return the training signals from the cache, or have them made."""
+    """Return the training signals from the cache, after making them if they are not there."""
 
     def make() -> Arrays:
         signals = dataset.train(generator(seed, "train"))
         if isinstance(signals, np.memmap) and signals.dtype == np.float32:
-            return {"mapped": np.ones(1)}  # the data set keeps them itself: once is enough
+            return {"mapped": np.ones(1)}  # the data set stores them itself
         return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
 
     kept = cached(make)
@@ -169,8 +169,9 @@ def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
 
 def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
     if array.shape != shape or not np.isfinite(array).all():
-        told = f"an array of shape {array.shape}" if array.shape != shape else "what is not finite"
-        raise ValueError(f"the {part.kind} '{part.name}' gave {told}, not finite {shape}")
+        fault = f"of shape {array.shape}" if array.shape != shape else "that is not finite"
+        wanted = f"it must give a finite one of shape {shape}"
+        raise ValueError(f"the {part.kind} '{part.name}' gave an array {fault}; {wanted}")
     return array
 
 

@@ -71,30 +71,30 @@ class Iteration(ABC):
         return self.x, norms(self.problem.measure(self.x) - self.b)
 
     def reference(self) -> Array:
-        """Return what residuals are relative to: ‖b‖, or 1 where that is zero; (S,)."""
+        """Return what residuals are divided by, (S,): ‖b‖, or 1 if that is zero."""
         return divisors(norms(self.b))
 
     def advance(self, steps: int) -> Array:
-        """Go on to the next look; return which signals have moved, bool (S,)."""
+        """Iterate until the next look, and return which signals have moved, bool (S,)."""
         before = self.x.copy()
         self.take_steps(steps)
         return moved(before, self.x)
 
     def hopeful(self, residual: Array) -> Array:
-        """Return which signals may still be solved, bool (S,); by default all.
+        """Return which signals may still be solved, bool (S,). By default these are all.
 
         It is called at each look, with the residuals (S,).
         """
         return np.ones(len(residual), dtype=bool)
 
     def keep(self, stay: Array) -> None:
-        """Go on with the signals that a boolean mask (S,) marks."""
+        """Keep only the signals that a boolean mask (S,) marks."""
         for name in self.per_signal:
             setattr(self, name, _kept(getattr(self, name), stay))
 
 
 Begin: TypeAlias = Callable[[Array, Array, Run], Iteration]
-"""Begins with a block of signals: measurements (S, K), starts (S, N), and the run of these."""
+"""Returns an `Iteration` for measurements (S, K), starts (S, N) and the run of their signals."""
 
 
 def _kept(value: Any, stay: Array) -> Any:
@@ -115,7 +115,7 @@ def iterate(
     """Iterate on one block of signals until all have left it.
 
     A signal leaves if its relative residual is at most `tol` or is not a number, if it has not
-    moved since the last look, or if the method gives it up (`Iteration.hopeful`).
+    moved since the last look, or if the method gives up on it (`Iteration.hopeful`).
 
     Parameters
     ----------
@@ -130,7 +130,8 @@ def iterate(
     check : int
         The number of iterations between two looks.
     best : bool
-        Whether to return the estimate with the least residual of those looked at, not the last one.
+        Whether to return, of the estimates at the looks, the one with the least residual instead
+        of the last.
 
     Returns
     -------
@@ -168,10 +169,10 @@ def iterate(
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a batch of signals is cut into blocks, which are iterated one after the other.
+    """A rule that cuts a batch of signals into blocks, which are iterated one after the other.
 
-    The arrays of a small block stay in the cache of a processor, and a large block takes fewer
-    calls. With S signals of w numbers each the rules are:
+    The arrays of a small block stay in the processor's cache, and large blocks need fewer calls.
+    For S signals of w numbers each, the rules give these blocks:
 
     =========  ===============================================================================
     rule       blocks
@@ -181,16 +182,16 @@ class Blocks:
     "signals"  as few as hold ⌊numbers / w⌋ signals at most, or `least` if that is more
     =========  ===============================================================================
 
-    There is at least one block, no block is empty, and their sizes differ by one signal at most.
+    There is at least one block, no block is empty, and block sizes differ by one signal at most.
 
     Parameters
     ----------
     numbers : int
-        The size of a block, in numbers that an iteration works on.
+        The size of a block: how many numbers an iteration works on.
     rule : {"floor", "ceiling", "signals"}, optional
-        See above.
+        The rule, from the table above.
     least : int, optional
-        The number of signals that a block may always hold, with the rule "signals".
+        The number of signals that a block may always hold under the rule "signals".
     """
 
     numbers: int
@@ -205,7 +206,7 @@ class Blocks:
         signals : int
             The number of signals S.
         width : int
-            How many numbers an iteration works on for each, w.
+            How many numbers an iteration works on for each signal, w.
         """
         if not signals:
             return []
@@ -220,11 +221,11 @@ class Blocks:
 
 
 class IterativeSolver(Solver):
-    """A solver that iterates on batches of signals; a subclass says with which `Iteration`.
+    """A solver that iterates on batches of signals; a subclass chooses the `Iteration`.
 
-    Estimates start at what `init` gives. A batch is cut into blocks, and the solver iterates on
-    each until its signals are solved or have stopped moving. If the estimate is all that one step
-    hands to the next, subclass `StepSolver` instead.
+    The estimates of `init` are the starts. A batch is cut into blocks, and the solver iterates on
+    each block until its signals are solved or have stopped moving. If a step needs nothing but the
+    estimate of the step before, subclass `StepSolver` instead.
 
     Parameters
     ----------
@@ -233,8 +234,8 @@ class IterativeSolver(Solver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init". By default a Gaussian vector for each signal, scaled
-        so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the starts, in the phase "init". By default, each signal starts at a Gaussian vector,
+        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Attributes
     ----------
@@ -242,15 +243,15 @@ class IterativeSolver(Solver):
         The number of iterations between two looks at the residual, each of which costs a
         measurement. Class attribute.
     best : bool
-        Whether to return the estimate with the least residual of those looked at, not the last one.
-        Class attribute.
+        Whether to return, of the estimates at the looks, the one with the least residual instead
+        of the last. Class attribute.
     blocks : Blocks
         How batches are cut into blocks. Class attribute.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, or `tol` negative or not finite.
+        If `n_iter` is negative, or if `tol` is negative or not finite.
     """
 
     check: ClassVar[int] = 10
@@ -265,7 +266,7 @@ class IterativeSolver(Solver):
         check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Return why the solver does not apply: a complex frame, or what an inner solver says."""
+        """Return why the solver does not apply: a complex frame, or an inner solver's reason."""
         if problem.frame.is_complex:
             return f"the frame is complex, and {self.name} is for real ones"
         return super().unsupported(problem)
@@ -277,15 +278,15 @@ class IterativeSolver(Solver):
         Returns
         -------
         start : callable
-            Gives starts (S, N), from measurements (S, K) and the run of their signals; as a rule
-            what `start_of` returns for `init`.
+            Returns starts (S, N) for measurements (S, K) and the run of their signals. It is
+            usually what `start_of` returns for `init`.
         begin : callable
-            Begins with a block of signals, from measurements (S, K), starts (S, N) and their run;
-            it returns an `Iteration`.
+            Returns an `Iteration` for a block of signals: from measurements (S, K), starts (S, N)
+            and the run of these signals.
         """
 
     def width(self, problem: Problem) -> int:
-        """Return how many numbers an iteration works on for each signal: by default L·K."""
+        """Return how many numbers an iteration works on for each signal. The default is L·K."""
         return problem.frame.pool_size * problem.frame.n_pools
 
     def prepare(self, problem: Problem) -> Inverse:
@@ -309,15 +310,15 @@ class IterativeSolver(Solver):
         problem : Problem
             Frame and pooling.
         begin : callable
-            Begins with a block of signals.
+            Returns an `Iteration` for a block of signals, as in `set_up`.
         b : ndarray, shape (S, K)
             The measurements.
         x : ndarray, shape (S, N)
-            The starts; overwritten by the estimates.
+            The starts. The estimates overwrite them.
         run : Run
             The run of these signals.
         solved : ndarray of bool, shape (S,), optional
-            The signals whose starts are solutions already: they take no part.
+            Marks the signals whose starts are already solutions. They are not iterated on.
         """
         converged = np.zeros(len(b), dtype=bool) if solved is None else solved
         todo, n_iter = np.flatnonzero(~converged), np.zeros(len(b), dtype=np.int64)
@@ -327,7 +328,7 @@ class IterativeSolver(Solver):
             done = iterate(
                 begin(b[rows], x[rows], part), part,
                 n_iter=self.n_iter, tol=self.tol, check=self.check, best=self.best,
-            )  # fmt: skip # one argument a line says no more
+            )  # fmt: skip # one argument per line would not be clearer
             x[rows], n_iter[rows], converged[rows] = done
         return Recovery(x=x, n_iter=n_iter, converged=converged)
 

@@ -1,4 +1,4 @@
-"""Calling a prepared solver, checking what it gives back, and scoring it."""
+"""Calling a prepared solver, checking what it returns, and scoring it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from benchbase.tasks import Outcome
 
 
 class RecoveryError(Exception):
-    """What a solver gave back is no `Recovery` of the right shape."""
+    """A solver returned something that is not a `Recovery` of the right shape."""
 
 
 def recover(inverse: Inverse, b: Array, run: Run, n: int) -> Recovery:
-    """Call a prepared solver and check what it gives back.
+    """Call a prepared solver and check what it returns.
 
     Raises
     ------
     RecoveryError
-        If that is no `Recovery`, or one of its arrays has the wrong shape or type.
+        If it does not return a `Recovery`, or one of the arrays has the wrong shape or type.
     """
     recovery = inverse(b, run)
     if not isinstance(recovery, Recovery):
-        raise RecoveryError(f"the solver gave back a {type(recovery).__name__}, not a Recovery")
+        raise RecoveryError(f"the solver returned a {type(recovery).__name__}, not a Recovery")
     signals = b.shape[0]
     for name, wanted in {"x": (signals, n), "n_iter": (signals,), "converged": (signals,)}.items():
         value = getattr(recovery, name)
@@ -35,10 +35,10 @@ def recover(inverse: Inverse, b: Array, run: Run, n: int) -> Recovery:
             continue
         shape = np.shape(value)
         if shape != wanted:
-            raise RecoveryError(f"the solver gave back {name} of shape {shape}, not {wanted}")
+            raise RecoveryError(f"the solver returned {name} of shape {shape}, not {wanted}")
     if not np.can_cast(np.asarray(recovery.x).dtype, np.float64):
         kind = np.asarray(recovery.x).dtype
-        raise RecoveryError(f"the solver gave back x of type {kind}; signals are real numbers")
+        raise RecoveryError(f"the solver returned x of type {kind}; signals are real numbers")
     return recovery
 
 
@@ -57,23 +57,23 @@ def solve(
     solver : Solver or function
         A solver, or a function marked with ``@benchbase.solver``.
     problem : Problem
-        Frame, pooling and what else is known.
+        The frame, the pooling, and whatever else the solver knows.
     b : array_like, shape (K,) or (S, K)
         Measurements of one signal, or of S.
     seed : int, optional
         Seeds the solver's streams.
     trace : list, optional
-        Where the solver's snapshots go, if it records any.
+        Collects the snapshots that the solver records.
 
     Returns
     -------
     Recovery
-        With x of shape (N,) for b of shape (K,).
+        The estimates. If b has the shape (K,), x has the shape (N,).
 
     Raises
     ------
     ValueError
-        If b has another shape, or the solver does not apply to the problem.
+        If b has the wrong shape, or the solver does not apply to the problem.
     """
     if not isinstance(solver, Solver):
         solver = solver_class(solver)()
@@ -98,14 +98,14 @@ def solve(
 
 
 def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outcome:
-    """Round estimates to what is stored, and score that.
+    """Round estimates to the precision of the store, and score the rounded ones.
 
     Parameters
     ----------
     recovery : Recovery
-        With x of shape (S, N).
+        The estimates, with x of shape (S, N).
     problem : Problem
-        For the residual and the ambiguity.
+        The problem, which defines the residual and the ambiguity.
     truth : ndarray, shape (S, N)
         The signals.
     b : ndarray, shape (S, K)
@@ -114,10 +114,10 @@ def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outco
     Returns
     -------
     Outcome
-        x as float32, and for each signal the squared cosine, relative error and residual; NaN
-        where x is not finite.
+        The estimates x as float32, and for each signal the squared cosine, the relative error and
+        the residual. These are NaN for a signal whose estimate is not finite.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # not finite is a result, not a mishap
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the scores
         rounded = np.asarray(recovery.x).astype(np.float32)
     x = rounded.astype(np.float64)
     finite = np.isfinite(x).all(axis=1)

@@ -1,4 +1,4 @@
-"""Several solvers, or one from several starts, on the signals that are not solved yet."""
+"""Running several solvers in turn, each on the signals that are not solved yet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchbase.problem import Problem, Recovery, Run
 
 
 class BestSoFar:
-    """The estimates with the least measurement residual, of all that were offered.
+    """Keeps, of all estimates that are offered, those with the least measurement residual.
 
-    The first estimates are kept whatever their residual, even if it is not a number, so that a
-    solver that fails is seen to fail.
+    The first estimates are kept whatever their residual, even if it is not a number, so that the
+    result shows that a solver has failed.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ class BestSoFar:
         return np.flatnonzero(~(self._residual <= self._tol))
 
     def offer(self, rows: Array, recovery: Recovery) -> None:
-        """Take what is better than before, and add up the iterations.
+        """Keep the estimates that are better than those before, and add up the iterations.
 
         Parameters
         ----------
         rows : ndarray of int, shape (R,)
             The signals. The first offer is for all of them.
         recovery : Recovery
-            Their estimates (R, N). If one has no iterations, nor has the result.
+            Their estimates, (R, N). If a recovery has no `n_iter`, the result has none either.
         """
         if self._x is None:
             self._x = np.array(recovery.x)
@@ -59,7 +59,7 @@ class BestSoFar:
             self._n_iter = None
 
     def recovery(self) -> Recovery:
-        """Return the estimates. A signal has converged if it is solved.
+        """Return the estimates. The signals that are solved have converged.
 
         Raises
         ------
@@ -74,28 +74,28 @@ class BestSoFar:
 def run_rounds(
     problem: Problem, rounds: Iterable[tuple[str, Inverse]], b: Array, run: Run, tol: float
 ) -> Recovery:
-    """Run prepared solvers in turn on the signals not solved yet, and keep the least residual.
+    """Run prepared solvers in turn on the signals not solved yet, and keep the best estimates.
 
     Parameters
     ----------
     problem : Problem
         The problem that they were prepared for.
     rounds : iterable of (str, Inverse)
-        For each round the name of its phase, whose streams are its own, and the prepared solver.
-        At least one.
+        For each round, the name of its phase, which has its own streams, and the prepared solver.
+        There must be at least one round.
     b : ndarray, shape (S, K)
         The measurements.
     run : Run
         The run of these signals.
     tol : float
-        The relative residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved and takes part in no
-        further round.
+        The relative residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved. It then takes part in
+        no further round.
 
     Returns
     -------
     Recovery
-        The iterations of a signal are those of all rounds that it took part in. It has converged
-        if it is solved.
+        The estimates with the least residual. The iterations of a signal are those of all rounds
+        that it took part in. It has converged if it is solved.
     """
     best = BestSoFar(problem, b, tol)
     todo = np.arange(len(b))
@@ -104,6 +104,6 @@ def run_rounds(
             break
         with run.phase(name) as phase:
             recovery = inverse(b[todo], phase.rows(todo))
-        best.offer(todo, recovery)  # which measures the estimates, and not in the phase
+        best.offer(todo, recovery)  # outside the phase, which does not pay for this measurement
         todo = best.unsolved()
     return best.recovery()

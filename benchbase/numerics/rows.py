@@ -8,15 +8,15 @@ import numpy as np
 
 from benchbase.component import Array
 
-STALLED = 1e-12  # relative change that is no more than rounding
+STALLED = 1e-12  # relative changes up to this size are rounding errors
 
 
 def energies(rows: Array) -> Array:
     """Return the sum of the squared moduli of each signal's numbers: (S, ...) to (S,).
 
-    In one pass and without a temporary array, which makes it several times as fast as
-    ``np.sum(np.abs(rows) ** 2)``. The squares of huge or tiny numbers overflow or vanish; see
-    `root_mean_squares`.
+    It takes one pass and no temporary array, and is several times as fast as
+    ``np.sum(np.abs(rows) ** 2)``. The squares of huge numbers overflow and those of tiny numbers
+    vanish; `root_mean_squares` avoids this.
     """
     flat = rows if rows.ndim == 2 else rows.reshape(len(rows), math.prod(rows.shape[1:]))
     if flat.dtype.kind == "c":
@@ -26,7 +26,7 @@ def energies(rows: Array) -> Array:
 
 
 def norms(rows: Array) -> Array:
-    """Return the Euclidean norm of each signal's numbers, in one pass: (S, ...) to (S,)."""
+    """Return the Euclidean norm of each signal's numbers: (S, ...) to (S,)."""
     size: Array = np.sqrt(energies(rows))
     return size
 
@@ -40,8 +40,8 @@ def moved(before: Array, after: Array) -> Array:
 def root_mean_squares(rows: Array) -> Array:
     """Return the root mean square along the last axis: (..., M) to (...).
 
-    Numbers are divided by the largest of their row first, so that no square overflows or vanishes.
-    Rows without numbers give 0, and rows that are not finite what NumPy makes of them.
+    Numbers are first divided by the largest of their row, so that no square overflows or vanishes.
+    A row without numbers gives 0. A row that is not finite gives what NumPy's arithmetic gives.
     """
     if not rows.shape[-1]:
         return np.zeros(rows.shape[:-1])
@@ -52,6 +52,6 @@ def root_mean_squares(rows: Array) -> Array:
 
 
 def divisors(sizes: Array) -> Array:
-    """Return sizes to divide by: 1 takes the place of those that are zero."""
+    """Return sizes that one can divide by: each zero is replaced by 1."""
     safe: Array = np.where(sizes > 0, sizes, 1.0)
     return safe

@@ -1,4 +1,4 @@
-"""Where iterative solvers start: at what another solver gives, or at a scaled Gaussian vector."""
+"""Starts of iterative solvers: the estimates of another solver, or scaled Gaussian vectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchbase.problem import Problem, Run
 HALVINGS = 50
 
 Start: TypeAlias = Callable[[Array, Run], Array]
-"""Returns starts (S, N), from measurements (S, K) and the run of their signals."""
+"""Returns starts (S, N) for measurements (S, K) and the run of their signals."""
 
 
 def gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
@@ -29,12 +29,12 @@ def gaussian_start(problem: Problem, b: Array, run: Run) -> Array:
     b : ndarray, shape (S, K)
         The measurements.
     run : Run
-        The run of these signals. One vector is drawn from the stream of each.
+        The run of these signals. Each vector is drawn from the stream of its signal.
 
     Returns
     -------
     ndarray, shape (S, N)
-        The starts. A vector that no scale fits to b stays as drawn.
+        The starts. If no scale fits a vector to b, it stays as drawn.
     """
     x = run.normal(problem.frame.n)
     c = problem.frame.analyse(x)
@@ -51,22 +51,22 @@ def start_of(
     problem: Problem,
     otherwise: Callable[[Problem, Array, Run], Array] = gaussian_start,
 ) -> Start:
-    """Prepare what gives the starts of an iterative solver.
+    """Prepare a function that returns the starts of an iterative solver.
 
     Parameters
     ----------
     init : Solver or None
-        Its estimates are the starts. It runs in the phase "init", which has its own streams, clock
-        and count of frame applications.
+        The solver whose estimates are the starts. It runs in the phase "init", which has its own
+        streams, clock and count of frame applications.
     problem : Problem
         The problem to solve.
     otherwise : callable, optional
-        Gives the starts if `init` is None.
+        Returns the starts, from problem, b and run, if `init` is None.
 
     Returns
     -------
     callable
-        ``start(b, run)`` with b of shape (S, K) and a `Run`; it returns a new array (S, N).
+        ``start(b, run)`` takes measurements (S, K) and a `Run`, and returns a new array (S, N).
     """
     if init is None:
         return partial(otherwise, problem)
@@ -80,14 +80,14 @@ def start_of(
 
 
 def fitting_scale(values: Callable[[Array], Array], wanted: Array, *, homogeneous: bool) -> Array:
-    """Return scales t at which measurements have a wanted norm, ‖values(t)‖ = wanted.
+    """Return scales t at which measurements have given norms, ‖values(t)‖ = wanted.
 
     Parameters
     ----------
     values : callable
-        Returns the measurements (S, K) of the signals scaled by t (S,).
+        Returns the measurements (S, K) of the signals after scaling by t (S,).
     wanted : ndarray, shape (S,)
-        The norms that are wanted.
+        The norms that the measurements must have.
     homogeneous : bool
         Whether values(t) = t · values(1) for t > 0 (`Pooling.homogeneous`). If not, the scale is
         found by bisection.
@@ -95,7 +95,7 @@ def fitting_scale(values: Callable[[Array], Array], wanted: Array, *, homogeneou
     Returns
     -------
     ndarray, shape (S,)
-        The scales; 1 for signals that have none.
+        The scales, or 1 for a signal without such a scale.
     """
     if homogeneous:
         size = norms(values(np.ones_like(wanted)))
@@ -108,9 +108,9 @@ def fitting_scale(values: Callable[[Array], Array], wanted: Array, *, homogeneou
     low, high = np.zeros_like(wanted), np.ones_like(wanted)
     for _ in range(HALVINGS):  # double the scale until it reaches the norm, if it ever does
         high = np.where(reaches(high), high, 2 * high)
-    found = reaches(high) & ~reaches(low)
+    exists = reaches(high) & ~reaches(low)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         far = reaches(middle)
         low, high = np.where(far, low, middle), np.where(far, middle, high)
-    return np.where(found, high, 1.0)
+    return np.where(exists, high, 1.0)

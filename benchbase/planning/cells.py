@@ -1,4 +1,4 @@
-"""Cells, the points of a suite at which one solver meets one problem; their keys and tasks."""
+"""Cells: one solver on one problem of a suite in one trial, with its key and its tasks."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cell:
-    """One (problem, trial, solver, points).
+    """One solver on one problem in one trial, with a number of test signals.
 
     Attributes
     ----------
     key : str
-        The digest of all that its numbers depend on: the resolved components, seed, trial, points,
-        the code that the components reach, the data set's files, the numerical part of the core.
-        Label, suite, limits and library versions are not in it.
+        The digest of everything that its numbers depend on: the components with all parameters,
+        seed, trial, points, the code that the components reach, the data set's files, and the
+        numerical part of the core. Label, suite, limits and library versions are not in it.
     train_key, signals_key, problem_key : str
-        Digests of what the training signals, the test signals and the problem depend on.
+        Digests of everything that the training signals, the test signals and the problem depend
+        on.
     code : dict of str to str
-        The digests of the code of its components by module, those in no file left out, and of the
-        core; see `Code.of`.
+        The digests of the code of its components by module, and that of the core. Modules in no
+        file are left out; see `Code.of`.
     packages : dict of str to str
-        The digests of all packages that the components reach, as a whole.
+        The digests of all packages that the components reach, each as a whole.
     files : list of str
         The fingerprints of the data set's files.
     """
@@ -61,13 +62,13 @@ class Cell:
 
     @property
     def chunk(self) -> int:
-        """The number of signals a task: the least that any of its solvers asks for."""
+        """The number of signals per task: the least that any of its solvers asks for."""
         parts = (part for part in self.solver.walk() if isinstance(part, Solver))
         sizes = [part.chunk for part in parts if part.chunk is not None]
         return min([self.points, *sizes])
 
     def parts(self) -> Iterator[Component]:
-        """Yield all its components, those inside others too."""
+        """Yield all its components, including those inside others."""
         for part in (*self.setting.parts(), self.solver):
             yield from part.walk()
 
@@ -77,7 +78,7 @@ class Cell:
         return self.setting.facts() | own | {"points": self.points, "trace": self.trace}
 
     def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
-        """Yield the cell's chunks in order."""
+        """Yield one task for each chunk of the cell, in order."""
         noise, hint = self.setting.noise, self.setting.hint
         for start in range(0, self.points, self.chunk):
             yield Task(
@@ -126,7 +127,7 @@ def make_cells(suite: Suite) -> list[Cell]:
                 code = digests.code(*setting.parts(), entry.solver)
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
-                    # The core makes streams, rounds and scores: what is kept depends on it too.
+                    # The core makes streams, rounds and scores, so stored results depend on it.
                     train = digests.join(digests.core(), digests.of(dataset, experiment.seed))
                     signals = digests.join("signals", train, trial, points)
                     parts = digests.of(frame), digests.of(pooling), *more
@@ -168,7 +169,7 @@ def fingerprints(component: Component) -> list[str]:
 
 
 class _Digests:
-    """Digests of components, each worked out once: code and data files are read for them."""
+    """Digests of components. Each is computed once, because it takes reading code and data."""
 
     def __init__(self) -> None:
         self._source = Code()
@@ -178,7 +179,7 @@ class _Digests:
         self._files: dict[Component, list[str]] = {}
 
     def core(self) -> str:
-        """Return the digest of the core's numerical part."""
+        """Return the digest of the numerical part of the core."""
         return self._source.core()
 
     def files(self, component: Component) -> list[str]:
@@ -212,7 +213,7 @@ class _Digests:
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:
-            # What has no source on disk gets a key that no other run can have.
+            # Code that is in no file gets a key that no other run can have.
             code = [
                 digest or uuid.uuid4().hex
                 for part in component.walk()
@@ -228,11 +229,11 @@ class _Digests:
 
 
 def _typed(value: Any) -> Any:
-    """Return plain data in which values of different types never look alike."""
+    """Return plain data in which values of different types always differ."""
     if isinstance(value, Component):
         spec = {key: getattr(value, key) for key in value.spec() if key != "name"}
         fields = {key: _typed(item) for key, item in spec.items()}
         return {"kind": value.kind, "name": value.name, "fields": fields}
     if isinstance(value, tuple):
         return [_typed(item) for item in value]
-    return value  # JSON spells 2 and 2.0, or inf and "inf", differently
+    return value  # JSON writes 2 and 2.0, or inf and "inf", differently

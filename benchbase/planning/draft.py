@@ -1,4 +1,4 @@
-"""Validation of one experiment: from a TOML table to built components, with all mistakes told."""
+"""Validation of one experiment, from a TOML table to components; all mistakes are reported."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _Where = dict[tuple[str, ...], tuple[str | int, ...]]
 class Draft:
     """An experiment on its way from a TOML table to an `Experiment`.
 
-    All mistakes are collected in `problems` and reported together; `told` holds those that would
-    otherwise be reported once for each point of the grid.
+    All mistakes are collected in `problems` and reported together. Those of grid axes are also in
+    `reported`, because each of them would otherwise be reported for several problems of the grid.
     """
 
     file: TomlFile
@@ -43,7 +43,7 @@ class Draft:
     changes: Sequence[Change]
     extras: Sequence[Extra]
     problems: list[str] = field(default_factory=list)
-    told: set[tuple[tuple[str | int, ...], str]] = field(default_factory=set)
+    reported: set[tuple[tuple[str | int, ...], str]] = field(default_factory=set)
 
     def build(self) -> Experiment:
         """Validate the table and build the experiment.
@@ -113,7 +113,7 @@ class Draft:
         axes = list(self._axes(grid, ()))
         for kind in sorted({path[0] for path, _ in axes if len(path) > 1}):
             if not isinstance(self.table.get(kind, {}), dict):
-                problem = f"must be a table, not {self.table[kind]!r}; the grid has an axis of it"
+                problem = f"must be a table, not {self.table[kind]!r}; the grid has an axis in it"
                 self._complain((kind,), problem)
         for change in self.changes:
             if change.path in dict(axes):
@@ -146,7 +146,7 @@ class Draft:
                 inner = (*path, *key.split("."))
                 if inner[0] not in PROBLEM:
                     hint = suggestion(inner[0], PROBLEM)
-                    self._complain(("grid", *inner), f"no axis of a problem{hint}")
+                    self._complain(("grid", *inner), f"not part of a problem{hint}")
                 else:
                     yield from self._axes(value, inner)
         elif isinstance(table, list) and table:
@@ -174,10 +174,10 @@ class Draft:
                 known[token] = self.registry.build(kind, spec, (kind,))
         except SpecError as error:
             # A parameter that does not exist is reported once, not for each value of its axis.
-            told = (error.path, error.problem)
-            if error.path not in where or told not in self.told:
+            mistake = (error.path, error.problem)
+            if error.path not in where or mistake not in self.reported:
                 self._complain(_in_grid(error.path, where), sentence(error))
-                self.told.add(told)
+                self.reported.add(mistake)
             return None
         return known[token]
 
@@ -185,8 +185,8 @@ class Draft:
         dataset, frame, pooling = setting[:3]
         points = self.table.get("points", _DEFAULTS["points"])
         if dataset.n_test is not None and isinstance(points, int) and points > dataset.n_test:
-            problem = f"must be at most {dataset.n_test}, the test signals of {dataset.name}"
-            self._complain(("points",), f"{problem}, not {points}")
+            most = f"{dataset.n_test}, the number of test signals of {dataset.name}"
+            self._complain(("points",), f"must be at most {most}, not {points}")
         pools, size = frame.size(dataset.n)
         try:
             part = "frame"
@@ -236,7 +236,7 @@ class Draft:
         if chosen in taken and label is None and origin is not None:
             chosen = _telling_label(solver.name, own, taken)
         if chosen in taken:
-            problem = f"two solvers are labelled {chosen!r}; give one another label"
+            problem = f"two solvers are labelled {chosen!r}; give one of them another label"
             self._complain((*path, "label"), problem, origin)
             return
         entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
@@ -264,7 +264,7 @@ def _inside(data: Any, path: tuple[str | int, ...]) -> bool:
 
 
 def _in_grid(path: tuple[str | int, ...], where: _Where) -> tuple[str | int, ...]:
-    """Return the path of the grid's value that set a parameter, or the parameter's own path."""
+    """Return the path of the grid value that set a parameter, or else the parameter's own path."""
     for axis, place in where.items():
         if path[: len(axis)] == axis:
             return (*place, *path[len(axis) :])
@@ -272,12 +272,12 @@ def _in_grid(path: tuple[str | int, ...], where: _Where) -> tuple[str | int, ...
 
 
 def sentence(error: SpecError) -> str:
-    """Describe a mistake in a suite: where it is, and what is wrong."""
+    """Describe a mistake in a suite: where it is and what is wrong."""
     return str(SpecError(error.path, error.problem))
 
 
 def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:
-    """Return a label for an added solver whose name is taken: its name and parameters."""
+    """Return a label for an added solver whose name is taken, made of name and parameters."""
     parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
     base = f"{name}({parameters})" if parameters else name
     numbers = itertools.count(2)

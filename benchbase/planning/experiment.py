@@ -1,4 +1,4 @@
-"""Experiments: problems and the solvers that are run on them, and changes from outside."""
+"""Experiments: problems, the solvers to run on them, and changes from the command line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ KEYS = ("title", "seed", "trials", "points", "time_limit", "trace", *PROBLEM, "g
 class Entry:
     """A solver in an experiment: its label, its number of test signals, and its time limit.
 
-    `points` and `time_limit` are None if those of the experiment hold. Time limits are in seconds
-    per signal, here and in `Experiment`.
+    If `points` or `time_limit` is None, the one of the experiment is used. Time limits are in
+    seconds per signal, here and in `Experiment`.
     """
 
     label: str
@@ -45,7 +45,7 @@ class Setting(NamedTuple):
         return [part for part in self if part is not None]
 
     def facts(self) -> dict[str, Any]:
-        """Return what describes the problem as JSON-ready data: specs, and what follows of them."""
+        """Return JSON-ready data about the problem: its specs, its sizes, the kind of pooling."""
         pools, size = self.frame.size(self.dataset.n)
         facts: dict[str, Any] = {part.kind: part.spec() for part in self.parts()}
         facts |= {
@@ -66,9 +66,9 @@ class Experiment:
     Attributes
     ----------
     problems : tuple of Setting
-        The points of the grid, in its order.
+        The points of the grid, in the order of its axes.
     trace : bool
-        Whether to store the scores of the estimates that solvers record while they iterate.
+        Whether to store scores of the estimates that solvers record while they iterate.
     """
 
     name: str

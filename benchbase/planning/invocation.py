@@ -1,4 +1,4 @@
-"""The command line that does what a call of `benchbase.run` does."""
+"""The command that does the same as a call of `benchbase.run`."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def run_command(
     Parameters
     ----------
     suite, points, trials, labels, plugins, changes, time_limit
-        As `benchbase.run` takes them; `labels` are its `solvers`.
+        The arguments of `benchbase.run`. Its `solvers` are called `labels` here.
     extras : sequence of dict or Solver
-        Solvers that were added. A solver that was defined in a notebook or a script is written as
-        if a plugin file held it, because a command can name it in no other way.
+        Solvers that were added. A solver from a notebook or a script is written as if it were in a
+        plugin file, because a command cannot name it otherwise.
 
     Returns
     -------
     str
-        The command, quoted for a shell. Options that change no number, such as the number of
-        workers and the folder of results, are left out.
+        The command, quoted for a shell. It leaves out options that change no number, such as the
+        number of workers and the folder of results.
     """
     words = ["benchbase", "run", str(suite)]
     for name, number in (("--points", points), ("--trials", trials), ("--time-limit", time_limit)):

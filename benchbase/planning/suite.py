@@ -25,7 +25,7 @@ class Suite:
     Attributes
     ----------
     reports : tuple of Report or None
-        The reports to write after a run; None for all that are installed.
+        The reports to write after a run, or None for all that are installed.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Suite:
     reports: tuple[Report, ...] | None = None
 
     def select(self, labels: Sequence[str]) -> Suite:
-        """Return the suite with only the solvers of the given labels.
+        """Return the suite with only the solvers that have the given labels.
 
         Raises
         ------
@@ -111,7 +111,7 @@ def load_suite(
     Raises
     ------
     SuiteError
-        If anything is wrong with it. The message has one line per mistake.
+        If anything is wrong with the suite. The message has one line per mistake.
     """
     return _load(_find(source, registry), registry, changes, extras, ())
 
@@ -123,7 +123,7 @@ def _find(source: str | Path, registry: Registry, near: Path | None = None) -> P
     if isinstance(source, Path) or name.endswith(".toml") or "/" in name:
         return (near or Path()) / source
     hint = suggestion(name, registry.suites)
-    raise SuiteError([f"no suite named {name!r}{hint} (a file's name ends in .toml)"])
+    raise SuiteError([f"no suite named {name!r}{hint} (a suite file's name must end in .toml)"])
 
 
 def _load(
@@ -168,10 +168,10 @@ def _append(
     experiments: list[Experiment],
     more: Iterable[Experiment],
 ) -> None:
-    """Add experiments; refuse two of the same name, whose rows would be mixed up."""
+    """Add experiments; refuse two with the same name, whose results could not be told apart."""
     for experiment in more:
         if any(experiment.name == other.name for other in experiments):
-            problem = f"two experiments are titled {experiment.name!r}"
+            problem = f"two experiments have the title {experiment.name!r}; change one of them"
             raise SuiteError([f"{file.place(path)}: {problem}"])
         experiments.append(experiment)
 

@@ -1,7 +1,7 @@
-"""TOML: files that know on which line a value stands, and single values, read and written.
+"""Reading TOML files with the line of each value, and reading and writing single values.
 
-The standard library's `tomllib` reads TOML, but tells no lines and writes nothing. `tomlkit`, made
-for tools that edit files, tells no lines either and takes ten times as long to read.
+The standard library's `tomllib` reads TOML, but gives no lines and writes nothing. `tomlkit`, which
+is made for tools that edit files, gives no lines either and takes ten times as long to read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchbase.component import Component
 from benchbase.errors import SuiteError
 
 _NOT_TOML = (ValueError, RecursionError)
-"""What `tomllib` raises: its own error, that of `int` for too many digits, and for deep nesting."""
+"""What `tomllib` raises: its own error, an error for too many digits, or one for deep nesting."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class TomlFile:
             if isinstance(error, tomllib.TOMLDecodeError):
                 line = re.search(r"\(at line (\d+)", str(error))
                 last = self.text.removesuffix("\n").count("\n") + 1
-                place += f":{line.group(1) if line else last}"  # the file ends too early
+                place += f":{line.group(1) if line else last}"  # no line: it ends too early
             raise SuiteError([f"{place}: {_reason(error)}"]) from error
 
     def place(self, path: Sequence[str | int]) -> str:
@@ -86,8 +86,8 @@ class TomlFile:
         Returns
         -------
         str
-            With the line on which the value starts; the name of the file alone if the file has no
-            part of the path.
+            The name of the file and the line on which the value starts, or only the name if the
+            file has no part of the path.
         """
         place, node = self.name, self._lines
         for part in path:
@@ -107,7 +107,7 @@ class TomlFile:
         """
         try:
             return tomllib.loads("".join(_with_lines(self.text)))
-        except _NOT_TOML:  # nested almost too deeply, or with `_LINE` among its keys
+        except _NOT_TOML:  # if it is nested almost too deeply, or has `_LINE` among its keys
             return {}
 
 
@@ -122,7 +122,7 @@ _TOKEN = re.compile(
 
 
 def _with_lines(text: str) -> Iterator[str]:
-    """Yield the pieces of a TOML document, each value replaced as `TomlFile._lines` says."""
+    """Yield the pieces of a TOML document, with each value replaced by its line number."""
     line, state, brackets = 1, "key", ""
     for token in _TOKEN.finditer(f"{text}\n"):
         word = token.group()
@@ -130,7 +130,7 @@ def _with_lines(text: str) -> Iterator[str]:
             case "word" if state == "value":
                 yield str(line)
                 state = "done"
-            case "word" if state != "done":  # else the time of day, set apart from its date
+            case "word" if state != "done":  # otherwise a time of day, a space after its date
                 yield word
             case "mark" if word == "\n" and not brackets:
                 yield f"\n{_text(_LINE)} = {line}\n" if state == "header" else "\n"
@@ -153,7 +153,7 @@ def _with_lines(text: str) -> Iterator[str]:
 
 
 def _child(node: Any, part: str | int) -> Any:
-    """Return what a path's next part leads to in a document of lines; None if it is not there."""
+    """Return what the next part of a path leads to in a document of lines, or None."""
     if isinstance(node, list) and isinstance(node[0], int):
         node = node[1]
     if isinstance(node, dict):
@@ -178,19 +178,19 @@ def _reason(error: Exception) -> str:
 
 
 def from_toml(text: str, origin: str) -> Any:
-    """Read a value that is written as in a suite: ``{ name = "knn", q = 10 }``.
+    """Read one value in TOML, such as ``{ name = "knn", q = 10 }``.
 
     Parameters
     ----------
     text : str
         The value.
     origin : str
-        Where it comes from, to start the message of an error with: ``"--with ..."``.
+        Where the text comes from. Error messages start with it: ``"--with ..."``.
 
     Returns
     -------
     object
-        A number, text, a list, a dict, and so on.
+        The value: a number, text, a list, a dict, and so on.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def from_toml(text: str, origin: str) -> Any:
     try:
         data = tomllib.loads(f"value = {text}")
     except _NOT_TOML as error:
-        problem = f"not a TOML value: {_reason(error)}; put text in quotes"
+        problem = f"not a TOML value: {_reason(error)}; put quotes around text"
         raise SuiteError([f"{origin}: {problem}"]) from error
     if len(data) > 1:
         raise SuiteError([f"{origin}: not a TOML value, but several lines"])
@@ -208,25 +208,25 @@ def from_toml(text: str, origin: str) -> Any:
 
 
 def parse_path(text: str) -> tuple[str | int, ...]:
-    """Split a path at its dots; whole numbers become indices into a list."""
+    """Split a path at its dots; whole numbers become indices into lists."""
     return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
 
 
 def as_toml(value: Any) -> str:
-    """Write a value on one line as a suite has it: ``{ name = "knn", q = 10 }``.
+    """Write a value in TOML on one line, such as ``{ name = "knn", q = 10 }``.
 
     Parameters
     ----------
     value : object
-        A number, text, path, component, or lists and dicts of these. Of a dict, ``name`` comes
-        first, and entries that are None are left out.
+        A number, text, path, component, or lists and dicts of these. The key ``name`` of a dict is
+        written first, and entries that are None are left out.
     """
     if isinstance(value, Component):
         value = value.spec()
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, Mapping):
-        named = sorted(value.items(), key=lambda item: item[0] != "name")  # else in their order
+        named = sorted(value.items(), key=lambda item: item[0] != "name")  # keeps the other order
         pairs = [as_toml_pair(key, item) for key, item in named if item is not None]
         return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
     if isinstance(value, list | tuple):
@@ -237,11 +237,11 @@ def as_toml(value: Any) -> str:
 
 
 def as_toml_pair(key: str, value: Any) -> str:
-    """Write a key and its value as a line of a suite has them: ``q = 10``."""
+    """Write a key and its value as one line of TOML, such as ``q = 10``."""
     bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
     return f"{key if bare else _text(key)} = {as_toml(value)}"
 
 
 def _text(text: str) -> str:
-    """Write a TOML string: JSON's escapes are TOML's, which also wants the delete character's."""
+    """Write a TOML string. TOML has the escapes of JSON, and escapes the delete character too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""Executes one task: builds the problem, prepares the solver, solves, rounds and scores."""
+"""Executing one task: build the problem, prepare the solver, solve, round and score."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """Executes tasks one after the other; keeps the last two problems and the last solver.
+    """Executes tasks one after the other, and keeps the last two problems and the last solver.
 
     Parameters
     ----------
     registry : Registry
-        What components there are.
+        The components that tasks may name.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -49,10 +49,11 @@ class Worker:
         self._compared: dict[str, str] = {}
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
-        """Execute one task; call `on_start` when the solver is about to have its turn.
+        """Execute one task; call `on_start` just before the solver starts.
 
-        Whatever goes wrong in a plugin is told in the outcome: a mistake of the user's that only
-        shows here ("refused"), or an error in the solver or the problem ("failed").
+        The outcome reports whatever goes wrong in a plugin. Its status is "refused" for a mistake
+        of the user that shows only here, and "failed" or "crashed" for an error in the solver or
+        the problem.
         """
         outcome = Outcome(
             key=task["key"],
@@ -64,11 +65,11 @@ class Worker:
         )
         folder = Path.cwd()
         try:
-            with np.errstate():  # what a stranger's code sets there is for itself alone
+            with np.errstate():  # limits what third-party code sets to this task
                 return outcome | self._execute(task, outcome, on_start)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a stranger's code: anything may come
+        except BaseException as error:  # third-party code may raise anything
             return outcome | _went_wrong(error)
         finally:
             os.chdir(folder)
@@ -90,7 +91,7 @@ class Worker:
             solved = self._solve(task, instance, on_start)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a stranger's code: anything may come
+        except BaseException as error:  # third-party code may raise anything
             solved = _went_wrong(error)
         try:
             self._compare(task["code"])
@@ -104,12 +105,12 @@ class Worker:
     def _load(self, task: Task) -> None:
         for path in task["plugins"]:
             if Path(path) not in self._registry.plugin_files:
-                # Once only: a file that is edited during a run counts as it was.
+                # A file is loaded only once: edits during a run have no effect.
                 self._registry.load_file(path)
         self._compare(task["code"])
 
     def _compare(self, code: dict[str, str]) -> None:
-        """Make sure that the code is what the task was planned with; once more after imports."""
+        """Make sure that the code is what the task was planned with; repeat it after imports."""
         if self._modules != len(sys.modules):
             self._code, self._modules, self._compared = Code(), len(sys.modules), {}
         for name, digest in code.items():
@@ -118,7 +119,7 @@ class Worker:
                 self._compared[name] = digest
 
     def signals(self, task: Task) -> Signals:
-        """Draw the signals, or return those of one of the last two problems."""
+        """Draw the signals, unless one of the last two problems has them already."""
         for key, signals, _ in self._problems.values():
             if key == task["signals_key"]:
                 return signals
@@ -126,14 +127,14 @@ class Worker:
         label = f"train-{dataset.name} {task['train_key']}"
 
         def kept(make: Callable[[], Arrays]) -> Arrays:
-            with _same_files(dataset, task):  # before anything is kept
+            with _same_files(dataset, task):  # refuses before anything is cached
                 return make()
 
         with _same_files(dataset, task):
             return draw(
                 dataset, task["seed"], task["trial"], task["points"],
                 lambda make: cached(label, lambda: kept(make)),
-            )  # fmt: skip # one argument a line says no more
+            )  # fmt: skip # one argument per line would not be clearer
 
     def instance(self, task: Task, signals: Signals) -> Instance:
         """Build the problem, or return it if it is one of the last two."""
@@ -149,7 +150,7 @@ class Worker:
         return self._problems[key][-1]
 
     def _built(self, kind: str, task: Task) -> Any:
-        """Build a component of a task; None if it has none of that kind."""
+        """Build a component of a task, or return None if the task has none of that kind."""
         spec = task[kind]  # type: ignore[literal-required] # a kind
         return None if spec is None else self._registry.build(kind, spec, trusted=True)
 
@@ -183,7 +184,7 @@ class Worker:
     def _prepare(
         self, task: Task, instance: Instance, on_start: Callable[[], None]
     ) -> _Prepared | str:
-        """Prepare the solver for the problem, or return why it cannot be."""
+        """Prepare the solver for the problem, or return why it does not apply."""
         if self._prepared is not None and self._prepared[0] == task["key"]:
             on_start()
             return self._prepared[1]
@@ -191,11 +192,11 @@ class Worker:
         solver: Solver = self._built("solver", task)
         ledger = Ledger()
         problem = replace(instance.problem, frame=CountingFrame(instance.problem.frame, ledger))
-        on_start()  # it may hang here already
+        on_start()  # the solver's code may already hang in the next line
         reason = solver.unsupported(problem) or _missing(solver)
         if reason is not None:
             return reason
-        on_start()  # once more: imports do not count
+        on_start()  # again, because imports do not count as the solver's time
         with ledger.clock(("prepare",)):
             inverse = solver.prepare(problem)
         prepared = _Prepared(inverse, ledger, sum(ledger.seconds.values()))
@@ -214,20 +215,20 @@ class _Prepared:
 
 @contextmanager
 def _same_files(dataset: Dataset, task: Task) -> Iterator[None]:
-    """Refuse what is made meanwhile if the files of the data set are not those of the key."""
+    """Refuse what the block makes if the data set's files are not those of the task's key."""
     try:
         yield
-    finally:  # what fails because of other files is refused too
+    finally:  # also if the block fails, since other files may be the cause
         if fingerprints(dataset) != task["files"]:
             raise DataError(
                 f"the files of the data set '{dataset.name}' are not those that the run was "
-                "planned with: they were changed since, or are others where the worker is; run "
-                "the same again"
+                "planned with: they were changed since then, or the worker has other files; start "
+                "the run again"
             )
 
 
 def _missing(solver: Solver) -> str | None:
-    """Import what a solver requires, outside the clock; say what is not installed."""
+    """Import what a solver requires, outside the measured time; say what is not installed."""
     wanted = [name for s in solver.walk() if isinstance(s, Solver) for name in s.requires]
     for name in wanted:
         try:
@@ -242,7 +243,7 @@ def _refused(error: BenchbaseError) -> Outcome:
 
 
 def _went_wrong(error: BaseException) -> Outcome:
-    """Say what went wrong and where, in one line; out of memory is as good as a crash."""
+    """Say what went wrong and where, in one line; running out of memory counts as a crash."""
     status = "crashed" if isinstance(error, MemoryError) else "failed"
     where = traceback.extract_tb(error.__traceback__)[-1]
     text = in_one_line(error) or "no message"

@@ -17,7 +17,7 @@ from benchbase.errors import system_error
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: ``BENCHBASE_CACHE``, or else the user's cache folder."""
+    """Return the folder of the cache: ``BENCHBASE_CACHE``, or else one in the user's cache."""
     chosen = os.environ.get("BENCHBASE_CACHE")
     if chosen:
         return Path(chosen)
@@ -36,8 +36,8 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     ----------
     key : str
         A text with everything that the arrays depend on, including the code that computes them
-        (`code_digest`). The part before the first space becomes part of the folder's name, for
-        people.
+        (`code_digest`). The part before the first space becomes part of the folder's name, so that
+        people can tell the folders apart.
     build : callable
         Computes the arrays and returns them by name.
 
@@ -49,7 +49,7 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     Raises
     ------
     BenchbaseError
-        If the folder cannot be written; a `DiskError` if the disk is full.
+        If the folder cannot be written. It is a `DiskError` if the disk is full.
     """
     label = re.sub(r"[^A-Za-z0-9_-]", "-", key.split(" ", 1)[0])[:40]
     place = cache_folder() / f"{label}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
@@ -85,7 +85,7 @@ def _write(place: Path, arrays: Mapping[str, Array]) -> None:
             with (work / f"{name}.npy").open("wb") as file:
                 np.save(file, array)
                 file.flush()
-                os.fsync(file.fileno())  # or else a power cut could leave a file without its data
+                os.fsync(file.fileno())  # otherwise a power cut could leave a file without its data
         work.rename(place)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)

@@ -69,7 +69,7 @@ class Database:
     StoreError
         If there are no results, or they cannot be read, or they have another format.
     DiskError
-        If the disk is full or fails, here as in all methods. What was written before is kept.
+        If the disk is full or fails. All methods may raise it. Earlier results are kept.
     """
 
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
@@ -89,8 +89,9 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path.is_file() and not os.access(self.folder, os.W_OK):
-            # Even to read, SQLite writes files beside its own; here it cannot. What a run has
-            # written last is in one of these files, so SQLite may do without only if it is empty.
+            # SQLite writes files beside its own even to read, but this folder is read-only. The
+            # last writes of a run are in one of these files. SQLite may ignore it only if it is
+            # empty.
             last = self.path.with_name(f"{FILE}-wal")
             how = "mode=ro" if last.is_file() and last.stat().st_size else "immutable=1"
             address = f"{self.path.absolute().as_uri()}?{how}"
@@ -110,10 +111,11 @@ class Database:
                 f"{self.path} has the format {version}, and this benchbase reads {FORMAT}; "
                 "choose another folder with --results"
             )
-        # SQLite does not wait for its turn here. The first process does it for all.
+        # SQLite does not wait for a lock here. The first process sets the mode for all.
         with contextlib.suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA journal_mode = WAL")
-        # A kill loses nothing. A power cut loses at most the last cells, which run again.
+        # If the process is killed, nothing is lost. A power cut loses at most the last cells,
+        # which then run again.
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _version(self) -> int:
@@ -135,19 +137,19 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write everything that is written inside the block, or nothing of it."""
+        """Write everything that the block writes, or nothing of it if the block fails."""
         with self._errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:  # SQLite has ended it if the disk is full
+                if self._connection.in_transaction:  # if the disk is full, SQLite has ended it
                     self._connection.execute("ROLLBACK")
                 raise
 
     def read_one_moment(self) -> None:
-        """Read the results as they are now, until the file is closed, whatever others write."""
+        """Read the results as they are now until the file is closed, even if others write."""
         self._query("BEGIN")
 
     def _query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Merging several stores into one: nothing is dropped, and disagreements are reported."""
+"""Merging several stores into one. Nothing is dropped, and disagreements are reported."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from benchbase.storage.store import Attempt, Store, unpack_scores
 
 @dataclass(frozen=True)
 class Conflict:
-    """A chunk whose latest attempts have another status, other scores or estimates by store.
+    """A chunk whose latest attempts in two stores differ in status, scores or estimates.
 
-    Two sets of test signals under one key are a conflict as well, with the label "test signals",
-    since a store has room for only one of them.
+    Two different sets of test signals under one key are a conflict too, with the label "test
+    signals", because a store keeps only one of them.
 
     Attributes
     ----------
     key, label, n_pools, start
-        The cell, its latest label, its number of pools if its frame has one, the first signal.
+        The cell, its latest label, its number of pools (if its frame has one), the first signal.
     statuses : tuple of str
-        That of the attempt that counts in the merged store, and that of the other attempt.
+        The status of the attempt that counts in the merged store, and that of the other attempt.
     difference : float or None
-        The largest difference of the squared cosines, where a signal that is not recovered counts
-        as 0; for test signals, of their entries. None if an attempt has no scores.
+        The largest difference of the squared cosines, which count as 0 for signals that are not
+        recovered. For test signals, it is the largest difference of their entries. None if an
+        attempt has no scores.
     environments : dict
-        What differs between the environments: both values by name, such as ``versions.numpy``.
+        The values that differ between the environments: both of them by name, such as
+        ``versions.numpy``.
     """
 
     key: str
@@ -48,7 +50,7 @@ class Conflict:
 
 
 class _Run(NamedTuple):
-    """A run as all stores know it, without its number."""
+    """A run without its number, which differs between stores."""
 
     suite: str
     title: str
@@ -67,10 +69,10 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
 
     Runs get new numbers in the order in which they started, and a run that several sources hold
     appears once. All attempts at a chunk are kept in the order in which they finished. Attempts
-    with the same status, message, limit, scores and estimates (as far as these are still stored)
-    count as one, with the times of the latest. The latest attempt counts and keeps its estimates.
-    The order of the sources does not matter. If two attempts or runs of one store have the same
-    time, or times in the wrong order, the later one is stored a microsecond after the earlier.
+    with the same status, message, limit, scores and estimates (if these are still stored) count as
+    one, with the times of the latest. The latest attempt counts and keeps its estimates. The order
+    of the sources does not matter. If two attempts or runs of one store have the same time, or
+    times in the wrong order, the later one is stored a microsecond after the earlier one.
 
     Parameters
     ----------
@@ -82,16 +84,16 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
     Returns
     -------
     list of Conflict
-        Where the sources disagree, in the order of the labels.
+        The disagreements of the sources, in the order of the labels.
 
     Raises
     ------
     StoreError
         If a source cannot be read or has another format, or if the target holds results or cannot
-        be written. Then nothing is left of the target.
+        be written. In all these cases no target is left behind.
     """
     if target.resolve() in {source.resolve() for source in sources}:
-        raise StoreError(f"{target} is one of the results to merge; choose another folder")
+        raise StoreError(f"{target} is one of the folders to merge; choose another output folder")
     _check_free(target)
     with ExitStack() as stack:
         stores = [stack.enter_context(Store(source)) for source in sources]
@@ -105,7 +107,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
             with Store(beside, create=True) as merged, merged.transaction():
                 conflicts = _unite(stores, merged)
             target.mkdir(exist_ok=True)
-            _check_free(target)  # it has taken a while
+            _check_free(target)  # again, because merging may have taken a while
             Path(beside, FILE).rename(target / FILE)
         except OSError as error:
             raise system_error(target, error, StoreError) from error
@@ -122,7 +124,9 @@ def _unite(stores: list[Store], merged: Store) -> list[Conflict]:
     for store in stores:
         for key, cell in store.packed_cells().items():
             if cells.setdefault(key, cell) != cell:
-                raise StoreError(f"{store.path}: the cell {key} differs from that in other results")
+                raise StoreError(
+                    f"{store.path}: the cell {key} differs from the same cell in other results"
+                )
     for key, cell in cells.items():
         merged.add_cell(key, *cell)
     # Sorted, so that the numbers of the environments do not depend on the order of the stores.
@@ -156,8 +160,8 @@ def _unite_runs(stores: list[Store], merged: Store) -> dict[str, str]:
 def _unite_signals(stores: list[Store], merged: Store) -> list[Conflict]:
     conflicts = []
     for key in sorted(set[str]().union(*(store.known_signals() for store in stores))):
-        found = [x for store in stores if (x := store.signals_of(key)) is not None]
-        different = {(x.shape[1], x.tobytes()): x for x in found}
+        stored = [x for store in stores if (x := store.signals_of(key)) is not None]
+        different = {(x.shape[1], x.tobytes()): x for x in stored}
         kept, *others = (different[name] for name in sorted(different))
         merged.add_signals(key, kept)
         for x in others:
@@ -175,13 +179,13 @@ def _unite_attempts(
         for store in stores
     ]
     for start in sorted(set[int]().union(*histories)):
-        found = [history[start] for history in histories if start in history]
-        attempts = _joined([attempt for history in found for attempt in history])
+        present = [history[start] for history in histories if start in history]
+        attempts = _joined([attempt for history in present for attempt in history])
         for attempt in attempts:
             merged.add_attempt(key, attempt)
         latest = attempts[-1]
         seen = {_result(latest)}
-        for other in sorted((history[-1] for history in found), key=_order, reverse=True):
+        for other in sorted((history[-1] for history in present), key=_order, reverse=True):
             if _result(other) not in seen:
                 seen.add(_result(other))
                 facts = _difference(latest, other), _environments(latest, other)
@@ -191,10 +195,10 @@ def _unite_attempts(
 
 
 def _in_sequence(entries: list[_Entry]) -> list[_Entry]:
-    """Make the times of one store's entries show the order in which they were stored.
+    """Change the times of one store's entries so that they increase in the order of storage.
 
-    They may not show it if they are in whole seconds, or if a clock was set back. Entries of a
-    store that was merged are in order already.
+    They may not increase if they are in whole seconds, or if a clock was set back. In a merged
+    store they increase already.
     """
     ordered: list[_Entry] = []
     for entry in entries:
@@ -216,30 +220,30 @@ def _moved(entry: _Entry, time: str) -> _Entry:
 
 
 def _order(entry: _Entry) -> tuple[str, list[tuple[bool, Any]], bytes]:
-    """Return what to sort by: the time, then anything that does not depend on the store."""
+    """Return a sort key: the time, then everything else that does not depend on the store."""
     fields = entry._asdict()
     x, _ = fields.pop("x", None), fields.pop("trace", None)
     return _time(entry), [(value is not None, value) for value in fields.values()], x or b""
 
 
 def _joined(attempts: list[Attempt]) -> list[Attempt]:
-    """Put attempts in order, and keep only the latest of those with one outcome."""
+    """Put attempts in order, and keep only the latest of those with the same outcome."""
     kept: list[Attempt] = []
     for attempt in sorted(attempts, key=_order, reverse=True):
         same = (other for other in kept if _outcome(other) == _outcome(attempt))
-        # Stores keep no estimates of earlier attempts: then the scores decide.
+        # Stores keep no estimates of earlier attempts. In that case the scores decide.
         if not any(None in (attempt.x, other.x) or attempt.x == other.x for other in same):
             kept.append(attempt)
     return kept[::-1]
 
 
 def _outcome(attempt: Attempt) -> tuple[Any, ...]:
-    """Return what came out, without what it cost and where."""
+    """Return the outcome of an attempt without its costs and its environment."""
     return attempt.stop, attempt.status, attempt.message, attempt.time_limit, attempt.scores
 
 
 def _result(attempt: Attempt) -> tuple[Any, ...]:
-    """Return what two stores must agree on."""
+    """Return the parts of an attempt on which two stores must agree."""
     return attempt.status, attempt.scores, attempt.x
 
 

@@ -1,4 +1,4 @@
-"""Runs as plain data: read from a store, and written to a new one."""
+"""Runs as plain data, which can be read from a store and written to a new one."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from benchbase.storage.store import (
 
 @dataclass(frozen=True)
 class CellRecord:
-    """A cell as plain data: one solver on one problem in one trial, and what came out.
+    """A cell as plain data: one solver on one problem in one trial, and its outcomes.
 
     Attributes
     ----------
     experiment, label, key, signals_key : str
-        The first three as in `Results.rows`; then the key of the test signals, which several
-        cells may share.
+        The first three are as in `Results.rows`. The last is the key of the test signals, which
+        several cells may share.
     facts : dict
-        What the cell consists of, JSON-ready: the specs of its components, n, seed, trial, points.
+        The facts of the cell, JSON-ready: the specs of its components, n, seed, trial, points.
     chunks : list of dict
-        The outcomes, in order: start, stop, status, message, the costs, checksum (the norm of all
-        measurements), condition, environment (a dict), scores (5, S) or None.
+        The outcomes, in order. Each has start, stop, status, message, the costs, checksum (the norm
+        of all measurements), condition, environment (a dict), and scores, (5, S) or None.
     signals : ndarray, shape (points, N), or None
-        The true signals, float32. None if no solver has met them yet.
+        The true signals, float32. None if no solver has been run on them yet.
     estimates : ndarray, shape (points, N)
-        What was recovered, float32. NaN for a signal without an estimate.
+        The recovered signals, float32. NaN for a signal without an estimate.
     """
 
     experiment: str
@@ -113,7 +113,7 @@ def read_records(results: ResultsView) -> list[SuiteRunRecord]:
 
 
 class _Reader:
-    """Reads the runs of one store; cells that share their test signals share the array."""
+    """Reads the runs of one store. Cells with the same test signals share one array."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -159,8 +159,8 @@ def write_records(folder: str | Path, runs: Iterable[SuiteRunRecord]) -> tuple[i
     folder : str or pathlib.Path
         A folder without results.
     runs : iterable of SuiteRunRecord
-        The runs, which are taken one after the other. If several records have the same key, the
-        first one is stored and stands for all of them.
+        The runs, which are written one after the other. If several cells have the same key, only
+        the outcomes of the first are stored.
 
     Returns
     -------

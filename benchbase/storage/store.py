@@ -29,7 +29,7 @@ MEASURED = (
     "checksum",
     "condition",
 )
-"""What is measured once for a whole chunk."""
+"""The measurements that are made once for a whole chunk."""
 
 
 class Attempt(NamedTuple):
@@ -87,13 +87,13 @@ class Store(Database):
             self._query("UPDATE run SET finished = ? WHERE id = ?", _now(), run)
 
     def drop_run(self, run: int) -> None:
-        """Remove a run that came to nothing. Its cells stay, since other runs may have them."""
+        """Remove a run, such as a refused one. Its cells stay, as other runs may use them."""
         with self.transaction():
             self._query("DELETE FROM run_cell WHERE run = ?", run)
             self._query("DELETE FROM run WHERE id = ?", run)
 
     def save(self, outcome: Outcome) -> None:
-        """Write one outcome as the latest attempt at its chunk, whole or not at all."""
+        """Write one outcome as the latest attempt at its chunk, in one transaction."""
         scores = [outcome.get(name) for name in SCORES]
         x: Array | None = outcome.get("x")
         attempt = Attempt(
@@ -135,16 +135,16 @@ class Store(Database):
         return self._connection.total_changes > before
 
     def add_signals(self, signals_key: str, signals: Array) -> None:
-        """Add test signals, (S, N), unless some are stored under their key already."""
+        """Add test signals, (S, N), unless signals are stored under their key already."""
         values = (signals_key, signals.shape[1], pack_signals(signals))
         self._query("INSERT OR IGNORE INTO signals VALUES (?, ?, ?)", *values)
 
     def add_environment(self, environment: str) -> None:
-        """Add an environment, unless it is there already."""
+        """Add an environment, unless it is stored already."""
         self._query("INSERT OR IGNORE INTO environment (facts) VALUES (?)", environment)
 
     def add_attempt(self, key: str, attempt: Attempt) -> None:
-        """Add the latest attempt at a chunk of a cell; its estimates replace those before."""
+        """Add the latest attempt at a chunk of a cell. Its estimates replace the earlier ones."""
         place = (key, attempt.start)
         self.add_environment(attempt.environment)
         self._query(
@@ -207,27 +207,27 @@ class Store(Database):
     def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
         """Return (status, message, time limit) of the latest attempts by (key, start).
 
-        An attempt with an estimate that is not finite has failed.
+        An attempt with an estimate that is not finite has the status "failed".
         """
         rows = self._query(
             "SELECT key, start, status, message, time_limit, scores FROM latest "
             "WHERE key IN (SELECT value FROM json_each(?))",
             json.dumps(list(keys)),
         )
-        found = {}
+        outcomes = {}
         for key, start, status, message, limit, scores in rows:
             lost = scores is not None and bool(np.isnan(unpack_scores(scores)[0]).any())
-            found[key, start] = ("failed" if lost else status, message, limit)
-        return found
+            outcomes[key, start] = ("failed" if lost else status, message, limit)
+        return outcomes
 
     def chunks(self, run: int) -> dict[str, list[dict[str, Any]]]:
         """Return the latest outcomes of a run by cell, in order.
 
-        The scores are an array, (5, S), or None if there are none; `environment` is a number as in
-        `environments`.
+        The scores are an array, (5, S), or None if there are none. The `environment` is a number,
+        which `environments` explains.
         """
         names = ("start", "stop", "status", "message", "scores", *MEASURED, "environment")
-        found: dict[str, list[dict[str, Any]]] = {}
+        chunks: dict[str, list[dict[str, Any]]] = {}
         rows = self._query(
             f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
             "WHERE key IN (SELECT key FROM run_cell WHERE run = ?) ORDER BY key, start",
@@ -237,8 +237,8 @@ class Store(Database):
             chunk = dict(zip(names, values, strict=True))
             if chunk["scores"] is not None:
                 chunk["scores"] = unpack_scores(chunk["scores"])
-            found.setdefault(key, []).append(chunk)
-        return found
+            chunks.setdefault(key, []).append(chunk)
+        return chunks
 
     def attempts(self, key: str) -> dict[int, list[Attempt]]:
         """Return all attempts at the chunks of a cell by first signal, the latest at the end."""
@@ -250,23 +250,23 @@ class Store(Database):
                 WHERE key = ? ORDER BY start, attempt""",  # noqa: S608 # the names above
             key,
         )
-        found: dict[int, list[Attempt]] = {}
+        histories: dict[int, list[Attempt]] = {}
         for row in rows:
-            found.setdefault(row[0], []).append(Attempt(*row))
-        for start, attempts in found.items():
+            histories.setdefault(row[0], []).append(Attempt(*row))
+        for start, attempts in histories.items():
             attempts[-1] = attempts[-1]._replace(**kept.get(start, {}))
-        return found
+        return histories
 
     def durations(self) -> Iterator[tuple[dict[str, Any], float, float]]:
-        """Yield what the latest attempts took that were solved or ran into their time limit.
+        """Yield the times of the latest attempts that were done or ran into their time limit.
 
         Yields
         ------
         facts : dict
             The facts of the attempt's cell.
         prepare, signal : float
-            Seconds to prepare the solver, and seconds per signal. An attempt that ran into its
-            limit took the limit per signal.
+            Seconds to prepare the solver, and seconds per signal. For an attempt that ran into its
+            time limit, these are 0 and the limit.
         """
         rows = self._query(
             "SELECT facts, status, time_limit, prepare_seconds, init_seconds + solve_seconds "
@@ -279,7 +279,7 @@ class Store(Database):
     # Environments ---------------------------------------------------------------------------------
 
     def environments(self) -> dict[int, dict[str, Any]]:
-        """Return the environments by the numbers that `chunks` has."""
+        """Return the environments by their numbers, which `chunks` uses."""
         rows = self._query("SELECT id, facts FROM environment")
         return {number: json.loads(facts) for number, facts in rows}
 
@@ -302,7 +302,7 @@ class Store(Database):
         return [(key, known[number]) for key, number in rows]
 
     def loaded(self, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the modules that were loaded although no key tells of them, by the cell's key.
+        """Yield cells' keys with the modules that were loaded although no key covers them.
 
         Only the latest attempts count. Most cells have no such modules.
         """
@@ -327,7 +327,7 @@ class Store(Database):
         return {key for (key,) in self._query("SELECT key FROM signals")}
 
     def signals_of(self, signals_key: str) -> Array | None:
-        """Return the test signals under a key, (S, N) float32; None if they are not stored."""
+        """Return the test signals under a key, (S, N) float32, or None if they are not stored."""
         rows = self._query("SELECT n, x FROM signals WHERE key = ?", signals_key)
         return np.frombuffer(rows[0][1], "<f4").reshape(-1, rows[0][0]) if rows else None
 
@@ -340,10 +340,10 @@ class Store(Database):
             If they are not stored.
         """
         rows = self._query("SELECT signals FROM cell WHERE key = ?", key)
-        found = self.signals_of(rows[0][0]) if rows else None
-        if found is None:
+        signals = self.signals_of(rows[0][0]) if rows else None
+        if signals is None:
             raise StoreError(f"no test signals are stored for the cell {key}")
-        return found
+        return signals
 
     def recovered(self, key: str) -> Array:
         """Return the estimates of a cell, (S, N) float32; NaN for a signal without an estimate."""
@@ -356,7 +356,7 @@ class Store(Database):
         return estimates
 
     def traces(self, key: str) -> list[bytes]:
-        """Return the packed traces of a cell's chunks, in order, without chunks that have none."""
+        """Return the packed traces of those chunks of a cell that have one, in order."""
         rows = self._query(
             "SELECT trace FROM recovered WHERE key = ? AND trace IS NOT NULL ORDER BY start", key
         )

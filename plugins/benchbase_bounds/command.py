@@ -1,4 +1,4 @@
-"""The command ``benchbase bounds``: the Lipschitz constants of frames, before any solver runs."""
+"""The command ``benchbase bounds``: bracket the Lipschitz constants of frames, without solvers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     "--pooling",
     "spec",
     metavar="SPEC",
-    help="The pooling: lp (p = 1, 2 or inf, rectified, threshold) or maxout, in JSON or TOML.",
+    help="Pooling, in JSON or TOML: lp (with p = 1, 2 or inf, rectified, threshold) or maxout.",
 )
 @click.option(
     "--suite",
     metavar="NAME",
-    help="Take the frames of a suite's first trial, by its name or TOML file, instead of FILE.npy.",
+    help="Name or TOML file of a suite. Its frames of the first trial replace FILE.npy.",
 )
 @click.option(
     "--seed",
@@ -54,7 +54,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
-    help="Multiply the numbers of starts, nodes and regions of the searches, and so their time.",
+    help="Factor for the numbers of starts, nodes and regions of the searches, and so their time.",
 )
 @options.as_json("one line per frame")
 def bounds_command(
@@ -65,11 +65,12 @@ def bounds_command(
     effort: float,
     as_json: bool,
 ) -> None:
-    """Bracket the Lipschitz constants A and B of a frame under a pooling.
+    """Bracket the Lipschitz constants A and B of a frame.
 
-    They say how stably signals are represented: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for all
-    signals x and x′, with the representation R. FILE.npy, written by numpy.save, holds real vectors
-    of shape (K, L, N): K pools of L vectors in R^N.
+    They say how stably a pooling represents signals: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for
+    all signals x and x′. R is the representation. The distance d is ‖x − x′‖, or if the pooling
+    loses the sign, min(‖x − x′‖, ‖x + x′‖). FILE.npy, written by numpy.save, holds real vectors of
+    shape (K, L, N): K pools of L vectors in R^N.
     """
     from threadpoolctl import threadpool_limits
 
@@ -77,7 +78,7 @@ def bounds_command(
     from benchbase_bounds.reports.constants import attained_largest
 
     for title, frame, pooling in _problems(file, spec, suite):
-        # The products are small: a second BLAS thread would cost more than it gains.
+        # The matrices are small, so a second BLAS thread would cost more time than it saves.
         with benchbase.progress(f"bounds: {title}", 1), threadpool_limits(1, "blas"):
             try:
                 bracket = bounds(frame, pooling, seed=seed, effort=effort)
@@ -94,14 +95,14 @@ def bounds_command(
 def as_data(
     title: str, frame: Frame, pooling: Pooling, bracket: Bracket, least: float
 ) -> dict[str, Any]:
-    """Return what is known of a frame as JSON-ready data.
+    """Return the bounds of a frame as JSON-ready data.
 
     Parameters
     ----------
     title : str
         The name of the frame.
     frame, pooling : Frame, Pooling
-        What the bracket belongs to.
+        The frame and the pooling that were bounded.
     bracket : Bracket
         From `benchbase_bounds.dispatch.bounds`.
     least : float
@@ -110,9 +111,10 @@ def as_data(
     Returns
     -------
     dict
-        ``lower``, ``upper`` and ``exact`` of A; ``B`` (an upper bound, unless ``B_exact``) and
-        ``B_lower``, which is attained; ``pair``, whose ratio is ``upper``; ``method``,
-        ``seconds``, ``reason``; and the frame's name, sizes and pooling.
+        For A, its bounds ``lower`` and ``upper``, and ``exact``. For B, its upper bound ``B`` (its
+        value if ``B_exact``) and its lower bound ``B_lower``, which is attained. Then ``pair``, two
+        signals whose ratio is ``upper``; ``method``, ``seconds``, ``reason``; and the frame's name,
+        sizes and pooling.
     """
     pair = None if bracket.pair is None else [x.tolist() for x in bracket.pair]
     return {
@@ -138,10 +140,12 @@ def _problems(
     file: str | None, spec: str | None, suite: str | None
 ) -> Iterator[tuple[str, Frame, Pooling]]:
     if (file is None) == (suite is None):
-        raise benchbase.BenchbaseError("give either FILE.npy or --suite NAME")
+        raise benchbase.BenchbaseError("give either FILE.npy or --suite NAME, and not both")
     if suite is not None:
         if spec is not None:
-            raise benchbase.BenchbaseError("--pooling goes with FILE.npy; a suite has its own")
+            raise benchbase.BenchbaseError(
+                "--pooling is for FILE.npy only; leave it out, since a suite names its own poolings"
+            )
         for experiment, problem in benchbase.suite_problems(suite):
             yield experiment or suite, problem.frame, problem.pooling
         return
@@ -176,7 +180,7 @@ def _read(file: str) -> Frame:
         hint = "; for pools of one, save vectors[:, None, :]" if vectors.ndim == 2 else ""
         raise benchbase.DataError(f"{file}: {_SHAPE}, not {vectors.shape}{hint}")
     if not vectors.size:
-        raise benchbase.DataError(f"{file}: {_SHAPE}; the shape {vectors.shape} holds none")
+        raise benchbase.DataError(f"{file}: {_SHAPE}; there are none in the shape {vectors.shape}")
     try:
         return benchbase.DenseFrame(vectors)
     except benchbase.ParameterError as error:
@@ -184,7 +188,7 @@ def _read(file: str) -> Frame:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """Read a spec in JSON or, as suites spell it, in TOML."""
+    """Read a spec in JSON or, as in suites, in TOML."""
     try:
         spec = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The commands `benchbase publish`, `submit` and `accept`."""
+"""`benchbase publish`, `submit` and `accept`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ from benchbase.cli import options
 @click.argument("results")
 @click.argument("site", metavar="DIR")
 @options.run
-@click.option("--verify", is_flag=True, help="Score every stored signal again first.")
+@click.option("--verify", is_flag=True, help="First score every stored signal again.")
 def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
-    """Write the folder RESULTS as a static site DIR, completely or not at all.
+    """Publish results as a static web site.
 
-    Bundles that the site has accepted stay in its leaderboards. If RESULTS is itself a site, its
-    pages are made again.
+    RESULTS is a folder of results, and DIR is the folder of the site. If anything fails, the site
+    stays as it was. Bundles that the site has accepted stay in its leaderboards. If RESULTS is
+    itself a site, its pages are made again.
     """
     from benchbase_publish.accepting import publish
 
-    made = publish(results, site, run=run, verify=verify)
-    for suite in made.suites:
-        count = sum(len(held.bundle.labels) for held in made.of(suite))
+    published = publish(results, site, run=run, verify=verify)
+    for suite in published.suites:
+        count = sum(len(held.bundle.labels) for held in published.of(suite))
         click.echo(f"{suite}: {count} solvers")
-    click.echo(f"wrote {site}; give the folder to any static host")
+    click.echo(f"wrote {site}; any static web host can serve this folder")
 
 
 @click.command("submit")
 @options.results
 @options.run
 @options.labels
-@click.option("--citation", metavar="TEXT", default="", help="How to cite them.")
-@click.option("--bibtex", metavar="FILE", type=click.File(encoding="utf-8"), help="A BibTeX file.")
+@click.option("--citation", metavar="TEXT", default="", help="How to cite the results, as text.")
+@click.option(
+    "--bibtex",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="How to cite the results, as a BibTeX file.",
+)
 @options.output("BUNDLE", "The file to write.", required=True)
 def submit_command(
     results: Path,
@@ -46,7 +52,10 @@ def submit_command(
     bibtex: TextIO | None,
     output: str,
 ) -> None:
-    """Pack results of solvers on a suite into a bundle that others can score again."""
+    """Pack results of solvers on a suite into a bundle.
+
+    The bundle is a file that others can check, score again and accept into a site.
+    """
     import benchbase
     from benchbase_publish.accepting import submit
 
@@ -67,11 +76,11 @@ def submit_command(
     "--rerun",
     metavar="SEED",
     type=click.IntRange(0, 2**63 - 1),
-    help="Also run the solvers, which must be installed, on this seed.",
+    help="Also run the solvers, which must be installed, with this seed.",
 )
 @options.plugins
 @options.jobs
-@click.option("--dry-run", is_flag=True, help="Check only, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Only check the bundle, and write nothing.")
 @options.as_json("the outcome")
 def accept_command(
     bundle: str,
@@ -82,18 +91,20 @@ def accept_command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Check the file BUNDLE, put it into the site in the folder SITE, and make the site again.
+    """Check a bundle and add it to a site.
 
-    Every stored signal is scored again. A bundle with a fault is refused with the reasons, and the
-    site stays unchanged.
+    BUNDLE is a file that `benchbase submit` wrote, and SITE is the folder of a site. Every stored
+    signal is scored again, and then the pages of the site are made again. If a check fails, the
+    bundle is refused with the reasons, and the site stays as it is.
     """
     from benchbase_publish.accepting import accept
     from benchbase_publish.wording import visible
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
     if done.other_code:
-        other = ", ".join(done.other_code)
-        click.echo(f"warning: run here with code other than the bundle names: {other}", err=True)
+        modules = ", ".join(done.other_code)
+        message = "the code that ran here differs from the code that the bundle names"
+        click.echo(f"warning: {message}: {modules}", err=True)
     if as_json:
         click.echo(
             json.dumps(vars(done) | {"bundle": bundle, "site": site, "written": not dry_run})

@@ -1,4 +1,4 @@
-"""The command `benchbase cite`: what to cite for a component."""
+"""`benchbase cite`: print what to cite for a component."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ KINDS = ("solver", "dataset", "frame", "pooling")
 @click.command("cite")
 @click.argument("name", required=False)
 def cite_command(name: str | None) -> None:
-    """Print BibTeX entries to cite for the solver, data set, frame or pooling NAME.
+    """Print what to cite for a component, as BibTeX entries.
 
-    Without NAME, print the entry of benchbase itself.
+    NAME is the name of a solver, a data set, a frame or a pooling. Without NAME, print the entry of
+    benchbase itself.
     """
-    found = bibliography(None) if name is None else {}
+    entries = bibliography(None) if name is None else {}
     for kind in KINDS if name is not None else ():
-        found |= bibliography_of_spec(kind, {"name": name})
-    if not found:
-        problem = f"there is nothing to cite for {name!r}; `benchbase list` names what is installed"
+        entries |= bibliography_of_spec(kind, {"name": name})
+    if not entries:
+        problem = (
+            f"there is nothing to cite for {name!r}; see `benchbase list` for the installed names"
+        )
         raise benchbase.BenchbaseError(problem)
-    click.echo("\n\n".join(found.values()))
+    click.echo("\n\n".join(entries.values()))

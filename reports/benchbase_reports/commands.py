@@ -1,4 +1,4 @@
-"""The commands of this package: leaderboard, compare and cite."""
+"""The commands that this package adds to `benchbase`: leaderboard, compare, cite."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ _OF_ONE_SUITE = ("csv", "json", "html")
     type=float,
     default=math.inf,
     metavar="N",
-    help="The most frame applications per signal (no limit).",
+    help="Largest number of frame applications per signal. Default: no limit.",
 )
-@options.form(FORMATS, "Format to write; csv and json have all columns, html is a page.")
+@options.form(FORMATS, "Format to write. csv and json have all columns, and html is a web page.")
 @options.output("FILE", "File to write. Default: standard output.")
 def leaderboard_command(
     results: Path, run: str | None, budget: float, form: str, output: str | None
 ) -> None:
-    """Rank solvers on each problem, and say how certain the ranks are.
+    """Rank the solvers of a suite on each problem.
 
-    There is one section per pooling. The main column is K95, the number of pools at which 95 % of
-    the signals are recovered within the budget. Several suites follow one another; csv, json and
-    html hold one suite, which --run chooses. `benchbase report leaderboard page` writes all formats
-    and the figures.
+    The leaderboard also shows how certain the ranks are, and has one section per pooling. The
+    primary column is K95, the number of pools at which 95 % of the signals are recovered within the
+    budget. The leaderboards of several suites follow each other, but csv, json and html hold one
+    suite only, which --run chooses. To write all formats and figures, use `benchbase report
+    leaderboard page`.
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board
@@ -83,11 +84,12 @@ def _write(file: Path, text: str) -> None:
 @options.run
 @options.as_json("the numbers")
 def compare_command(a: str, b: str, results: Path, run: str | None, as_json: bool) -> None:
-    """Compare solvers A and B, labels or names, on the signals that both have tried.
+    """Compare two solvers on the signals that both have tried.
 
-    For each suite and problem it says which solver recovers better, the difference of their mean
-    squared cosines with its 95 % interval, how likely such a difference is by chance, and how often
-    each is ahead. Names with spaces need quotes: benchbase compare 'altmin + kNN' kNN
+    A and B are labels or names of solvers. For each suite and problem, the command prints which
+    solver recovers better, the difference of their mean squared cosines with its 95 % interval, how
+    likely such a difference is by chance, and on how many signals each solver is ahead. Names with
+    spaces need quotes: benchbase compare 'altmin + kNN' kNN
     """
     from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
     from benchbase_reports.leaderboard.formats import plain
@@ -96,20 +98,26 @@ def compare_command(a: str, b: str, results: Path, run: str | None, as_json: boo
     parts = [(part.suites[-1], part.rows()) for part in loaded.by_suite()]
     first, second = (resolve([frame for _, frame in parts], name) for name in (a, b))
     if first == second:
-        raise benchbase.BenchbaseError(f"{a!r} and {b!r} are the same solver, {first!r}")
-    found: list[Comparison] = []
+        raise benchbase.BenchbaseError(
+            f"{a!r} and {b!r} are the same solver, {first!r}; name two different ones"
+        )
+    comparisons: list[Comparison] = []
     for suite, frame in parts:
         if {first, second} <= {*frame["label"].unique()}:
-            found += compare(frame, suite, first, second)
-    if not found:
-        raise benchbase.BenchbaseError(f"no suite has both {first!r} and {second!r}")
+            comparisons += compare(frame, suite, first, second)
+    if not comparisons:
+        raise benchbase.BenchbaseError(
+            f"no suite has results of both {first!r} and {second!r}; choose other runs with --run"
+        )
     if as_json:
-        rows = [{key: plain(value) for key, value in each.numbers().items()} for each in found]
+        rows = [
+            {key: plain(value) for key, value in each.numbers().items()} for each in comparisons
+        ]
         click.echo(json.dumps(rows, allow_nan=False, ensure_ascii=False))
     else:
-        for each in found:
+        for each in comparisons:
             click.echo(each.sentence())
 
 
 COMMANDS = (leaderboard_command, compare_command, cite_command)
-"""The commands of this package."""
+"""All commands of this package."""

@@ -216,7 +216,9 @@ def test_two_plugins_of_one_name_stop_every_command_with_one_message(
     distribution(tmp_path / "site", "zenith", "zenith", "")
     done = cli_process("list", path=tmp_path / "site")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: two plugins are named 'twin', by the distributions acme")
+    assert done.stderr.startswith(
+        "error: two plugins are named 'twin', one in each of the distributions"
+    )
     assert "zenith" in done.stderr
     assert done.stderr.count("\n") == 1
     helped = cli_process("--help", path=tmp_path / "site")

@@ -260,7 +260,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(cli: Cli, suite: Pa
     text = cli("run", "s.toml", "--results", "r", "--dry-run").stdout
     assert "4 cells" in text
     assert "done 2, to do 2" in text
-    assert "no estimate for 2 of altmin, since r holds no results like them" in text
+    assert "no estimate for 2 of altmin, because r holds no similar results" in text
     more = cli(
         "run", "s.toml", "--results", "r", "--dry-run", "--trials", "3", "--jobs", "2"
     ).stdout
@@ -306,7 +306,7 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     arguments = ["--results", "r", "--plugin", "stop.py", "--solver", "altmin"]
     result = cli("run", "s.toml", *arguments, "--solver", "raises")
     assert result.exit_code == 130
-    said = "interrupted; what is finished is stored, and the same command continues from there\n"
+    said = "interrupted; finished results are stored, and the same command computes the rest\n"
     assert result.stderr == said
     assert "1 done" in result.stdout
     assert set(benchbase.load_results("r").rows()["status"]) == {"done", "pending"}
@@ -325,7 +325,7 @@ def test_an_interruption_before_anything_is_written_shows_no_other_run(
     for folder in ("r", "new"):
         result = cli("run", "s.toml", "--results", folder)
         assert result.exit_code == 130
-        assert result.stderr == "interrupted; what is finished is stored\n"
+        assert result.stderr == "interrupted; finished results are stored\n"
         assert result.stdout == ""
 
 

@@ -144,8 +144,8 @@ def test_noise_and_hints_that_cannot_be_used_are_told(
     built: Callable[..., Instance], part: type[Shaken | Told], bad: str
 ) -> None:
     spoiler = part(bad=bad)
-    told = "what is not finite" if bad == "nan" else "an array of shape"
-    with pytest.raises(ValueError, match=f"the {part.kind} '{part.name}' gave {told}"):
+    fault = "that is not finite" if bad == "nan" else "of shape"
+    with pytest.raises(ValueError, match=f"the {part.kind} '{part.name}' gave an array {fault}"):
         built(**{part.kind: spoiler})
 
 

@@ -89,12 +89,12 @@ X = np.zeros((3, 2))
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (X, "the solver gave back a ndarray, not a Recovery"),
-        (Recovery(X[:2]), "gave back x of shape (2, 2), not (3, 2)"),
-        (Recovery(X.T), "gave back x of shape (2, 3), not (3, 2)"),
-        (Recovery(X, n_iter=np.array(1)), "gave back n_iter of shape (), not (3,)"),
-        (Recovery(X, converged=np.ones(2, bool)), "gave back converged of shape (2,), not (3,)"),
-        (Recovery(X + 0j), "gave back x of type complex128; signals are real numbers"),
+        (X, "the solver returned a ndarray, not a Recovery"),
+        (Recovery(X[:2]), "returned x of shape (2, 2), not (3, 2)"),
+        (Recovery(X.T), "returned x of shape (2, 3), not (3, 2)"),
+        (Recovery(X, n_iter=np.array(1)), "returned n_iter of shape (), not (3,)"),
+        (Recovery(X, converged=np.ones(2, bool)), "returned converged of shape (2,), not (3,)"),
+        (Recovery(X + 0j), "returned x of type complex128; signals are real numbers"),
     ],
 )
 def test_what_is_no_recovery_of_the_signals_is_refused(given: Any, message: str) -> None:

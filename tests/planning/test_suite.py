@@ -265,9 +265,9 @@ def test_experiments_of_one_suite_have_different_titles(parts: Registry, write: 
         twice="include = [\n'a.toml',\n'a.toml']",
     )
     (problem,) = refused(folder / "same.toml", parts)
-    assert problem == "same.toml:14: two experiments are titled 'x'"
+    assert problem == "same.toml:14: two experiments have the title 'x'; change one of them"
     (problem,) = refused(folder / "twice.toml", parts)
-    assert problem == "twice.toml:3: two experiments are titled 'a'"
+    assert problem == "twice.toml:3: two experiments have the title 'a'; change one of them"
 
 
 def test_reports_are_all_or_those_that_the_suite_lists(write: Write) -> None:

@@ -122,7 +122,7 @@ def test_frames_of_a_suite(tmp_path: Path) -> None:
         (("{text}", "--pooling", LP2), "NumPy's format"),
         (("{flat}", "--pooling", LP2), "save vectors[:, None, :]"),
         (("{one}", "--pooling", LP2), "(K, L, N), of K pools of L vectors in R^N, not (3,)"),
-        (("{empty}", "--pooling", LP2), "the shape (3, 0, 2) holds none"),
+        (("{empty}", "--pooling", LP2), "there are none in the shape (3, 0, 2)"),
         (("{nan}", "--pooling", LP2), "must be finite"),
         (("{object}", "--pooling", LP2), "not an array of numbers"),
         (("{cut}", "--pooling", LP2), "not an array of numbers"),

@@ -38,7 +38,9 @@ def index(site: Path) -> dict[str, Any]:
 def test_the_whole_way_from_results_to_a_leaderboard(cli: Cli, ran: Path, tmp_path: Path) -> None:
     done = cli("publish", ran / "one", "site", "--verify")
     assert done.exit_code == 0, done.output
-    assert done.stdout == "small: 1 solvers\nwrote site; give the folder to any static host\n"
+    assert (
+        done.stdout == "small: 1 solvers\nwrote site; any static web host can serve this folder\n"
+    )
     (tmp_path / "my.bib").write_text("@misc{knn}")
     line = ["submit", "--results", ran, "--run", "1", "--solver", "knn", "--citation", "By us."]
     done = cli(*line, "--bibtex", "my.bib", "-o", "knn.zip")

@@ -452,7 +452,7 @@ def pair(tmp_path: Path, cells: list[Cell]) -> tuple[Path, Path]:
         (old_format, f"has the format {FORMAT + 1}"),
         (no_store, "no results in"),
         (no_database, "not a database"),
-        (other_cell, "differs from that in other results"),
+        (other_cell, "differs from the same cell in other results"),
         (no_environment, "NOT NULL"),
         (no_table, "no such table: recovered"),
     ],
@@ -468,7 +468,7 @@ def test_a_source_that_is_none_leaves_no_target(
 
 def test_a_target_that_is_taken(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     before = [content(source) for source in pair]
-    with pytest.raises(StoreError, match="one of the results to merge"):
+    with pytest.raises(StoreError, match="one of the folders to merge"):
         merge(pair, tmp_path / "x" / ".." / "a")
     with pytest.raises(StoreError, match="already holds results"):
         merge(pair[:1], pair[1])

@@ -216,7 +216,7 @@ class Digests:
         return self._code[cls]
 
     def of(self, component: Component, *extra: int) -> str:
-        """Return the digest of a component: its parameters, code and data, and what else is given."""
+        """Return the digest of a component with its code and data, and of numbers beside it."""
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:

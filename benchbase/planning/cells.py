@@ -108,15 +108,22 @@ class Cell:
             )
 
 
-def make_cells(suite: Suite) -> list[Cell]:
+def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
     """Expand a suite into cells, in the order of its tables.
+
+    Parameters
+    ----------
+    suite : Suite
+        What to expand.
+    digests : Digests, optional
+        Digests that earlier calls have worked out, if the same code and data are meant.
 
     Raises
     ------
     DataError
         If files of a data set are missing.
     """
-    digests = _Digests()
+    digests = Digests() if digests is None else digests
     cells = []
     for experiment in suite.experiments:
         for setting in experiment.problems:
@@ -168,7 +175,7 @@ def fingerprints(component: Component) -> list[str]:
     return [part.fingerprint() for part in component.walk() if isinstance(part, Dataset)]
 
 
-class _Digests:
+class Digests:
     """Digests of components. Each is computed once, because it takes reading code and data."""
 
     def __init__(self) -> None:
@@ -210,6 +217,7 @@ class _Digests:
         return self._code[cls]
 
     def of(self, component: Component, *extra: int) -> str:
+        """Return the digest of a component with its code and data, and of numbers beside it."""
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:
@@ -225,6 +233,7 @@ class _Digests:
 
     @staticmethod
     def join(*parts: Any) -> str:
+        """Return one digest of several, and of other plain data."""
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

@@ -10,7 +10,7 @@ from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError, described
 from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.instance import Instance
-from benchbase.planning.cells import Cell, make_cells
+from benchbase.planning.cells import Cell, Digests, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Setting
 from benchbase.planning.suite import Suite
 from benchbase.problem import Problem
@@ -21,6 +21,7 @@ class Rebuilder:
     """Builds cells and their problems from stored facts.
 
     The last two problems are kept, so it pays to ask for the cells of one problem in succession.
+    Code is read once, when it is first needed.
 
     Parameters
     ----------
@@ -31,6 +32,7 @@ class Rebuilder:
     def __init__(self, known: Registry) -> None:
         self._known = known
         self._worker = Worker(known)
+        self._digests = Digests()
 
     def setting(self, facts: Mapping[str, Any]) -> Setting:
         """Build the components of a problem from facts that hold their specs (`Setting.facts`).
@@ -58,7 +60,7 @@ class Rebuilder:
         problems, entries = (self.setting(facts),), (Entry("", solver),)
         experiment = Experiment("", seed, trials, points, problems, entries, trace=facts["trace"])
         with _one_error():
-            return make_cells(Suite("", "", (experiment,)))[-1]
+            return make_cells(Suite("", "", (experiment,)), self._digests)[-1]
 
     def _build(self, kind: str, spec: Any) -> Any:
         with _one_error():

@@ -226,6 +226,7 @@ def test_bundled_plugins_are_followed_and_libraries_are_not() -> None:
     assert "benchbase_altmin.updates" in found
     assert {name.partition(".")[0] for name in found} == {"benchbase", "benchbase_altmin"}
     assert {name for name in found if name.startswith("benchbase.")} <= {*closure.TOOLBOX}
+    assert "benchbase.numerics.iteration" in found  # of the toolbox
 
 
 def test_a_source_that_cannot_be_read_counts_by_its_bytes(house: Write) -> None:

@@ -1,4 +1,4 @@
-"""Message passing: ``gamp``, and the state evolution that predicts it."""
+"""Approximate message passing, ``gamp``, and the state evolution that predicts its success."""
 
 from collections.abc import Callable
 

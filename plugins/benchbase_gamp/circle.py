@@ -1,4 +1,4 @@
-"""Moments of normal variables restricted to spheres, and to a quarter of a circle."""
+"""Moments of normal variables that are restricted to a sphere or to a quarter of a circle."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,18 @@ import numpy as np
 
 from benchbase import Array
 
-LARGE = 1e6  # concentrations from which on an expansion takes over; its error is below 1e-12
-FALL = 20.0  # what is exp(−20) below the top of an arc's density is nothing
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)  # with the depth above, 2e-6 of a variance
+LARGE = 1e6  # the concentration above which an expansion takes over; its error is below 1e-12
+FALL = 20.0  # the density of an arc counts as zero below exp(−20) times its largest value
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)  # with FALL, the error of a variance is 2e-6
 EIGHTH = np.pi / 8
 
 
 def mean_length(concentration: Array, size: int) -> tuple[Array, Array]:
     """Return the length A of the mean of unit vectors with density exp(κ·⟨m, u⟩), and 1 − A².
 
-    The von Mises-Fisher distribution on the sphere of R^size: A = I_{L/2}(κ) / I_{L/2−1}(κ), L the
-    size (Mardia and Jupp, "Directional Statistics", 2000, section 9.3.2); for L = 1, tanh κ.
+    This is the von Mises-Fisher distribution on the sphere of R^L, for which
+    A = I_{L/2}(κ) / I_{L/2−1}(κ) (Mardia and Jupp, "Directional Statistics", 2000, section 9.3.2).
+    For L = 1, A is tanh κ.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def mean_length(concentration: Array, size: int) -> tuple[Array, Array]:
     if size == 2:
         length = i1e(kappa) / i0e(kappa)
     else:
-        # Below the first concentration numerators vanish; two terms are enough there.
+        # For the smallest concentrations the Bessel functions vanish; two terms are enough there.
         tiny = kappa**2 < 1e-6 * size
         safe = np.where(tiny, 1.0 + size, kappa)
         ratio = ive(size / 2, safe) / ive(size / 2 - 1, safe)
@@ -49,7 +50,10 @@ def mean_length(concentration: Array, size: int) -> tuple[Array, Array]:
 
 
 class Arc(NamedTuple):
-    """Log mass, the means of cosine and sine, and the sum of their variances; alike in shape."""
+    """Moments on an arc: log mass, means of cosine and sine, and the sum of their variances.
+
+    All four have the same shape.
+    """
 
     log_mass: Array
     cosine: Array
@@ -60,15 +64,16 @@ class Arc(NamedTuple):
 def quarter(concentration: Array, angle: Array) -> Arc:
     """Return the moments of angles θ in [0, π/2] with the density exp(κ·(cos(θ − angle) − 1)).
 
-    Where it is nothing outside the quarter, that is the von Mises distribution; elsewhere by
-    Gauss-Legendre quadrature on either half, on the part of it that is not negligible.
+    If the density is negligible outside the quarter, these are the moments of the von Mises
+    distribution. Otherwise they are computed by Gauss-Legendre quadrature on each half of the
+    quarter, over the part of it where the density is not negligible.
 
     Parameters
     ----------
     concentration : ndarray, shape (M,)
         κ, at least zero.
     angle : ndarray, shape (M,)
-        Between −π and π.
+        The angle of the peak, between −π and π.
     """
     from scipy.special import i0e
 
@@ -85,7 +90,7 @@ def quarter(concentration: Array, angle: Array) -> Arc:
 
 
 def _by_quadrature(concentration: Array, angle: Array) -> Arc:
-    """Return the moments on the quarter, of any concentration (M,) and angle (M,)."""
+    """Return the moments on the quarter for any concentrations (M,) and angles (M,)."""
     halves = [_nodes(concentration, angle, middle) for middle in (EIGHTH, 3 * EIGHTH)]
     log_density, measure, cosine, sine = (
         np.concatenate(parts) for parts in zip(*halves, strict=True)
@@ -102,14 +107,15 @@ def _by_quadrature(concentration: Array, angle: Array) -> Arc:
 def _nodes(kappa: Array, angle: Array, middle: float) -> tuple[Array, Array, Array, Array]:
     """Return nodes on the half of the arc around `middle`: log density, measure, cosine, sine.
 
-    The nodes are in t = sin(δ/2), δ the angle from the highest point, which needs no trigonometric
-    function at a node; the first axis is theirs.
+    The nodes are values of t = sin(δ/2), where δ is the angle from the highest point of the half;
+    this needs no trigonometric function at a node. The first axis of the arrays is the node.
     """
     off = np.mod(angle - middle + np.pi, 2 * np.pi) - np.pi
-    place = np.clip(off, -EIGHTH, EIGHTH)  # of the highest point
-    beyond = (place - off) / 2  # half the angle from it to the peak, where that is outside
+    place = np.clip(off, -EIGHTH, EIGHTH)  # of the highest point on this half
+    beyond = (place - off) / 2  # half the angle from that point to the peak; 0 for a peak inside
     sine, cosine = np.sin(beyond), np.cos(beyond)
-    # κ·(1 − cos) falls by FALL within the smaller of these, for a peak inside and one outside.
+    # The log density falls by FALL within the smaller of two distances, one for a peak inside and
+    # one for a peak outside.
     inside = np.sqrt(FALL / 2 / np.maximum(kappa, FALL))
     slope = kappa * np.abs(2 * sine * cosine)
     reach = np.minimum(inside, FALL / 2 / np.maximum(slope, FALL))

@@ -16,18 +16,21 @@ from benchbase_gamp.state_evolution import threshold
 class Gamp(benchbase.IterativeSolver):
     """Generalised approximate message passing, in its form for frames of any singular values.
 
-    Two posteriors are computed in turn, each with what the other adds as its prior: that of the
-    coefficients of a pool given its value, exact (`benchbase_gamp.outputs`), and that of the
-    coefficients of a standard normal signal in the frame, by a singular value decomposition. Both
-    messages are normal with one variance for all coefficients of a signal. Schniter, Rangan and
-    Fletcher, "Vector approximate message passing for the generalized linear model", Asilomar 2016;
-    on large random frames it comes to what Rangan, "Generalized approximate message passing for
-    estimation with random linear mixing", ISIT 2011, comes to, and `benchbase_gamp.state_evolution`
-    predicts. Training signals are not used.
+    The solver computes two posteriors in turn, each with what the other has added as its prior. The
+    first is that of the coefficients of a pool given the pool's value; it is exact
+    (`benchbase_gamp.outputs`). The second is that of the coefficients of a standard normal signal
+    in the frame; it comes from a singular value decomposition. The messages between the two are
+    normal, with one variance for all coefficients of a signal. Source: Schniter, Rangan and
+    Fletcher, "Vector approximate message passing for the generalized linear model", Asilomar 2016.
+    On large random frames it reaches the same estimates as Rangan, "Generalized approximate message
+    passing for estimation with random linear mixing", ISIT 2011, which
+    `benchbase_gamp.state_evolution` predicts. Training signals are not used.
 
-    It needs few measurements where dimensions are many. Share of signals with a squared cosine
-    above .999, Gaussian signals, orthonormal pairs, started by ``spectral`` or ``linear``, at
-    N = 256 (200 signals, 4 frames) and 1000 (12, 2 frames), and the K/N of state evolution:
+    In many dimensions the solver needs few measurements. The table shows how the share of recovered
+    signals (squared cosine above .999) rises with K/N, and in the last column the K/N that state
+    evolution predicts. Signals are Gaussian, pools are orthonormal pairs, the start is ``spectral``
+    or ``linear``, and there are 200 signals and 4 frames at N = 256, 12 signals and 2 frames at
+    N = 1000:
 
     ==================  ==========================================  ====================  =====
     pooling             N = 256, K/N                                N = 1000, K/N         N → ∞
@@ -37,48 +40,52 @@ class Gamp(benchbase.IterativeSolver):
     rectified, p = inf  1.35 .73, 1.40 .97, 1.45 1.00               1.36 1.00             1.333
     ==================  ==========================================  ====================  =====
 
-    On images in frames learned from them it needs no start either: 100 of MNIST in 100 dimensions,
-    K = 130, p = inf, all but one in ten restarts from random starts, where ``altmin`` from
-    neighbours has one. With K close to the least errors fall slowly in the end; another solver
-    that starts from this one, such as ``altmin``, may finish.
+    On images, in frames learned from them, the solver needs no start either: with ten restarts from
+    random starts it recovers all but one of 100 MNIST images in 100 dimensions, K = 130, p = inf,
+    while ``altmin`` from neighbours recovers one. With K close to the least possible, errors
+    fall slowly in the end; another solver that starts from this one, such as ``altmin``, may then
+    finish.
 
-    Vectors are divided by the root mean square length in each pool, and measurements by that and by
-    the standard deviation of a signal's components, found from the mean of b². With thresholds,
-    half rectified coefficients are shifted by them. With `Problem.noise` above zero values are
-    taken for noisy, and signals do not converge. Signals with the measurements of zero are zero,
-    and what the frame does not see of a signal stays as in its start.
+    Vectors are divided by the root mean square length in each pool, and measurements by that length
+    and by the standard deviation of a signal's components, which is found from the mean of b². With
+    thresholds, half rectified coefficients are shifted by them. If `Problem.noise` is above zero,
+    measurements are treated as noisy, and signals do not converge. If the measurements of a signal
+    are those of the zero signal, its estimate is zero. The part of a signal that the frame does not
+    see stays as it is in the start.
 
     Parameters
     ----------
     n_iter : int, optional
-        The largest number of iterations. A signal whose residual is no better than it was 150
-        iterations ago begins anew with half the damping, and is given up the second time.
+        The largest number of iterations. A signal whose residual has not improved for 150
+        iterations begins again with half the damping; the second time it is given up.
     tol : float, optional
-        The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved. The
-        estimate with the least, of those at every 10th iteration, is returned.
+        The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved. Of the
+        estimates at every 10th iteration, the one with the least residual is returned.
     damping : float, optional
         The share of a new message in the next one, above 0 and at most 1. Along the old message,
-        where it would overshoot by L − 1, it is at most 1/L.
+        where the new one would overshoot by L − 1, the share is at most 1/L.
     overlap : float, optional
-        The squared cosine that a start is taken to have, above 0 and below 1. From random and
-        spectral starts .3 to .7 do alike; for good ones, as of neighbours, .8.
+        The assumed squared cosine between the start and the signal, above 0 and below 1. From
+        random and spectral starts, values from .3 to .7 do equally well; for good starts, such as
+        those from neighbours, use .8.
     perturbation : float, optional
-        The share of a start that is drawn at random, by its norm, between 0 and 1, so that restarts
-        differ. 0 for good starts.
+        The share of a start, by its norm, that is drawn at random so that restarts differ, between
+        0 and 1. Use 0 for good starts.
     init : Solver, optional
-        Gives the start, in the phase "init", of which the length does not matter: without
-        rectification ``{ name = "spectral" }``, with it ``{ name = "linear" }``. By default, and
-        where it gives zero, a random one.
+        Gives the start, in the phase "init"; its length does not matter. Use
+        ``{ name = "spectral" }`` without rectification and ``{ name = "linear" }`` with it. A
+        random start is the default, and takes the place of a start that is zero.
 
     Raises
     ------
     ParameterError
-        If `n_iter` is negative, `tol` negative or not finite, or another parameter out of range.
+        If `n_iter` is negative, `tol` is negative or not finite, or another parameter is out of
+        range.
     """
 
     name = "gamp"
     requires = ("scipy.special",)
-    blocks: ClassVar[Blocks] = Blocks(50_000, "ceiling")  # whose arrays then stay in a cache
+    blocks: ClassVar[Blocks] = Blocks(50_000, "ceiling")  # arrays of such blocks stay in a cache
     damping: float = 0.8
     overlap: float = 0.5
     perturbation: float = 0.5
@@ -90,7 +97,11 @@ class Gamp(benchbase.IterativeSolver):
         benchbase.check_range("perturbation", self.perturbation, least=0, most=1)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Return why not: a complex frame, one without vectors, a pooling without a posterior."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to complex frames, to frames that never form their vectors, and to
+        poolings for which it has no exact posterior.
+        """
         reason = super().unsupported(problem)
         if reason is not None:
             return reason
@@ -98,29 +109,32 @@ class Gamp(benchbase.IterativeSolver):
         if isinstance(output, str):
             return output
         try:
-            problem.frame.dense()
+            problem.vectors()
         except NotImplementedError:
-            return "gamp needs the vectors of a frame that never forms them"
+            return "gamp needs the frame's vectors, but this frame never forms them"
         return None
 
     def transition(self, pooling: Pooling, pool_size: int) -> float | None:
-        """Return what state evolution predicts; None with thresholds, whose unit is the frame's."""
+        """Return the K/N that state evolution predicts, or None if it predicts nothing.
+
+        There is no prediction for a pooling with thresholds, as their unit depends on the frame.
+        """
         if not pooling.homogeneous or isinstance(output_of(pooling, pool_size), str):
             return None
         return _threshold(pooling, pool_size)
 
     def set_up(self, problem: Problem) -> tuple[Start, Begin]:
-        """Prepare the initialiser, and decompose the frame."""
+        """Prepare the solver that gives the start, and decompose the frame."""
         start = benchbase.start_of(self.init, problem, _no_start)
         model = Model(problem)
         parameters = self.damping, self.overlap, self.perturbation
         return start, lambda b, x, run: Passing(model, b, x, run, *parameters)
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Prepare the initialiser, and decompose the frame unless all of it is zero."""
+        """Prepare the start, and decompose the frame unless all its vectors are zero."""
         nothing = problem.measure(np.zeros(problem.frame.n))
         begin: Begin | None = None
-        if np.any(problem.frame.dense()):
+        if np.any(problem.vectors()):
             start, begin = self.set_up(problem)
         else:
             start = benchbase.start_of(self.init, problem, _no_start)
@@ -137,9 +151,9 @@ class Gamp(benchbase.IterativeSolver):
 
 
 def _no_start(problem: Problem, b: Array, run: Run) -> Array:
-    """Return zeros (S, N), in whose place message passing draws a start of its own."""
+    """Return zeros (S, N), which message passing replaces by random starts."""
     del run
     return np.zeros((len(b), problem.frame.n))
 
 
-_threshold = cache(threshold)  # half a second each, and reports ask for many rows
+_threshold = cache(threshold)  # a call takes half a second, and reports make one for each row

@@ -1,4 +1,4 @@
-"""The linear half of an iteration: coefficients of a frame, of normal signals."""
+"""The linear half of an iteration: the posterior of the coefficients of a normal signal."""
 
 from typing import NamedTuple
 
@@ -8,23 +8,23 @@ from benchbase import Array
 
 
 class Message(NamedTuple):
-    """What one half of an iteration tells the other: means (S, M) and a variance (S, 1)."""
+    """What one half of an iteration passes to the other: means (S, M) and a variance (S, 1)."""
 
     mean: Array
     variance: Array
 
 
 class Linear:
-    """Coefficients z = A x of a standard normal signal x, A a matrix (M, N).
+    """The posterior of the coefficients z = A x of a standard normal signal x.
 
-    Given z + noise of variance v, the posterior of z is normal, with A's singular values s and
-    left singular vectors U: mean U diag(s²/(s² + v)) Uᵀ(z + noise). Singular values that are
-    rounding count as zero.
+    Let s be the singular values of A and U its left singular vectors. Given z + noise of variance
+    v, the posterior of z is normal with the mean U diag(s²/(s² + v)) Uᵀ(z + noise). Singular values
+    as small as rounding errors count as zero.
 
     Parameters
     ----------
     matrix : ndarray, shape (M, N)
-        A, neither size zero.
+        A; neither M nor N is zero.
     """
 
     def __init__(self, matrix: Array) -> None:
@@ -40,20 +40,21 @@ class Linear:
     def __call__(self, given: Message) -> tuple[Message, Array]:
         """Return what the posterior adds to a message, and the posterior mean as Uᵀ z (S, R).
 
-        The posterior is the product of the message and of what it adds (extrinsic, in the words of
-        turbo codes), both taken for normal with one variance for all coefficients.
+        The posterior is treated as the product of the message and of what is added (the extrinsic
+        message, in the language of turbo codes). Both are treated as normal, with one variance for
+        all coefficients.
         """
         r, v = given
         gain = self._squares / (self._squares + v)
         inner = gain * (r @ self._left)
         z = inner @ self._left_t
-        # 1 − (posterior variance) / v, as a sum of what is not negative.
+        # 1 − (posterior variance) / v, as a sum of terms that are not negative.
         rest = (np.sum(v / (self._squares + v), axis=1, keepdims=True) + self._unseen) / r.shape[1]
         ratio = (1 - rest) / rest
         return Message(z + (z - r) * ratio, v * ratio), inner
 
     def signal(self, inner: Array) -> Array:
-        """Return the posterior mean of x (S, N), from that of z as given by a call."""
+        """Return the posterior mean of x (S, N), from the posterior mean that a call returned."""
         x: Array = inner @ self._inverse
         return x
 

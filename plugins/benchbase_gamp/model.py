@@ -1,4 +1,4 @@
-"""The two halves of an iteration, in units in which signals have the variance 1."""
+"""The two halves of an iteration for a problem, in units in which signals have variance 1."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchbase_gamp.linear import Linear, Message
 from benchbase_gamp.outputs import Output, output_of
 from benchbase_gamp.scale import Scale
 
-CERTAIN, USELESS = 1e-3, 0.999  # least and largest ratio of posterior and prior variance
-LEAST_STD = 1e-15  # of noise, in units of signals: less is rounding
+CERTAIN, USELESS = 1e-3, 0.999  # least and largest ratio of posterior to prior variance
+LEAST_STD = 1e-15  # least standard deviation of noise, in units of signals: less is rounding
 
 
 class Measured(NamedTuple):
@@ -21,11 +21,11 @@ class Measured(NamedTuple):
     Attributes
     ----------
     b : ndarray, shape (S, J)
-        Measurements.
+        The measurements.
     thresholds : ndarray, shape (S, L, J), or None
-        Thresholds α; None where they are zero.
+        The thresholds α, or None if they are all zero.
     noise : ndarray, shape (S, J), or None
-        Variances of the noise; None where there is none.
+        The variances of the noise, or None if there is no noise.
     """
 
     b: Array
@@ -34,12 +34,12 @@ class Measured(NamedTuple):
 
 
 class Model:
-    """What is prepared for a problem: units, matrix and output function.
+    """What message passing needs for a problem: units, matrix and output function.
 
     Parameters
     ----------
     problem : Problem
-        One that `Gamp` supports, with a vector that is not zero.
+        A problem that `Gamp` supports, whose frame has a vector that is not zero.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Model:
         self.problem = problem
         frame, pooling = problem.frame, problem.pooling
         output = output_of(pooling, frame.pool_size)
-        assert not isinstance(output, str)  # noqa: S101 # for mypy; `unsupported` has said so
+        assert not isinstance(output, str)  # noqa: S101 # for mypy; `unsupported` has refused it
         self._output: Output = output
         self._noise_std = problem.noise or 0.0
         self._scale = Scale(problem, output)
@@ -62,7 +62,10 @@ class Model:
         self.linear = Linear(rows)
 
     def measured(self, b: Array) -> tuple[Measured, Array]:
-        """Return measurements (S, K) in units of each signal and pool, and the former, σ (S,)."""
+        """Return measurements (S, K) in units of each signal and pool, and σ (S,).
+
+        σ is the unit of each signal.
+        """
         scale = self._scale
         own = b[:, scale.pools] / scale.lengths
         sigma = scale.sigma(own)
@@ -74,15 +77,15 @@ class Model:
         ), sigma
 
     def analyse(self, x: Array) -> Array:
-        """Return the coefficients (S, M) of signals (S, N), both in units."""
+        """Return the coefficients (S, M) of signals (S, N), both in the units of messages."""
         c: Array = x @ self._columns
         return c
 
     def pools(self, given: Message, measured: Measured) -> Message:
         """Return what measurements add to a message about coefficients.
 
-        The posterior of the coefficients is taken for the product of both, normal with one variance
-        for all.
+        The posterior of the coefficients is treated as the product of the message and of what
+        measurements add, both normal with one variance for all coefficients.
         """
         r, v = given
         alpha = measured.thresholds

@@ -1,4 +1,4 @@
-"""What a pool's value says about its coefficients: exact posterior means and variances."""
+"""Exact posterior means and variances of a pool's coefficients given the pool's value."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ Moments: TypeAlias = Callable[[Array, Array, Array], tuple[Array, Array]]
 class Output:
     """The posterior of coefficients u ~ N(p, v·I) whose pool has the value b.
 
-    It is the limit of N(p, v·I) on the coefficients whose value is within ε of b, ε → 0; where
-    these have a positive probability, as half rectified ones with b = 0, N(p, v·I) on them. There
-    are no thresholds, which shift u and p alike.
+    The posterior is the limit, for ε → 0, of N(p, v·I) restricted to the coefficients whose value
+    is within ε of b. If coefficients with the value b itself have a positive probability, as half
+    rectified ones have with b = 0, it is N(p, v·I) restricted to these. There are no thresholds
+    here, as they shift u and p alike.
 
-    With noise, b is the value of a pool plus a normal variable, cut off at zero if that is where
-    the pooling ends. The value is then taken for normal itself with the variance of v times its
-    squared gradient, right where noise matters, that is where v is small; a half rectified pool
-    may also have been zero.
+    With noise, b is the value of a pool plus a normal variable, cut off at zero if values cannot be
+    negative. The value is then itself treated as normal, with a variance of v times its squared
+    gradient. This is right if v is small, which is when noise matters. A half rectified pool may
+    also have been zero.
 
     Parameters
     ----------
     p : float or None
         The exponent of the norm, 1, 2 or infinity, or None for the signed maximum.
     rectified : bool
-        Whether coefficients are half rectified before.
+        Whether coefficients are half rectified before they are pooled.
     pool_size : int
         L, at most 2 for p = 1, and for p = 2 with rectification.
     """
@@ -54,7 +55,7 @@ class Output:
         self._steep = pool_size if p == 1 else 1
         self._active: Active = largest
         self._plain: Moments = sphere
-        if pool_size > 1:  # of one all norms are one
+        if pool_size > 1:  # for pools of one all norms are the same
             self._active = ACTIVE.get(p, largest)
             self._plain = PLAIN.get(p, cube)
 
@@ -74,20 +75,20 @@ class Output:
         Parameters
         ----------
         p : ndarray, shape (S, L, K)
-            Means before.
+            Prior means.
         v : ndarray, shape (S, 1)
-            Variances before, positive.
+            Prior variances, positive.
         b : ndarray, shape (S, K)
             Values of the pools.
         noise : ndarray, shape (S, K), optional
-            Variances of their noise, positive.
+            Variances of the noise of these values, positive.
 
         Returns
         -------
         mean : ndarray, shape (S, L, K)
-            Means.
+            Posterior means.
         variance : ndarray, shape (S, K)
-            Variances, the mean over the members of a pool.
+            Posterior variances, averaged over the members of a pool.
         """
         if noise is None:
             if self._rectified:
@@ -100,16 +101,17 @@ class Output:
         if not self._rectified:
             mean, variance = self._moments(p, v, exact)
             return mean, variance + added
-        found = self._active(p, v, exact)
-        # By Bayes' rule, log p(b) is log p(exact) and more, the density of the noise left out.
-        log_mass = found.log_mass + (np.log(trust * noise) - (exact - b) ** 2 / noise) / 2 + HALF
+        active = self._active(p, v, exact)
+        # Bayes' rule gives log p(b) from log p(exact), up to the constant of the noise's density,
+        # which is left out for inactive pools as well.
+        log_mass = active.log_mass + (np.log(trust * noise) - (exact - b) ** 2 / noise) / 2 + HALF
         off = inactive(p, v)
         none = off._replace(log_mass=off.log_mass - b**2 / noise / 2)
-        both = mixed(found._replace(variance=found.variance + added, log_mass=log_mass), none)
+        both = mixed(active._replace(variance=active.variance + added, log_mass=log_mass), none)
         return _or_inactive(both, p, v, b)
 
     def _moments(self, p: Array, v: Array, b: Array) -> tuple[Array, Array]:
-        """Return the moments without rectification and noise."""
+        """Return means and variances for a pooling without rectification, without noise."""
         if self._p is None:
             mean, variance, _ = largest(p, v, b)
             return mean, variance
@@ -117,12 +119,12 @@ class Output:
 
 
 def output_of(pooling: Pooling, pool_size: int) -> Output | str:
-    """Return the output function of a pooling without its thresholds, or why there is none.
+    """Return the output function of a pooling without its thresholds, or the reason for none.
 
     Parameters
     ----------
     pooling : Pooling
-        An lp norm, half rectified or not, or the signed maximum.
+        The pooling. Lp norms, half rectified or not, and the signed maximum have output functions.
     pool_size : int
         The number of vectors in a pool, L.
     """
@@ -130,15 +132,15 @@ def output_of(pooling: Pooling, pool_size: int) -> Output | str:
         return Output(None, rectified=False, pool_size=pool_size)
     rectified = pooling.slopes == (0, 1)
     if pooling.p not in (1, 2, np.inf) or not (rectified or pooling.slopes == (-1, 1)):
-        return "gamp is for lp poolings, half rectified or not, and for the signed maximum"
+        return "gamp needs an lp pooling, half rectified or not, or the signed maximum"
     if pool_size > 2 and (pooling.p == 1 or (pooling.p == 2 and rectified)):
         kind = "half rectified " if rectified else ""
-        return f"gamp is for {kind}pools of at most two with p = {pooling.p:g}"
+        return f"gamp needs pools of at most two with {kind}p = {pooling.p:g}"
     return Output(pooling.p, rectified, pool_size)
 
 
 def sphere(p: Array, v: Array, b: Array) -> tuple[Array, Array]:
-    """Return the moments on ‖u‖ = b: von Mises-Fisher with concentration b·‖p‖/v."""
+    """Return the moments on the sphere ‖u‖ = b: von Mises-Fisher with concentration b·‖p‖/v."""
     size = p.shape[1]
     length = np.sqrt(np.einsum("slk,slk->sk", p, p))
     a, rest = mean_length(b * (length / v), size)
@@ -147,10 +149,10 @@ def sphere(p: Array, v: Array, b: Array) -> tuple[Array, Array]:
 
 
 def cube(p: Array, v: Array, b: Array) -> tuple[Array, Array]:
-    """Return the moments on max |u_j| = b: one member at ±b, the others between."""
+    """Return the moments on ‖u‖_∞ = b: one member is ±b, and the others are between."""
     std, top, side = np.sqrt(v)[:, :, None], np.maximum(b, TINY)[:, None], np.abs(p)
     other = within(top, side, std)
-    # Weights of the nearer and of the other face of each member, from their logarithms.
+    # Weights of each member's nearer face and of its farther one, from their logarithms.
     near = -(((top - side) / std) ** 2) / 2 - other.log_mass
     near = np.exp(near - near.max(axis=1, keepdims=True))
     far = near * np.exp(-2 * (side / std) * (top / std))
@@ -164,7 +166,7 @@ def cube(p: Array, v: Array, b: Array) -> tuple[Array, Array]:
 
 
 def diamond(p: Array, v: Array, b: Array) -> tuple[Array, Array]:
-    """Return the moments on |u_1| + |u_2| = b, a square: max |u_1 ± u_2| = b."""
+    """Return the moments on ‖u‖_1 = b for pairs, by `cube` for the turned pair (u_1 ± u_2)."""
     mean, variance = cube(_turned(p), 2 * v, b)
     return _turned(mean) / 2, variance / 2
 
@@ -178,9 +180,9 @@ def _turned(u: Array) -> Array:
     return turned
 
 
-def _or_inactive(found: Posterior, p: Array, v: Array, b: Array) -> tuple[Array, Array]:
+def _or_inactive(posterior: Posterior, p: Array, v: Array, b: Array) -> tuple[Array, Array]:
     """Replace the moments of pools with b = 0 by those of members that are at most zero."""
-    mean, variance, _ = found
+    mean, variance, _ = posterior
     signal, pool = np.nonzero(b == 0)
     if signal.size:
         off = inactive(p[signal, :, pool][:, :, None], v[signal])

@@ -1,4 +1,4 @@
-"""Signals on their way: their messages, and what becomes of those that do not get on."""
+"""The iteration of message passing: its messages, damping and second attempts."""
 
 import numpy as np
 
@@ -7,27 +7,28 @@ from benchbase import Array, Run, root_mean_squares
 from benchbase_gamp.linear import Message
 from benchbase_gamp.model import Model
 
-STALLED = 1e-10  # relative change between two looks at which nothing more is to come
-PATIENCE = 150  # iterations without a better residual after which a signal does not get on
-BETTER = 0.99  # what counts as one, relative to the best so far
-LEAST = 1e-22  # variance of a message: what is below it is rounding
+STALLED = 1e-10  # relative change between two looks up to which a signal counts as at rest
+PATIENCE = 150  # iterations without a better residual after which a signal counts as stuck
+BETTER = 0.99  # a residual counts as better below this share of the best so far
+LEAST = 1e-22  # the least variance of a message: below it is rounding
 
 
 class Passing(benchbase.Iteration):
-    """Message passing on its way, for one block of signals.
+    """The state of message passing for one block of signals.
 
-    A signal that does not get on begins anew with half the damping, once: messages between pools
-    of nearly the same vectors overshoot. Of 20 dimensions and 60 pairs with correlations of 1, .995
-    and .9, half rectified, p = 2, .00, .02 and .58 of 50 signals come back without it, all with it.
+    A signal that is stuck begins again with half the damping, but only once. This helps because
+    messages between pools of nearly the same vectors overshoot. In 20 dimensions, with 60 pairs
+    whose correlations are 1, .995 and .9, half rectified with p = 2, .00, .02 and .58 of 50 signals
+    are recovered without a second attempt, and all with it.
 
     Parameters
     ----------
     model : Model
-        What is prepared for the problem.
+        The units, matrix and output function of the problem.
     b : ndarray, shape (S, K)
         Measurements.
     x : ndarray, shape (S, N)
-        Starts; where one is zero or not finite, a random one takes its place.
+        Starts; a random one takes the place of a start that is zero or not finite.
     run : Run
         The run of these signals.
     damping, overlap, perturbation : float
@@ -59,7 +60,8 @@ class Passing(benchbase.Iteration):
         scaled = x / self._sigma[:, None]
         x, self._message = self._start(scaled, run, overlap, perturbation)
         super().__init__(model.problem, b, x)
-        self._hidden = model.linear.hidden(x)  # from measurements, so that it stays as it is
+        # Hidden from measurements, so that this part of the estimates stays as it is.
+        self._hidden = model.linear.hidden(x)
         self._first = Message(self._message.mean.copy(), self._message.variance.copy())
         self._damping = np.full((len(b), 1), damping)
         self._new = np.ones(len(b), dtype=bool)
@@ -68,7 +70,7 @@ class Passing(benchbase.Iteration):
     def _start(
         self, x: Array, run: Run, overlap: float, perturbation: float
     ) -> tuple[Array, Message]:
-        """Return the estimates (S, N) to start from, and the first message."""
+        """Return the first estimates (S, N) and the first message."""
         model = self._model
         drawn = run.normal(x.shape[1])
         x = np.where(np.isfinite(x).all(axis=1, keepdims=True), x, 0)
@@ -86,11 +88,11 @@ class Passing(benchbase.Iteration):
         return estimate, relative_residual(self.problem.measure(estimate), self.b)
 
     def reference(self) -> Array:
-        """Return 1, as residuals are relative."""
+        """Return 1 for each signal, as residuals are relative already."""
         return np.ones(len(self.b))
 
     def hopeful(self, residual: Array) -> Array:
-        """Return which signals get on, or begin anew, given their residuals (S,)."""
+        """Return which signals go on or begin again, given their residuals (S,)."""
         better = residual < self._goal
         self._since[better] = self.i
         self._goal[better] = BETTER * residual[better]
@@ -104,24 +106,25 @@ class Passing(benchbase.Iteration):
         return ~stuck | again
 
     def advance(self, steps: int) -> Array:
-        """Go on to the next look and its estimates; return which have moved, bool (S,)."""
+        """Take the steps to the next look; return which estimates have moved, bool (S,)."""
         self.take_steps(steps)
         before, self.x = self.x, self._model.linear.signal(self._inner) + self._hidden
         moved: Array = root_mean_squares(self.x - before) > STALLED * root_mean_squares(self.x)
         return moved
 
     def step(self) -> None:
-        """Pass messages to and fro."""
+        """Pass messages from the linear half to the pools and back."""
         model = self._model
         new, self._inner = model.linear(model.pools(self._message, self._measured))
         self._receive(new)
 
     def _receive(self, new: Message) -> None:
-        """Take a part of new messages: means on a line, variances on a logarithmic one.
+        """Move the messages a part of the way to new ones: variances on a logarithmic scale.
 
-        On the sphere of a pool's coefficients a message along them overshoots by L − 1, as the
-        mean over all directions makes the others right; of that component at most 1/L is taken.
-        Of 100 signals (n = 100, p = 2, L = 4, K = 1.3 n) none come back without it, all with it.
+        Along a pool's coefficients, on their sphere, a message overshoots by L − 1, because the
+        variance is the mean over all directions and right for the others. At most 1/L of that
+        component is therefore taken. Of 100 signals (n = 100, p = 2, L = 4, K = 1.3 n) none are
+        recovered without this, and all with it.
         """
         old, d = self._message, self._damping
         step = d * (new.mean - old.mean)
@@ -134,9 +137,9 @@ class Passing(benchbase.Iteration):
 
 
 def relative_residual(measured: Array, b: Array) -> Array:
-    """Return ‖measured − b‖ / ‖b‖ of each signal, the numerator alone where b = 0.
+    """Return ‖measured − b‖ / ‖b‖ of each signal, or the numerator alone if b = 0.
 
-    Without squares that overflow or vanish: units are divided out only here.
+    No square overflows or vanishes, though these measurements are not in the units of `Scale`.
     """
     size = root_mean_squares(b)
     gap: Array = root_mean_squares(measured - b) / np.where(size > 0, size, b.shape[1] ** -0.5)

@@ -9,22 +9,22 @@ from benchbase import Array
 from benchbase_gamp.circle import quarter
 from benchbase_gamp.truncated import below, within
 
-TINY = 1e-100  # in the place of b = 0, where an arc has no length
+TINY = 1e-100  # takes the place of b = 0, for which an arc would have no length
 ROOT = np.sqrt(2 * np.pi)
-NEGATIVE = -7.0  # standard deviations: of a pool with such a member the other alone is active
+NEGATIVE = -7.0  # standard deviations: if a member's p is below this, only the other is active
 
 
 class Posterior(NamedTuple):
-    """Of coefficients u ~ N(p, v·I) given b: the law that `benchbase_gamp.outputs` defines.
+    """The posterior of coefficients u ~ N(p, v·I) given b, as `benchbase_gamp.outputs` defines it.
 
     Attributes
     ----------
     mean : ndarray, shape (S, L, K)
         The means.
     variance : ndarray, shape (S, K)
-        The variances, the mean over the members of a pool.
+        The variances, averaged over the members of a pool.
     log_mass : ndarray, shape (S, K)
-        Logarithm of the density of the pool's value at b.
+        The logarithm of the density of the pool's value at b.
     """
 
     mean: Array
@@ -37,7 +37,7 @@ Active: TypeAlias = Callable[[Array, Array, Array], Posterior]
 
 
 def largest(p: Array, v: Array, b: Array) -> Posterior:
-    """Return the posterior on max u_j = b: one member at b, the others below."""
+    """Return the posterior on max u_j = b: one member is b, and the others are below."""
     std, top = np.sqrt(v)[:, :, None], b[:, None]
     other = below(top, p, std)
     log_weight = -(((top - p) / std) ** 2) / 2 - other.log_mass
@@ -53,9 +53,9 @@ def largest(p: Array, v: Array, b: Array) -> Posterior:
 
 
 def positive_sum(p: Array, v: Array, b: Array) -> Posterior:
-    """Return the posterior on ρ(u_1) + ρ(u_2) = b.
+    """Return the posterior on ρ(u_1) + ρ(u_2) = b, for pairs.
 
-    That is a segment between (b, 0) and (0, b), and two half lines beyond its ends.
+    This set is a segment between (b, 0) and (0, b), and two half lines beyond its ends.
     """
     std = np.sqrt(v)
     half, middle = np.maximum(b, TINY) / 2, (p[:, 0] - p[:, 1]) / 2
@@ -68,13 +68,14 @@ def positive_sum(p: Array, v: Array, b: Array) -> Posterior:
 
 
 def positive_circle(p: Array, v: Array, b: Array) -> Posterior:
-    """Return the posterior on ‖ρ(u)‖ = b, of pairs.
+    """Return the posterior on ‖ρ(u)‖ = b, for pairs.
 
-    That is a quarter of a circle, and two half lines beyond its ends.
+    This set is a quarter of a circle, and two half lines beyond its ends.
     """
     std, radius = np.sqrt(v), np.maximum(b, TINY)
     length = np.hypot(p[:, 0], p[:, 1])
-    # A half line goes on where the arc ends, nearer to a p with a negative member.
+    # A p with a negative member is nearer to a half line, which begins where the arc ends: the arc
+    # is computed only for the other p.
     near = np.nonzero(p.min(axis=1) > NEGATIVE * std)
     arc = quarter((radius * (length / v))[near], np.arctan2(p[:, 1], p[:, 0])[near])
     along, spread, log_mass = np.zeros_like(p), np.zeros_like(b), np.full_like(b, -np.inf)
@@ -86,13 +87,13 @@ def positive_circle(p: Array, v: Array, b: Array) -> Posterior:
 
 
 def _with_half_lines(p: Array, std: Array, b: Array, both: Posterior) -> Posterior:
-    """Mix pairs that are both positive with those of which one is at b and the other below zero.
+    """Mix the posterior of two positive members with that of one member at b, the other negative.
 
-    Of `both`, the variance is the sum over the two members, and the mass in units of
-    1 / (ROOT · std): a half line has the probability of the member below zero times exp(−d²/2),
-    with its distance d from p in standard deviations.
+    `both` is the posterior of two positive members. Its variance is the sum over the two members,
+    and its mass is in units of 1 / (ROOT · std). In these units a half line has the probability of
+    the negative member times exp(−d²/2), where d is its distance from p in standard deviations.
     """
-    other = below(np.zeros(1), p, std[:, :, None])  # member j, where it is the one below zero
+    other = below(np.zeros(1), p, std[:, :, None])  # the moments of member j if it is negative
     line = -(((b[:, None] - p[:, ::-1]) / std[:, :, None]) ** 2) / 2 + other.log_mass
     logs = np.concatenate((both.log_mass[:, None], line), axis=1)
     peak = logs.max(axis=1)
@@ -100,7 +101,7 @@ def _with_half_lines(p: Array, std: Array, b: Array, both: Posterior) -> Posteri
     total = weight.sum(axis=1)
     weight /= total[:, None]
     inside, low = weight[:, :1], weight[:, 1:]
-    high = low[:, ::-1]  # that member j is the one at b
+    high = low[:, ::-1]  # the weight of member j being the one at b
     mean = inside * both.mean + low * other.mean + high * b[:, None]
     spread = inside * (both.mean - mean) ** 2 + high * (b[:, None] - mean) ** 2
     spread += low * ((other.mean - mean) ** 2 + other.variance)
@@ -109,13 +110,13 @@ def _with_half_lines(p: Array, std: Array, b: Array, both: Posterior) -> Posteri
 
 
 def inactive(p: Array, v: Array) -> Posterior:
-    """Return the posterior of members that are all at most zero, with its probability."""
+    """Return the posterior of members that are all at most zero; its mass is their probability."""
     off = below(np.zeros(1), p, np.sqrt(v)[:, :, None])
     return Posterior(off.mean, off.variance.mean(axis=1), off.log_mass.sum(axis=1))
 
 
 def mixed(one: Posterior, other: Posterior) -> Posterior:
-    """Return the mixture of two posteriors by their masses; of no use is its own."""
+    """Return the mixture of two posteriors by their masses; its own log mass has no meaning."""
     peak = np.maximum(one.log_mass, other.log_mass)
     a, b = np.exp(one.log_mass - peak), np.exp(other.log_mass - peak)
     a, b = a / (a + b), b / (a + b)
@@ -125,6 +126,6 @@ def mixed(one: Posterior, other: Posterior) -> Posterior:
 
 
 def left_by(weight: Array) -> Array:
-    """Return what each of the members leaves to the others, Σ_{i≠j} w_i of weights (S, L, K)."""
+    """Return the weight that each member j leaves to the others, Σ_{i≠j} w_i, for w (S, L, K)."""
     rest: Array = weight[:, ::-1] if weight.shape[1] == 2 else np.maximum(1 - weight, 0)
     return rest

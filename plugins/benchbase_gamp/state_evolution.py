@@ -1,21 +1,22 @@
-"""State evolution: what message passing does on large random frames, by one number.
+"""State evolution: it predicts the error of message passing on large random frames.
 
-With K = ρ·N pools of L independent Gaussian vectors (or orthonormal ones, which is the same for
-large N), N → ∞, the error of message passing after t iterations has the variance V_t, in units of
-the signal's, with ::
+Consider K = ρ·N pools of L independent Gaussian vectors (or orthonormal ones, which is the same for
+large N), and N → ∞. After t iterations the error of message passing has the variance V_t, in units
+of the signal's variance. It follows ::
 
     1/V_{t+1} = 1 + ρ · L · (1 − E[v(V_t)]/V_t) / V_t
 
-where v(V) is the posterior variance of a pool's coefficients z ~ N(p, V·I) given their value, the
-mean over the members, and the mean is over p ~ N(0, (1 − V)·I) and z. Rangan, "Generalized
-approximate message passing for estimation with random linear mixing", ISIT 2011; for pools as in
-Barbier, Krzakala, Macris, Miolane and Zdeborová, "Optimal errors and phase transitions in
-high-dimensional generalized linear models", PNAS 116 (2019). V falls where ρ is above
+Here v(V) is the posterior variance of a pool's coefficients z ~ N(p, V·I) given the pool's value,
+averaged over the members, and the expectation E is over p ~ N(0, (1 − V)·I) and z. Sources: Rangan,
+"Generalized approximate message passing for estimation with random linear mixing", ISIT 2011; for
+pools as in Barbier, Krzakala, Macris, Miolane and Zdeborová, "Optimal errors and phase transitions
+in high-dimensional generalized linear models", PNAS 116 (2019). V falls if ρ is above ::
 
     ρ(V) = (1 − V) / (L · (1 − E[v(V)]/V))
 
-so that the least ratio with which V falls from a start to zero is the largest ρ(V) below it. The
-iterations of `benchbase_gamp.gamp.Gamp` do more at once, but stand still at the same V.
+The least ratio with which V falls from a start to zero is therefore the largest ρ(V) over the V
+below the start. An iteration of `benchbase_gamp.gamp.Gamp` does more at once than one of this
+recursion, but both stand still at the same V.
 """
 
 import numpy as np
@@ -24,25 +25,26 @@ import benchbase
 from benchbase import Array, Pooling
 from benchbase_gamp.outputs import Output, output_of
 
-POINTS = 2**15  # of a scrambled Sobol sequence, from a fixed seed
-WEAK = 1e-3  # of the signal's variance: what an estimate that is next to nothing explains
-LEAST = 1e-9  # variance of an error that is next to nothing
+POINTS = 2**15  # points of a scrambled Sobol sequence with a fixed seed
+WEAK = 1e-3  # share of the signal's variance that an estimate next to zero explains
+LEAST = 1e-9  # the variance up to which an error counts as zero
 GRID = np.concatenate((np.geomspace(LEAST, 0.01, 15), np.linspace(0.02, 0.98, 49), [1 - WEAK]))
 
 
 def ratios(pooling: Pooling, pool_size: int, variances: Array) -> Array:
-    """Return ρ(V), the number of pools over the dimension above which V falls.
+    """Return ρ(V), the ratio K/N of pools to dimensions above which V falls.
 
-    At V → 1 it is the weak threshold, above which an estimate of a signal begins to grow out of
-    nothing; at V → 0 what it takes to come to the signal from nearby.
+    For V → 1 it is the weak threshold, above which the estimate of a signal begins to grow from
+    zero. For V → 0 it is the ratio above which the error falls to zero from a start near the
+    signal.
 
     Parameters
     ----------
     pooling : Pooling
-        One that `gamp` supports. Its threshold is in units of the standard deviation of
+        A pooling that `gamp` supports. Its threshold is in units of the standard deviation of
         coefficients.
     pool_size : int
-        L.
+        The number L of vectors in a pool.
     variances : ndarray, shape (V,)
         Error variances V, in units of the signal's, above 0 and below 1.
 
@@ -56,8 +58,8 @@ def ratios(pooling: Pooling, pool_size: int, variances: Array) -> Array:
         If the pooling is not supported, or has a threshold for each coefficient.
     """
     gains = _gains(pooling, pool_size, np.asarray(variances, dtype=np.float64))
-    found: Array = (1 - variances) / (pool_size * gains)
-    return found
+    rho: Array = (1 - variances) / (pool_size * gains)
+    return rho
 
 
 def state_evolution(
@@ -74,21 +76,21 @@ def state_evolution(
     start : float, optional
         V_0, above 0 and below 1.
     n_iter : int, optional
-        T. From 1e-9 on, which counts as zero, V stays as it is.
+        T. Once V is below 1e-9, which counts as zero, it stays as it is.
 
     Raises
     ------
     ParameterError
         As in `ratios`.
     """
-    found = np.full(n_iter + 1, start)
+    variances = np.full(n_iter + 1, start)
     for t in range(n_iter):
-        gain = _gains(pooling, pool_size, found[t : t + 1])[0]
-        found[t + 1] = 1 / (1 + ratio * pool_size * gain / found[t])
-        if found[t + 1] < LEAST:
-            found[t + 1 :] = found[t + 1]
+        gain = _gains(pooling, pool_size, variances[t : t + 1])[0]
+        variances[t + 1] = 1 / (1 + ratio * pool_size * gain / variances[t])
+        if variances[t + 1] < LEAST:
+            variances[t + 1 :] = variances[t + 1]
             break
-    return found
+    return variances
 
 
 def threshold(pooling: Pooling, pool_size: int, start: float = 1.0) -> float:
@@ -99,8 +101,8 @@ def threshold(pooling: Pooling, pool_size: int, start: float = 1.0) -> float:
     pooling, pool_size
         As in `ratios`.
     start : float, optional
-        The error variance of the start, in units of the signal's: 1 for one that knows next to
-        nothing.
+        The error variance of the start, in units of the signal's variance; 1 for a start that says
+        next to nothing about the signal.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def _gains(pooling: Pooling, pool_size: int, variances: Array) -> Array:
         mean, variance = output(p - alpha, np.full((1, 1), v), b)
         if v < 0.5:
             gains[i] = 1 - np.mean(variance) / v
-        else:  # the same by Bayes' rule; the difference above would be small
+        else:  # equal by Bayes' rule, and not a small difference of large numbers
             gains[i] = np.mean((mean + alpha - p) ** 2) / v
     return gains
 

@@ -6,17 +6,20 @@ import numpy as np
 
 from benchbase import Array
 
-TAIL = -30.0  # standard deviations: from here on a series, whose error is below 1e-6
-TAIL_BOTH = -8.0  # the same for intervals, where quadrature takes over
-NARROW = 0.1  # standard deviations: intervals whose moments closed forms would cancel away
-LARGEST = 1e100  # standard deviations: nothing is further away, so that squares are numbers
-FOLDS = 40.0  # what falls by more than exp(−40) from the top is nothing
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)  # exp(−40 t) on [0, 1] to 1e-13
+TAIL = -30.0  # standard deviations: below it a series is used, whose error is below 1e-6
+TAIL_BOTH = -8.0  # standard deviations: below it quadrature is used for intervals
+NARROW = 0.1  # standard deviations: for narrower intervals closed forms would lose all digits
+LARGEST = 1e100  # standard deviations: distances are clipped here so that squares do not overflow
+FOLDS = 40.0  # a density counts as zero below exp(−40) times its largest value
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)  # integrates exp(−40 t) on [0, 1] to 1e-13
 HALF_LOG = 0.5 * np.log(2 * np.pi)
 
 
 class Truncated(NamedTuple):
-    """Logarithm of the probability, mean and variance of truncated variables; alike in shape."""
+    """Moments of truncated variables: logarithm of the probability, mean and variance.
+
+    All three have the same shape.
+    """
 
     log_mass: Array
     mean: Array
@@ -50,7 +53,7 @@ def within(half: Array, mean: Array, std: Array) -> Truncated:
     """
     from scipy.special import log_ndtr
 
-    # By symmetry the mean may be taken positive: the upper end is then the likelier one.
+    # By symmetry the mean may be made positive: the upper end is then the likelier one.
     x = np.clip((half - np.abs(mean)) / std, -LARGEST, LARGEST)
     width = np.minimum(2 * half / std, LARGEST)
     hard = (width < NARROW) | (x < TAIL_BOTH)
@@ -64,14 +67,17 @@ def within(half: Array, mean: Array, std: Array) -> Truncated:
     variance = 1 + low * at_low - high * at_high - shift**2
     gap = x - shift
     if hard.any():
-        found = _by_quadrature(x[hard], np.broadcast_to(width, x.shape)[hard])
-        log_mass[hard], gap[hard], variance[hard] = found
+        moments = _by_quadrature(x[hard], np.broadcast_to(width, x.shape)[hard])
+        log_mass[hard], gap[hard], variance[hard] = moments
     inside = np.copysign(np.maximum(half - std * gap, -half), mean)
     return Truncated(log_mass, inside, np.clip(variance, 0, 1) * std**2)
 
 
 def _by_quadrature(x: Array, width: Array) -> tuple[Array, Array, Array]:
-    """Return log mass, gap to the upper end and variance of N(0, 1) in [x − width, x]."""
+    """Return log mass, gap from the mean to the upper end and variance of N(0, 1) in an interval.
+
+    The interval is [x − width, x].
+    """
     length = np.minimum(width, FOLDS / np.maximum(-x, 1))
     t = length[:, None] * (NODES + 1) / 2
     weight = WEIGHTS * np.exp(t * (x[:, None] - t / 2))

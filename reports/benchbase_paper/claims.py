@@ -275,12 +275,12 @@ def markdown(page: Page) -> str:
 
 def _item(claim: Claim) -> str:
     """Explain a claim's row in an item of a list: what it is of, and what to run for the rest."""
-    told = [as_markdown(details(claim))] if claim.parts else []
+    notes = [as_markdown(details(claim))] if claim.parts else []
     if claim.none_converged:
-        told = [as_markdown(note) for note in claim.notes]
-    if claim.missing or not told:
-        told.append(f"not measured{' '.join(['', *claim.missing])}: `{claim.run}`")
-    return f"- **{as_markdown(claim.sentence)}**: {'; '.join(told)}."
+        notes = [as_markdown(note) for note in claim.notes]
+    if claim.missing or not notes:
+        notes.append(f"not measured{' '.join(['', *claim.missing])}: `{claim.run}`")
+    return f"- **{as_markdown(claim.sentence)}**: {'; '.join(notes)}."
 
 
 def latex(page: Page, suite: str) -> str:
@@ -290,12 +290,12 @@ def latex(page: Page, suite: str) -> str:
     caption = [f"{page.title}: the paper's claims"]
     columns = r"lp{.4\linewidth}llll"
     parts = [latex_table(verdicts, caption, f"{label}-claims", columns=columns)]
-    for table, name, told in (
+    for table, name, caption in (
         (trivial, "baselines", [f"{page.title}: baselines", _BASELINES]),
         (frames, "conditions", [f"{page.title}: condition numbers of the frames"]),
     ):
         if len(table):
-            parts.append(latex_table(table, told, f"{label}-{name}"))
+            parts.append(latex_table(table, caption, f"{label}-{name}"))
     return "\n".join([r"% needs \usepackage{booktabs}", *parts])
 
 
@@ -315,7 +315,7 @@ def print_claims(found: Sequence[Claim], console: Console) -> None:
     console.print(table)
     left = [claim.run for claim in found if claim.verdict == NOT_MEASURED]
     if left:
-        said = f"Not measured: {len(left)} of {len(found)} claims, which need"
-        console.print(Text(f"{said} {', '.join(dict.fromkeys(left))}.", style="dim"))
+        what = f"Not measured: {len(left)} of {len(found)} claims, which need"
+        console.print(Text(f"{what} {', '.join(dict.fromkeys(left))}.", style="dim"))
     what = "95 % t intervals over trials; of several settings the one that decides"
     console.print(Text(f"{what}. Settings, rule and baselines are in claims.md.", style="dim"))

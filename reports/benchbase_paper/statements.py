@@ -254,7 +254,7 @@ def _good_start(settings: list[Setting]) -> Claim:
 
 
 def _adapted_is_easier(settings: list[Setting], *, rectified: bool, constraint: str) -> Claim:
-    of_learned, of_random, told = _CONSTRAINTS[constraint]
+    of_learned, of_random, words = _CONSTRAINTS[constraint]
 
     def parts() -> Iterator[Part | None]:
         for learned, random in product((s for s in settings if s.learned), _random(settings)):
@@ -270,7 +270,7 @@ def _adapted_is_easier(settings: list[Setting], *, rectified: bool, constraint: 
         section="3.3",
         sentence=f"Adapted frames are easier than random ones ({variant})",
         paper="",
-        statistic=f"learned − random frames, altmin from a random start, {told}, mean over K",
+        statistic=f"learned − random frames, altmin from a random start, {words}, mean over K",
         holds=(0, INFINITE),
         parts=found,
         run="benchbase run paper",
@@ -303,11 +303,11 @@ def _where_ahead(linear: pd.DataFrame, rectified: pd.DataFrame, raw: pd.DataFram
     """Say at which K linear is ahead, and at which rectified altmin is worse than its start."""
     curves = (rows.groupby("n_pools")["score"].mean() for rows in (linear, rectified, raw))
     first, second, start = curves
-    told = [
+    sentences = [
         f"linear is ahead by more than {_short(NO_BENEFIT)} at K={_listed(first - second)}",
         f"rectified altmin is worse than its start at K={_listed(start - second)}",
     ]
-    return "there, " + " and ".join(told[: 2 if len(raw) else 1])
+    return "there, " + " and ".join(sentences[: 2 if len(raw) else 1])
 
 
 def _listed(gains: pd.Series[float]) -> str:

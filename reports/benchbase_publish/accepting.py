@@ -90,9 +90,9 @@ def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Hel
         file = folder / f"{len(held)}.zip"
         pack(part, file)
         bundle = read_bundle(file)
-        if verify and (told := score_again(bundle, Referee(bundle.suite))):
+        if verify and (faults := score_again(bundle, Referee(bundle.suite))):
             suite = bundle.manifest.suite.name
-            raise BenchbaseError(f"the results of '{suite}' do not reproduce:\n{_listed(told)}")
+            raise BenchbaseError(f"the results of '{suite}' do not reproduce:\n{_listed(faults)}")
         held.append(Held(bundle.head, _receipt(bundle, "published", scored=verify), file))
     return held
 
@@ -100,10 +100,10 @@ def _publish(results: benchbase.Results, folder: Path, verify: bool) -> list[Hel
 def _check_joins(site: Site, bundle: Head) -> None:
     """Refuse to publish what does not fit the bundles that the site has accepted."""
     ours = site.suite(bundle.manifest.suite.name)
-    told = ([] if ours is None else differences(bundle, ours)) + site.clashes(bundle)
-    if told:
+    faults = ([] if ours is None else differences(bundle, ours)) + site.clashes(bundle)
+    if faults:
         name = bundle.manifest.suite.name
-        raise BenchbaseError(f"the results of '{name}' do not fit the site:\n{_listed(told)}")
+        raise BenchbaseError(f"the results of '{name}' do not fit the site:\n{_listed(faults)}")
 
 
 def submit(
@@ -137,9 +137,9 @@ def submit(
         file = Path(place, "bundle.zip")
         pack(results, file, labels, citation=citation, bibtex=bibtex)
         bundle = read_bundle(file)
-        told = gaps(bundle.manifest, _allowed(bundle))
-        if told:
-            raise BenchbaseError(f"nobody would accept this:\n{_listed(told)}")
+        faults = gaps(bundle.manifest, _allowed(bundle))
+        if faults:
+            raise BenchbaseError(f"nobody would accept this:\n{_listed(faults)}")
         try:
             path.write_bytes(file.read_bytes())
         except OSError as error:
@@ -203,8 +203,8 @@ def accept(
                 file = path if before is None else before.file
                 write_site(site.having(Held(bundle.head, receipt, file)))
     except BundleError as error:
-        told = f"{visible(str(path))} is refused: {visible(str(error), chr(10))}"
-        raise BundleError(told) from error
+        message = f"{visible(str(path))} is refused: {visible(str(error), chr(10))}"
+        raise BundleError(message) from error
     suite = bundle.manifest.suite.name
     return Acceptance(suite, tuple(bundle.labels), bundle.digest, receipt.level, tuple(other))
 
@@ -223,29 +223,29 @@ def _referee(site: Site, bundle: Bundle, plugins: tuple[str, ...]) -> Referee:
 
 def _check(site: Site, bundle: Bundle, referee: Referee) -> None:
     """Refuse a bundle that is not of the whole suite, or whose rows score differently."""
-    for told in (
+    for faults in (
         differences(bundle, dict(referee.suite)),
         site.clashes(bundle) + _impostors(bundle),
         gaps(bundle.manifest, _allowed(bundle)),
     ):
-        if told:
-            raise BundleError(_listed(told))
-    told = score_again(bundle, referee) + unsupported_faults(bundle, referee)
-    if told:
-        raise BundleError(_listed(told))
+        if faults:
+            raise BundleError(_listed(faults))
+    faults = score_again(bundle, referee) + unsupported_faults(bundle, referee)
+    if faults:
+        raise BundleError(_listed(faults))
 
 
 def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
     """Run the solvers on a seed, and return the modules whose code the bundle does not name."""
     with tempfile.TemporaryDirectory() as place:
         try:
-            told, other = run_again(bundle, referee, seed, Path(place), jobs)
+            faults, other = run_again(bundle, referee, seed, Path(place), jobs)
         except SpecError as error:
             raise BenchbaseError(f"--rerun needs the solver installed: {error}") from error
-    if told:
+    if faults:
         if other:
-            told.append(f"the code run here is not what the bundle names: {', '.join(other)}")
-        raise BundleError(_listed(told))
+            faults.append(f"the code run here is not what the bundle names: {', '.join(other)}")
+        raise BundleError(_listed(faults))
     return other
 
 
@@ -260,15 +260,16 @@ def _impostors(bundle: Bundle) -> list[str]:
     known = Referee.entries_of_installed(bundle.manifest.suite.name)
     names = {folded(label) for _, label in known}
     experiments = bundle.suite["experiments"]
-    told = []
+    faults = []
     for entry in bundle.manifest.entries:
         if folded(entry.label) not in names:
             continue
         here = known.get((experiments[entry.experiment]["name"], entry.label))
         same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]
         if token(dict(entry.solver)) not in map(token, [here[0]] if here else same):
-            told.append(f"the label {entry.label!r} is that of another solver in the suite itself")
-    return told
+            taken = f"the label {entry.label!r} is that of another solver"
+            faults.append(f"{taken} in the suite itself")
+    return faults
 
 
 def _receipt(bundle: Bundle, origin: str, *, scored: bool) -> Receipt:
@@ -286,8 +287,8 @@ def _receipt(bundle: Bundle, origin: str, *, scored: bool) -> Receipt:
     )
 
 
-def _listed(told: Sequence[str]) -> str:
+def _listed(faults: Sequence[str]) -> str:
     """Return reasons, one per line; only the first ones if there are many."""
-    lines = [*dict.fromkeys(told)]
+    lines = [*dict.fromkeys(faults)]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return "\n".join([*lines[:_SHOWN], *more])

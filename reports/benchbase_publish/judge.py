@@ -41,21 +41,21 @@ def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
     names, ours = ([e["name"] for e in each["experiments"]] for each in (theirs, suite))
     if names != ours:
         return [f"the suite's experiments are {names}, and must be {ours}"]
-    told = []
+    faults = []
     for their, our in zip(theirs["experiments"], suite["experiments"], strict=True):
         where = f" of {our['name']!r}" if our["name"] else ""
-        told += [
+        faults += [
             f"the suite's {name}{where} is {their[name]}, and must be {our[name]}"
             for name in ("seed", "trials", "points", "trace")
             if their[name] != our[name]
         ]
         if [*map(token, their["problems"])] != [*map(token, our["problems"])]:
             unknown = {*map(token, their["problems"])} - {*map(token, our["problems"])}
-            told.append(
+            faults.append(
                 f"the suite's problems{where} are not those of the suite: "
                 f"{len(unknown)} of {len(their['problems'])} are unknown"
             )
-    return told
+    return faults
 
 
 def token(problem: dict[str, Any]) -> str:
@@ -83,16 +83,17 @@ def score_again(bundle: Bundle, referee: Referee) -> list[str]:
     BenchbaseError
         If a component of a problem is not installed, or its data are missing.
     """
-    told = []
+    faults = []
     manifest = bundle.manifest
     cells = bundle.cells()
     for number in {(manifest.entries[c.entry].experiment, c.problem): None for c, _, _ in cells}:
         facts = referee.facts(*number)
-        said = bundle.suite["experiments"][number[0]]["problems"][number[1]]
-        if token(facts) != token(said):
-            told.append(f"the facts of a problem are {token(said)}, and come to {token(facts)}")
-    if told:
-        return told
+        claimed = bundle.suite["experiments"][number[0]]["problems"][number[1]]
+        if token(facts) != token(claimed):
+            said = f"the facts of a problem are {token(claimed)}"
+            faults.append(f"{said}, and come to {token(facts)}")
+    if faults:
+        return faults
     # The cells of one problem in succession, as a problem is costly to build.
     order = sorted(
         cells, key=lambda c: (manifest.entries[c[0].entry].experiment, c[0].problem, c[0].trial)
@@ -100,8 +101,8 @@ def score_again(bundle: Bundle, referee: Referee) -> list[str]:
     for cell, estimates, scores in order:
         fault = next(_cell_faults(bundle, referee, cell, estimates, scores), None)
         if fault is not None:
-            told.append(f"{name_of(manifest, cell)}: {fault}")
-    return told
+            faults.append(f"{name_of(manifest, cell)}: {fault}")
+    return faults
 
 
 def _cell_faults(
@@ -114,11 +115,11 @@ def _cell_faults(
         truth = referee.truth(*place)[: entry.points]
         if not _alike(bundle.signals[cell.signals], truth).all():
             yield "the true signals are not those that the seed gives"
-    told = [c.checksum for c in cell.chunks if c.checksum is not None]
-    if told:
+    faults = [c.checksum for c in cell.chunks if c.checksum is not None]
+    if faults:
         norm = referee.checksum(*place, entry.points)
-        if any(abs(each - norm) > TOLERANCE * max(1.0, norm) for each in told):
-            yield f"the norm of all measurements is {told[0]:.9g}, and comes to {norm:.9g}"
+        if any(abs(each - norm) > TOLERANCE * max(1.0, norm) for each in faults):
+            yield f"the norm of all measurements is {faults[0]:.9g}, and comes to {norm:.9g}"
     done = np.isfinite(scores[0])
     if not done.any():
         return
@@ -151,26 +152,26 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
         groups[cell.entry, cell.problem].append(cell)
     refused = {key: any(c.status == "unsupported" for x in cells for c in x.chunks)
                for key, cells in groups.items()}  # fmt: skip # a table
-    told = []
+    faults = []
     for (number, problem), cells in groups.items():
         if not refused[number, problem]:
             continue
         entry, where = manifest.entries[number], name_of(manifest, cells[0])
         if any(c.status != "unsupported" for x in cells for c in x.chunks):
-            told.append(f"{where}: it is unsupported in some trials and not in others")
+            faults.append(f"{where}: it is unsupported in some trials and not in others")
             continue
         try:
             reason = referee.unsupported(entry.experiment, problem, entry.solver)
         except SpecError:
             if not _all_sizes(bundle, refused, number, problem):
-                told.append(
+                faults.append(
                     f"{where}: it is unsupported for some numbers of pools only, "
                     "and the solver is not installed here and cannot be asked"
                 )
             continue
         if reason is None:
-            told.append(f"{where}: it is marked as unsupported, but the solver does apply")
-    return told
+            faults.append(f"{where}: it is marked as unsupported, but the solver does apply")
+    return faults
 
 
 def _all_sizes(

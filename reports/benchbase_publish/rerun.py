@@ -47,7 +47,7 @@ def run_again(
 
     Returns
     -------
-    told : list of str
+    faults : list of str
         One line for each place where a solver does not do what the bundle says.
     other : list of str
         The modules whose code here differs from what the bundle names.
@@ -80,17 +80,17 @@ def run_again(
         place: design_effect([trials for key, trials in again.items() if key[:2] == place])
         for place in {key[:2] for key in claimed}
     }
-    told, number = [], len(claimed) + len(effects)
+    faults, number = [], len(claimed) + len(effects)
     for key, theirs in claimed.items():
         fault = compare(theirs, again[key], effects[key[:2]], number)
         if fault is not None:
-            told.append(f"{places[key]}: {fault}")
+            faults.append(f"{places[key]}: {fault}")
     for place, effect in effects.items():
         pairs = [(each, again[key]) for key, each in claimed.items() if key[:2] == place]
         fault = compare_all(pairs, effect, number)
         if fault is not None:
-            told.append(f"{place[1]}, all problems: {fault}")
-    return told, other_code(bundle, records)
+            faults.append(f"{place[1]}, all problems: {fault}")
+    return faults, other_code(bundle, records)
 
 
 def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:

@@ -194,7 +194,7 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
     labels = [*dict.fromkeys(entry.label for entry in manifest.entries)]
     if len(labels) > MOST_SOLVERS:
         return [f"it has {len(labels)} solvers, more than {MOST_SOLVERS}: pack several bundles"]
-    told = []
+    faults = []
     entries = {(e.experiment, e.label): i for i, e in enumerate(manifest.entries)}
     cells: defaultdict[int, list[Cell]] = defaultdict(list)
     for cell in manifest.cells:
@@ -203,22 +203,22 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
         for place, experiment in enumerate(manifest.suite.experiments):
             number = entries.get((place, label))
             if number is None:
-                told.append(f"rows are missing: {label!r} has none of {experiment.name!r}")
+                faults.append(f"rows are missing: {label!r} has none of {experiment.name!r}")
                 continue
             entry = manifest.entries[number]
             if (experiment.name, label, entry.points) not in allowed:
-                told += _fewer(entry, experiment.points)
+                faults += _fewer(entry, experiment.points)
             wanted = len(experiment.problems) * experiment.trials
             if (found := len(cells[number])) < wanted:
-                told.append(
+                faults.append(
                     f"rows are missing: {label!r} has {found} of {wanted} problems and trials"
                     + (f" of {experiment.name!r}" if experiment.name else "")
                 )
     for cell in manifest.cells:
         missing = cell_shape(manifest, cell)[0] - sum(c.stop - c.start for c in cell.chunks)
         if missing:
-            told.append(f"rows are missing: {missing} signals of {name_of(manifest, cell)}")
-    return told
+            faults.append(f"rows are missing: {missing} signals of {name_of(manifest, cell)}")
+    return faults
 
 
 def _fewer(entry: Entry, points: int) -> Iterator[str]:

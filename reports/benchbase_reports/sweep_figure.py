@@ -149,7 +149,7 @@ def _blocks(table: pd.DataFrame) -> list[list[_Panel]]:
     varying = varying_parameters(table)
     for part in split(table, ["experiment", "parameter"]):
         parameter = str(part["parameter"].iloc[0])
-        told = [name for name in varying if name != parameter]
+        others = [name for name in varying if name != parameter]
         block = []
         same = [name for name in sweep_columns(part, parameter) if name != "n_pools"]
         for rows in (rows for group in split(part, same) for rows in split(group, ["n_pools"])):
@@ -157,7 +157,7 @@ def _blocks(table: pd.DataFrame) -> list[list[_Panel]]:
             for name in ("n", "pool_size"):
                 if len(rows[name].unique()) > 1:
                     first[name] = f"{rows[name].min()} to {rows[name].max()}"
-            setting = setting_name(first, told).replace(" · ", ", ").split(", ")
+            setting = setting_name(first, others).replace(" · ", ", ").split(", ")
             name, pools = pooling_name(first), first["n_pools"]
             if pools != pools:
                 block.append(_Panel(tuple(setting), name, None, rows))

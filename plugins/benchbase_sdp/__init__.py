@@ -1,4 +1,4 @@
-"""Relaxations that lift the signal: ``phaselift``, ``phasecut``, ``lifted``."""
+"""Solvers that lift the signal to a matrix: ``phaselift``, ``phasecut``, ``lifted``."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The alternating direction method of multipliers, batched over signals."""
+"""The alternating direction method of multipliers (ADMM), batched over signals."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from benchbase_sdp.optimality import LIMIT, OPTIMAL, Solution, optimality
 
 CHECK = 25  # iterations between two looks at the residuals, which cost as much as two
 RELAXATION = 1.6
-LEAST, MOST = 1e-8, 1e8  # of penalties, for tr X = 1 or so
+LEAST, MOST = 1e-8, 1e8  # limits of the penalties, for tr X of about 1
 UNBALANCED = 5.0  # ratio of primal and dual residual at which the penalty changes
 
 
 @dataclass
 class _State:
-    """Copies of what the constraints tie together, and their scaled dual variables.
+    """The state of ADMM: copies of the variables, and their scaled dual variables.
 
-    Axis 0 is the signal. X has a copy that is positive semidefinite and, with a sparsity term, a
-    second one that is sparse; bounded A_i(X) have copies within their bounds.
+    Axis 0 is the signal. X has a copy that is positive semidefinite and, if there is a sparsity
+    term, a second copy that is sparse. Bounded A_i(X) have copies within their bounds.
     """
 
     y: Array
@@ -33,14 +33,15 @@ class _State:
     multipliers: Array  # (S, m), in units of the penalty
 
     def keep(self, stay: Array) -> None:
-        """Go on with the signals that a mask marks."""
+        """Go on with the signals that a boolean mask (S,) marks."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[stay])
 
     def scale(self, factor: Array) -> None:
-        """Multiply the penalties by factors (S,); what the duals stand for stays.
+        """Multiply the penalties by factors (S,), without a change of the unscaled duals.
 
-        Within limits, for what has no solution would go on for ever.
+        The penalties stay within limits, as they would grow or fall for ever if a program has no
+        solution.
         """
         penalty = self.penalty[:, 0, 0, 0] * factor
         factor = np.where((penalty < LEAST) | (penalty > MOST), 1.0, factor)
@@ -50,19 +51,19 @@ class _State:
 
 
 class Admm:
-    """Splits ``min tr X + γ ‖X‖₁, A(X) =, ≤, ≥ y, X ⪰ 0`` into steps that have closed forms.
+    """Solves ``min tr X + γ ‖X‖₁, A(X) =, ≤, ≥ y, X ⪰ 0`` by steps that have closed forms.
 
-    Ohlsson, Yang, Dong and Sastry, "CPRL", NIPS 2012; γ = 0 is PhaseLift. Over-relaxed, and the
-    penalty of each signal follows its residuals: Boyd et al., "Distributed optimization and
-    statistical learning via the alternating direction method of multipliers" (2011), sections
-    3.4.1 and 3.4.3.
+    The splitting is that of Ohlsson, Yang, Dong and Sastry, "CPRL", NIPS 2012; γ = 0 is PhaseLift.
+    The iteration is over-relaxed, and the penalty of each signal follows its residuals, as in Boyd
+    et al., "Distributed optimization and statistical learning via the alternating direction method
+    of multipliers" (2011), sections 3.4.1 and 3.4.3.
 
     Parameters
     ----------
     constraints : Constraints
         The constraints that all signals share.
     max_iters : int
-        The most iterations.
+        The largest number of iterations.
     eps : float
         The `Optimality` at which a signal is solved.
     sparsity : float
@@ -78,26 +79,26 @@ class Admm:
         self._sigma = constraints.sense[self._bounded]
         self._eye = np.eye(constraints.n)
         gram = constraints.schur(self._eye, self._eye)
-        # A bounded A_i(X) follows its copy as closely as X its own, in units of ‖A_i‖.
+        # In units of ‖A_i‖, a bounded A_i(X) follows its copy as closely as X follows its copies.
         slack = np.where(self._bounded, self._count * np.diag(gram), 0.0)
         self._fit = np.linalg.pinv(gram + np.diag(slack), hermitian=True)
 
     def __call__(self, y: Array) -> list[Solution]:
         """Solve for right-hand sides (S, m)."""
-        found: dict[int, Solution] = {}
+        solved: dict[int, Solution] = {}
         batch, state = np.arange(len(y)), self._start(y)
         for i in range(self._max_iters + 1):
             if i == self._max_iters or i % CHECK == 0:
                 solutions = self._solutions(state, i)
                 done = np.array([one.status == OPTIMAL for one in solutions])
                 done |= i == self._max_iters
-                found |= {int(batch[j]): solutions[j] for j in np.flatnonzero(done)}
+                solved |= {int(batch[j]): solutions[j] for j in np.flatnonzero(done)}
                 if done.all():
                     break
                 batch = batch[~done]
                 state.keep(~done)
             self._iterate(state, balance=i % CHECK == CHECK - 1)
-        return [found[j] for j in range(len(y))]
+        return [solved[j] for j in range(len(y))]
 
     def _start(self, y: Array) -> _State:
         size, n = len(y), self._constraints.n
@@ -135,14 +136,14 @@ class Admm:
         state.bound_duals = free - state.bounds
         if balance:
             primal, dual = _sizes(matrix - state.copies), _sizes(state.copies - before)
-            # In the units of X and of the cost: ‖X‖ and ‖I‖.
+            # The primal residual is in units of ‖X‖ and the dual one in units of the cost, ‖I‖.
             ratio = primal / _sizes(state.copies) * np.sqrt(len(self._eye))
             ratio /= np.maximum(dual * state.penalty.ravel(), np.finfo(np.float64).tiny)
             grow, fall = ratio > UNBALANCED, ratio < 1 / UNBALANCED
             state.scale(np.where(grow, 2.0, np.where(fall, 0.5, 1.0)))
 
     def _solutions(self, state: _State, n_iter: int) -> list[Solution]:
-        """Return what there is for each signal, "optimal" or not."""
+        """Return the present solution of each signal, with the status "optimal" if it is."""
         multipliers = self._count * state.penalty[:, 0, 0] * state.multipliers
         cost = None
         if self._count == 2:
@@ -159,20 +160,20 @@ class Admm:
 
 
 def _sizes(stack: Array) -> Array:
-    """Return the norm of each signal's part."""
+    """Return the norm of each signal's part of a stack, (S,), at least the tiniest number."""
     sizes: Array = np.linalg.norm(stack.reshape(len(stack), -1), axis=1)
     return np.maximum(sizes, np.finfo(np.float64).tiny)
 
 
 def positive_part(matrices: Array) -> Array:
-    """Return the nearest positive semidefinite matrices to Hermitian (..., N, N)."""
+    """Return the positive semidefinite matrices nearest to Hermitian matrices (..., N, N)."""
     values, vectors = np.linalg.eigh(matrices)
     part: Array = (vectors * np.maximum(values, 0)[..., None, :]) @ _adjoint(vectors)
     return part
 
 
 def shrunk(matrices: Array, by: Array) -> Array:
-    """Return entries with sizes less by `by`, zero where they were no larger."""
+    """Return matrices whose entries are smaller in size by `by`, or zero if they were no larger."""
     size = np.abs(matrices)
     less = np.maximum(size - by, 0)
     part: Array = matrices * np.divide(less, size, out=np.zeros_like(size), where=size > 0)

@@ -9,9 +9,9 @@ from benchbase_sdp.cut import Basis
 from benchbase_sdp.factors import Judge
 from benchbase_sdp.momentum import Momentum
 
-CHECK = 5  # sweeps between two looks at where a signal stands
-NEWTON = 30  # its steps; they converge quadratically, 3 to 6 are common
-SMALL = 1e-150  # nothing, but a number still when squared
+CHECK = 5  # sweeps between two checks of whether signals are done
+NEWTON = 30  # the most steps of Newton's method; it converges quadratically, and 3 to 6 are common
+SMALL = 1e-150  # counts as zero, but its square does not vanish
 
 
 def block_coordinate(
@@ -21,44 +21,45 @@ def block_coordinate(
     max_iters: int,
     judge: Judge,
 ) -> tuple[Array, Array]:
-    """Minimise tr(M U) over one pool's rows and columns of U after the other.
+    """Minimise PhaseCut's tr(M U) over the rows and columns of one pool after the other.
 
-    In factors U = W Wᴴ, where only the L rows W_k of pool k change, with ‖W_k‖_F = 1: the value is
-    ‖b‖² − ‖G‖² with G = Σ_k b_k Q_kᴴ W_k, and the best W_k comes from a secular equation. Between
-    two sweeps W goes ahead along the last step, unless the value has risen.
+    The method works on factors, U = W Wᴴ. Only the L rows W_k of pool k change in a step, with
+    ‖W_k‖_F = 1. The value is ‖b‖² − ‖G‖² with G = Σ_k b_k Q_kᴴ W_k, and the best W_k comes from a
+    secular equation. Between two sweeps W goes ahead along the last step, unless the value has
+    risen.
 
     Parameters
     ----------
     rows : Basis
         The frame.
     start : ndarray, shape (S, r, R)
-        Factors; their coefficients give the first W.
+        Factors whose coefficients give the first W.
     b : ndarray, shape (S, K)
         Measurements.
     max_iters : int
-        The most sweeps over all pools.
+        The largest number of sweeps over all pools.
     judge : callable
-        Asked every 5 sweeps, about G; a signal that is done leaves the batch.
+        Tells every 5 sweeps, given G, which signals are done and leave the batch.
 
     Returns
     -------
     factors : ndarray, shape (S, r, R)
-        G: of X = G Gᴴ the value in (P) is no more than that of U.
+        G. The value of X = G Gᴴ in (P) is no more than that of U.
     n_iter : ndarray of int, shape (S,)
-        Sweeps.
+        The number of sweeps of each signal.
     """
-    # With the rows of each pool orthogonal the blocks M_kk are diagonal, for all signals alike.
+    # Orthogonal rows in each pool make the blocks M_kk diagonal, and the same for all signals.
     _, values, right = np.linalg.svd(rows.rows, full_matrices=False)
     pools, gains = values[..., None] * right, values**2
     unit = _normalised(np.einsum("klm,srm->kslr", pools, start))  # (K, S, L, r)
-    found, n_iter = start.copy(), np.full(len(b), max_iters)
+    factors, n_iter = start.copy(), np.full(len(b), max_iters)
     before, ahead = unit, Momentum(len(b))
     batch: Array = np.arange(len(b))
     largest: Array = np.zeros(len(b))
     for sweep in range(max_iters + 1):
         g = _total(pools, unit, b)
         if sweep % CHECK == 0 or sweep == max_iters:
-            found[batch] = g
+            factors[batch] = g
             moves = np.linalg.norm(unit - before, axis=(2, 3)).max(axis=0)
             done = judge(g, batch, moves if sweep else np.full(len(b), np.inf))
             n_iter[batch[done]] = sweep
@@ -72,11 +73,11 @@ def block_coordinate(
         largest = length
         before, unit = unit, _normalised(unit + shares * (unit - before))
         _sweep(pools, gains, unit, b)
-    return found, n_iter
+    return factors, n_iter
 
 
 def _sweep(pools: Array, gains: Array, unit: Array, b: Array) -> None:
-    """Make the W_k best, one after the other, in place."""
+    """Replace each W_k by the best one, one after the other, in place."""
     g = _total(pools, unit, b)
     for k, (pool, gain) in enumerate(zip(pools, gains, strict=True)):
         weight = b[:, k, None, None]
@@ -89,15 +90,15 @@ def _sweep(pools: Array, gains: Array, unit: Array, b: Array) -> None:
 def best_block(rest: Array, gaps: Array) -> Array:
     """Return the W_k of norm 1 with the largest 2 Re⟨W_k, H⟩ − Σ_i gaps_i ‖W_k,i‖².
 
-    Its rows are H_i / (gaps_i + ν) with the ν > 0 that gives the norm. 1 / ‖W_k(ν)‖ is concave:
-    Newton's method comes to ν from below.
+    The rows of W_k are H_i / (gaps_i + ν) with the ν > 0 that makes the norm 1. As 1 / ‖W_k(ν)‖ is
+    concave, Newton's method comes to ν from below.
 
     Parameters
     ----------
     rest : ndarray, shape (S, L, r)
         H.
     gaps : ndarray, shape (S, L)
-        At least 0, and the first 0.
+        The gaps; none is negative, and the first is 0.
     """
     square = np.sum(np.abs(rest) ** 2, axis=2)
     nu = np.maximum(np.max(np.sqrt(square) - gaps, axis=1, keepdims=True), SMALL)
@@ -113,7 +114,7 @@ def best_block(rest: Array, gaps: Array) -> Array:
 
 
 def _total(pools: Array, unit: Array, b: Array) -> Array:
-    """Return G, (S, r, R)."""
+    """Return G = Σ_k b_k Q_kᴴ W_k, (S, r, R)."""
     size, n = len(b), pools.shape[2]
     weighted = (b.T[:, :, None, None] * unit).transpose(1, 3, 0, 2).reshape(size, unit.shape[3], -1)
     total: Array = weighted @ pools.conj().reshape(-1, n)
@@ -121,6 +122,6 @@ def _total(pools: Array, unit: Array, b: Array) -> Array:
 
 
 def _normalised(blocks: Array) -> Array:
-    """Scale the last two axes to norm 1."""
+    """Return blocks whose last two axes are scaled to norm 1."""
     unit: Array = blocks / np.maximum(np.linalg.norm(blocks, axis=(-2, -1), keepdims=True), SMALL)
     return unit

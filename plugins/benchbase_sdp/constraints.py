@@ -1,4 +1,4 @@
-"""Linear constraints on a lifted matrix, and those that pooled measurements give."""
+"""Linear constraints on a lifted matrix, in particular those that measurements of pools give."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from benchbase import Array
 class Constraints:
     """Linear constraints A_i(X) = y_i, ≤ y_i or ≥ y_i on a Hermitian matrix X (N, N).
 
-    Each is a weighted sum of squared coefficients, A_i(X) = Σ_j w_j r_j X r_jᴴ over its own rows
-    r_j, and so of low rank: what is done with them costs two or three thin matrix products.
+    Each constraint is a weighted sum of squared coefficients, A_i(X) = Σ_j w_j r_j X r_jᴴ, over its
+    own rows r_j. It is therefore of low rank, and each operation with the constraints costs two or
+    three thin matrix products.
 
     Parameters
     ----------
     rows : ndarray, shape (M, N)
-        All r_j, real or complex, constraint after constraint.
+        The rows r_j of all constraints in turn, real or complex.
     weights : ndarray, shape (M,)
-        All w_j.
+        The weights w_j of these rows.
     starts : ndarray of int, shape (m,)
-        The first row of each constraint.
+        The index of the first row of each constraint.
     sense : ndarray of int, shape (m,)
-        0 for =, 1 for ≤, −1 for ≥.
+        The relation of each constraint: 0 for =, 1 for ≤, −1 for ≥.
     """
 
     rows: Array
@@ -76,16 +77,16 @@ class Constraints:
 
 @dataclass(frozen=True)
 class Lift:
-    """The constraints that measurements b put on X = x xᵀ, the same for all signals but for y.
+    """The constraints that measurements b put on X = x xᵀ; signals differ only in y.
 
     Parameters
     ----------
     constraints : Constraints
         Constraints on X.
     pools : ndarray of int, shape (m,)
-        The pool k that each constraint belongs to.
+        The pool k to which each constraint belongs.
     factors : ndarray, shape (m,)
-        y_i = factor_i · b_k².
+        The factors in y_i = factor_i · b_k².
     """
 
     constraints: Constraints
@@ -99,7 +100,7 @@ class Lift:
 
 
 def lift(vectors: Array, p: float) -> Lift:
-    """Return what b_k = ‖F_k x‖_p says about X = x xᴴ in linear terms, for pools without sign.
+    """Return the linear constraints that b_k = ‖F_k x‖_p puts on X = x xᴴ.
 
     - p = 2 or pools of one: tr(F_k X F_kᴴ) = b_k².
     - p = ∞: f X fᵀ ≤ b_k² for each vector f of the pool, and their sum is at least b_k².
@@ -108,7 +109,7 @@ def lift(vectors: Array, p: float) -> Lift:
     Parameters
     ----------
     vectors : ndarray, shape (K, L, N)
-        The frame, real or complex; real unless p = 2.
+        The frame's vectors, which may be complex only if p = 2.
     p : {1, 2, inf}
         The exponent.
     """
@@ -138,7 +139,7 @@ class Bordered(NamedTuple):
     constraints : Constraints
         Constraints on the matrix of size N + 1.
     y : ndarray, shape (m,)
-        Their right-hand sides.
+        The right-hand sides of the constraints.
     """
 
     constraints: Constraints
@@ -146,19 +147,20 @@ class Bordered(NamedTuple):
 
 
 def rectified(vectors: Array, b: Array) -> Bordered:
-    """Return what b_k = max_j max(0, f_kj · x) says about Z = [1; x] [1; x]ᵀ in linear terms.
+    """Return the linear constraints that b_k = max_j max(0, f_kj · x) puts on Z = [1; x] [1; x]ᵀ.
 
-    With g_j = [−b_k; f_kj], so that g_j · [1; x] = f_kj · x − b_k, and e = [1; 0]:
+    Let g_j = [−b_k; f_kj], so that g_j · [1; x] = f_kj · x − b_k, and e = [1; 0]. Then:
 
     - no coefficient is above b_k: e Z g_j ≤ 0;
-    - in pools of two with b_k > 0 one coefficient is b_k, g_1 Z g_2 = 0, and the squares sum to
-      b_k² at least; with b_k = 0 both are negative, g_1 Z g_2 ≥ 0;
+    - in pools of two with b_k > 0 one coefficient is b_k: g_1 Z g_2 = 0; and the squares of the two
+      sum to at least b_k²;
+    - in pools of two with b_k = 0 no coefficient is positive: g_1 Z g_2 ≥ 0;
     - in pools of one with b_k > 0 the coefficient is b_k: e Z g = 0.
 
     Parameters
     ----------
     vectors : ndarray, shape (K, L, N)
-        The frame, real, L = 1 or 2.
+        The frame's vectors, real, with L = 1 or 2.
     b : ndarray, shape (K,)
         The measurements.
     """
@@ -183,7 +185,10 @@ def rectified(vectors: Array, b: Array) -> Bordered:
 
 
 def _group(vectors: Array, sense: Array, weights: Array | None = None) -> Constraints:
-    """Constrain weighted sums of the squared coefficients of each group of vectors (m, r, N)."""
+    """Return constraints on weighted sums of squared coefficients, one per group of vectors.
+
+    The groups have the shape (m, r, N).
+    """
     groups, size, n = vectors.shape
     return Constraints(
         rows=vectors.reshape(-1, n),
@@ -194,13 +199,16 @@ def _group(vectors: Array, sense: Array, weights: Array | None = None) -> Constr
 
 
 def _product(left: Array, right: Array, sense: Array) -> Constraints:
-    """Constrain l X rᵀ for vectors l and r, (m, N), a quarter of a difference of two squares."""
+    """Return constraints on l X rᵀ for vectors l and r, (m, N).
+
+    This product is a quarter of the difference of two squares.
+    """
     pairs = np.stack([left + right, left - right], axis=1)
     return _group(pairs, sense, np.array([0.25, -0.25]))
 
 
 def _joined(*parts: Constraints) -> Constraints:
-    """Return all the constraints of some, which share no rows."""
+    """Return the union of several sets of constraints, which share no rows."""
     before = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
     return Constraints(
         rows=np.concatenate([part.rows for part in parts]),

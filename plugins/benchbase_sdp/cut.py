@@ -1,4 +1,4 @@
-"""What PhaseCut's methods share: coordinates, the duality gap, and signals from factors."""
+"""What the methods of PhaseCut share: coordinates, the duality gap, and signals from factors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchbase import Array, Frame
 from benchbase_sdp.factors import sizes
 from benchbase_sdp.phaselift import longest_real, scaled_vectors
 
-SMALLEST = 1e-12  # of pools' norms, for measurements of mean square 1
+SMALLEST = 1e-12  # the smallest norm of a pool, for measurements of mean square 1
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Basis:
     Parameters
     ----------
     rows : ndarray, shape (K, L, R)
-        The Q_k.
+        The rows Q_k of each pool.
     signals : ndarray, shape (N, R)
-        Takes coordinates to signals: x = F⁺ Q z.
+        F⁺ Q, which takes coordinates to signals: x = F⁺ Q z.
     """
 
     rows: Array
@@ -51,8 +51,8 @@ class Basis:
 
     def least_squares(self, c: Array) -> Array:
         """Return Qᴴ c: (..., L, K) to (..., R)."""
-        found: Array = c.reshape(*c.shape[:-2], -1) @ self._flat.conj()
-        return found
+        z: Array = c.reshape(*c.shape[:-2], -1) @ self._flat.conj()
+        return z
 
     def weighted(self, weights: Array) -> Array:
         """Return Σ_k w_k Q_kᴴ Q_k, (R, R), for weights (K,)."""
@@ -62,10 +62,10 @@ class Basis:
 
 
 def basis(frame: Frame, *, real: bool) -> Basis:
-    """Return a frame's orthonormal coordinates.
+    """Return an orthonormal basis of a frame's range, with the frame in it.
 
-    Complex coefficients count as two real ones for `real`, and if not those of a pair as one
-    complex one.
+    If `real` is true, a complex coefficient counts as two real ones. Otherwise the two real
+    coefficients of a pair count as one complex coefficient.
     """
     vectors, size = scaled_vectors(frame, real=real)
     n_pools, pool_size, n = vectors.shape
@@ -78,7 +78,7 @@ def basis(frame: Frame, *, real: bool) -> Basis:
 
 
 def pool_norms(rows: Basis, factors: Array) -> Array:
-    """Return s_k = √tr(Q_k X Q_kᴴ), (S, K), of the X whose factors are given, (S, r, R)."""
+    """Return s_k = √tr(Q_k X Q_kᴴ), (S, K), for the X with the factors (S, r, R)."""
     s: Array = np.linalg.norm(sizes(rows.analyse(factors)), axis=1)
     return s
 
@@ -90,14 +90,14 @@ def relative_value(rows: Basis, factors: Array, b: Array) -> Array:
 
 
 def relative_gap(rows: Basis, factors: Array, b: Array) -> Array:
-    """Return the distance from the value of (P) to a bound from below, in units of ‖b‖², (S,).
+    """Return how far the value of (P) is above a lower bound, in units of ‖b‖², (S,).
 
     Parameters
     ----------
     rows : Basis
         The frame.
     factors : ndarray, shape (S, r, R)
-        Factors of X; any.
+        Factors of any X.
     b : ndarray, shape (S, K)
         Measurements.
     """
@@ -107,16 +107,16 @@ def relative_gap(rows: Basis, factors: Array, b: Array) -> Array:
 
 
 def lower_bound(rows: Basis, s: Array, b: Array) -> float:
-    """Return a value that (P) and (D) are at least: that of w = b/s scaled to be feasible, or 0."""
+    """Return a lower bound of (P) and (D): the value of w = b/s, scaled to be feasible, or 0."""
     s = np.maximum(s, SMALLEST)  # any positive s gives a bound
     largest = np.linalg.eigvalsh(rows.weighted(b / s))[-1]
     return float(max(b @ b - largest * (b @ s), 0.0))
 
 
 def directions(rows: Basis, factors: Array, b: Array) -> Array:
-    """Return the u_k, (S, L, K), from the leading eigenvector of U; 0 where b or s says nothing.
+    """Return the u_k, (S, L, K), from the leading eigenvector of U, or 0 if b_k or s_k is zero.
 
-    U = H Hᴴ, where H has the rows of Q V, each pool's divided by s_k.
+    U = H Hᴴ, where H has the rows of Q V, with those of pool k divided by s_k.
     """
     half = rows.analyse(factors)
     s = np.linalg.norm(sizes(half), axis=1)
@@ -130,7 +130,10 @@ def directions(rows: Basis, factors: Array, b: Array) -> Array:
 
 
 def signals(rows: Basis, factors: Array, b: Array) -> Array:
-    """Return x = F⁺(b u), (S, N), real: of a complex x its real part, turned to be the longest."""
+    """Return x = F⁺(b u), (S, N), real.
+
+    If x is complex, its phase is turned so that the real part is the longest, which is returned.
+    """
     u = directions(rows, factors, b)
     x: Array = rows.least_squares(b[:, None] * u) @ rows.signals.T
     return longest_real(x)

@@ -1,4 +1,4 @@
-"""Ways to solve PhaseCut."""
+"""Methods that solve the program of PhaseCut."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchbase_sdp.factors import TINY, alternate
 from benchbase_sdp.modelling import STATUSES, load_cvxpy, solve_scs
 from benchbase_sdp.optimality import LIMIT, OPTIMAL
 
-STALLED = 1e-13  # relative size of a step at which nothing more is to come
+STALLED = 1e-13  # relative size of a step up to which a signal counts as at rest
 
 
 class Found(NamedTuple):
-    """What a method gives back: factors (S, r, R) of X, iterations, and what it says."""
+    """What a method returns: factors (S, r, R) of X, numbers of iterations, and statuses."""
 
     factors: Array
     n_iter: Array
@@ -26,24 +26,24 @@ class Found(NamedTuple):
 
 
 Method: TypeAlias = Callable[[Array, Run], Found]
-"""Solves (P) for measurements (S, K)."""
+"""A function that solves (P) for measurements (S, K)."""
 
 
 class LowRank:
-    """(P) in factors of X of few columns, from a random start.
+    """Solves (P) in factors of X with few columns, from a random start.
 
     Parameters
     ----------
     rows : Basis
         The frame.
     max_iters : int
-        The most iterations.
+        The largest number of iterations.
     eps : float
-        The relative duality gap at which a signal is left alone.
+        The relative duality gap at which a signal is solved and leaves the batch.
     rank : int
         The number of columns r.
     blocks : bool
-        Whether to change one pool's rows of U after the other, not all at once.
+        Whether to change the rows of U pool by pool instead of all at once.
     """
 
     def __init__(self, rows: Basis, max_iters: int, eps: float, rank: int, *, blocks: bool) -> None:
@@ -75,7 +75,7 @@ class LowRank:
 
 
 class Progress:
-    """Looks at factors on their way, and marks the signals that are solved.
+    """Checks the factors during an iteration, and marks the signals that are solved.
 
     Parameters
     ----------
@@ -93,11 +93,11 @@ class Progress:
         self.solved = np.zeros(len(b), dtype=bool)
 
     def __call__(self, factors: Array, index: Array, moves: Array) -> Array:
-        """Mark the signals at `index` that are solved or have stopped moving."""
+        """Return which signals at `index` are solved or have stopped moving."""
         b = self._b[index]
         value = relative_value(self._rows, factors, b)
-        solved = value <= self._eps  # for 0 is a bound
-        # Another costs an eigenvalue: only where the value hardly falls any more.
+        solved = value <= self._eps  # as 0 is a lower bound
+        # A better bound costs an eigenvalue: it is computed only if the value hardly falls now.
         slow = np.flatnonzero(~solved & (self._value[index] - value <= self._eps))
         if slow.size:
             solved[slow] = relative_gap(self._rows, factors[slow], b[slow]) <= self._eps
@@ -107,23 +107,23 @@ class Progress:
 
 
 def in_norm(size: Array, b: Array) -> Array:
-    """Scale the sizes of each pool's coefficients, (S, L, K), to the norm b (S, K)."""
+    """Return the sizes of coefficients, (S, L, K), scaled so that pools have the norms b (S, K)."""
     norm = np.linalg.norm(size, axis=1)
     scaled: Array = size * (b / np.maximum(norm, TINY))[:, None]
     return scaled
 
 
 class Reference:
-    """(P) through CVXPY and SCS, compiled once, for measurements of mean square 1.
+    """Solves (P) by CVXPY and SCS, compiled once, for measurements of mean square 1.
 
     Parameters
     ----------
     rows : Basis
         The frame.
     max_iters : int
-        The most iterations of SCS.
+        The largest number of iterations of SCS.
     eps : float
-        Its tolerance.
+        The tolerance of SCS.
     """
 
     def __init__(self, rows: Basis, max_iters: int, eps: float) -> None:
@@ -131,8 +131,8 @@ class Reference:
         self._rows, self._limits, self._error = rows, (max_iters, eps), cvxpy.SolverError
         n_pools, n = len(rows.rows), rows.rank
         products = rows.rows.conj().swapaxes(1, 2) @ rows.rows
-        # With a mean square of 1 in b, tr X is about K. SCS needs several times fewer iterations
-        # for an unknown of trace 1, a signal of length 1, than for one of trace K.
+        # If b has a mean square of 1, tr X is about K. SCS needs several times fewer iterations for
+        # an unknown of trace 1, which means a signal of length 1, than for one of trace K.
         flat = n_pools * products.reshape(n_pools, -1).conj()
         if rows.is_complex:
             matrix = cvxpy.Variable((n, n), hermitian=True)
@@ -145,7 +145,7 @@ class Reference:
             trace = cvxpy.trace(matrix)
         self._b = cvxpy.Parameter(n_pools, nonneg=True)
         s = cvxpy.Variable(n_pools)
-        # s² ≤ t as ‖(2 s, t − 1)‖ ≤ t + 1
+        # s² ≤ t, written as the second-order cone ‖(2 s, t − 1)‖ ≤ t + 1.
         root = cvxpy.SOC(squares + 1, cvxpy.vstack([2 * s, squares - 1]), axis=0)
         value = n_pools * trace - 2 * self._b @ s
         self._matrix = matrix
@@ -155,7 +155,7 @@ class Reference:
 
     def __call__(self, b: Array, run: Run) -> Found:
         """Solve for measurements (S, K), one signal after the other."""
-        del run  # nothing is random
+        del run  # nothing is drawn at random
         factors, n_iter, status = zip(*(self._one(row) for row in b), strict=True)
         return Found(np.stack(factors), np.array(n_iter), list(status))
 

@@ -10,18 +10,21 @@ import numpy as np
 from benchbase import Array
 from benchbase_sdp.momentum import Momentum
 
-CHECK = 10  # iterations between two looks at where a signal stands
+CHECK = 10  # iterations between two checks of whether signals are done
 TINY = np.finfo(np.float64).tiny
 
 Rescale: TypeAlias = Callable[[Array, Array], Array]
-"""Gives sizes of coefficients (S, L, K) the values that b (S, K) asks for."""
+"""A function that gives the sizes of coefficients (S, L, K) the values that b (S, K) asks for."""
 
 Judge: TypeAlias = Callable[[Array, Array, Array], Array]
-"""Marks the signals that are done, from factors, indices, and the last steps' relative sizes."""
+"""A function that marks the signals that are done: mask (S,).
+
+Its arguments are factors, the indices of their signals, and the relative sizes of the last steps.
+"""
 
 
 class Analysis(Protocol):
-    """A frame, or what stands for one."""
+    """A frame, or something with these two methods in its place."""
 
     def analyse(self, x: Array) -> Array:
         """Return the coefficients (..., L, K) of x (..., N)."""
@@ -41,42 +44,45 @@ def alternate(
     momentum: bool,
     part: Callable[[Array], Array] | None = None,
 ) -> tuple[Array, Array]:
-    """Alternate between the sizes that b asks for and the V with the nearest coefficients.
+    """Run alternating minimisation on factors V with r columns in the place of a signal.
 
-    A row's coefficients are a vector of r numbers. It keeps its direction and takes the size that
-    `rescale` gives; then V = F⁺ of all. With r = 1 this is alternating minimisation.
+    The coefficients of a row of the frame are a vector of r numbers. In each iteration this vector
+    keeps its direction and takes the size that `rescale` gives. Then V is the one with the nearest
+    coefficients, F⁺ applied to all of them. With r = 1 this is alternating minimisation.
 
     Parameters
     ----------
     frame : Analysis
         F.
     rescale : callable
-        What b says about sizes.
+        Gives the sizes that b asks for.
     factors : ndarray, shape (S, r, N)
         The starts: the columns of V.
     b : ndarray, shape (S, K)
         The measurements.
     n_iter : int
-        The most iterations.
+        The largest number of iterations.
     judge : callable
-        Asked every 10 iterations; a signal that is done leaves the batch.
+        Tells every 10 iterations which signals are done and leave the batch.
     momentum : bool
         Whether to go ahead along the last step, unless that points uphill.
     part : callable, optional
-        Returns the part of coefficients (S, r, L, K) that is measured; the rest stays. By default
-        all is.
+        Returns the part of coefficients (S, r, L, K) that is measured; the rest stays as it is. By
+        default all of it is measured.
 
     Returns
     -------
     factors : ndarray, shape (S, r, N)
+        The factors at which each signal was done.
     n_iter : ndarray of int, shape (S,)
+        The number of iterations of each signal.
     """
-    found, count = factors.copy(), np.full(len(b), n_iter)
+    latest, count = factors.copy(), np.full(len(b), n_iter)
     batch, moves = np.arange(len(b)), np.full(len(b), np.inf)
     point, ahead = factors, Momentum(len(b))
     for i in range(n_iter + 1):
         if i % CHECK == 0 or i == n_iter:
-            found[batch] = factors
+            latest[batch] = factors
             done = judge(factors, batch, moves)
             count[batch[done]] = i
             if done.all() or i == n_iter:
@@ -98,7 +104,7 @@ def alternate(
             point = factors
         if (i + 1) % CHECK == 0:
             moves = np.sqrt(inner(step, step) / np.maximum(inner(factors, factors), TINY))
-    return found, count
+    return latest, count
 
 
 def sizes(c: Array) -> Array:
@@ -119,7 +125,7 @@ def inner(left: Array, right: Array) -> Array:
 
 
 def fitting(measured: Array, b: Array) -> Array:
-    """Return the scales (S,) at which measurements are nearest to b, both (S, K)."""
+    """Return the factors (S,) that bring measurements nearest to b, both of shape (S, K)."""
     square = np.sum(measured**2, axis=1)
     scale: Array = np.sum(measured * b, axis=1) / np.where(square > 0, square, 1)
     return scale

@@ -10,19 +10,20 @@ from benchbase import Array
 from benchbase_sdp.constraints import Constraints
 from benchbase_sdp.optimality import LIMIT, OPTIMAL, Method, Solution, optimality
 
-LARGE = 10.0  # the start, in multiples of what is expected: infeasible, but well inside the cones
-# Of the way to the boundary of the cones: more where the straight step gets far (as in SDPT3; Toh,
-# Todd and Tütüncü, 1999). With a constant .98 one rectified signal in three creeps along a
-# boundary (n = 30, K = 60); with this none of 144 of all kinds needs more than 18 iterations.
+LARGE = 10.0  # size of the start over the expected one: infeasible, but well inside the cones
+# The share of the way to the boundary of the cones that a step takes, and how much is added to it
+# if the predictor step gets far (as in SDPT3; Toh, Todd and Tütüncü, 1999). With a constant .98 one
+# rectified signal in three creeps along a boundary (n = 30, K = 60); with this rule none of 144
+# signals of all kinds needs more than 18 iterations.
 SHARE, MORE = 0.9, 0.09
-CERTAIN = 1e-9  # λ_max(A*(λ)) / yᵀλ below which λ proves that nothing is feasible
+CERTAIN = 1e-9  # λ_max(A*(λ)) / yᵀλ below which λ proves that no X is feasible
 RIDGE = 1e-15  # relative to the diagonal of the Schur complement
-STALLED = 1e-8  # a step shorter than this goes nowhere
-NOTHING = 1e-20  # of X S, where tr X is 1 or so: all that there is to gain is rounding
+STALLED = 1e-8  # a step that takes a smaller share than this does not advance
+NOTHING = 1e-20  # the mean product μ, for tr X of about 1, up to which only rounding is left
 
 
 class Point(NamedTuple):
-    """An iterate or a step: X and slacks s, multipliers λ, S and z of the dual."""
+    """An iterate or a step: X and slacks s, multipliers λ, and S and slacks z of the dual."""
 
     matrix: Array
     slacks: Array
@@ -31,7 +32,7 @@ class Point(NamedTuple):
     dual_slacks: Array
 
     def moved(self, step: Point, primal: float, dual: float) -> Point:
-        """Go a share `primal` of the step in X and s, `dual` in λ, S and z."""
+        """Return the point after a share `primal` of the step in X and s, `dual` in the rest."""
         shares = (primal, primal, dual, dual, dual)
         return Point(*(a + share * d for a, share, d in zip(self, shares, step, strict=True)))
 
@@ -43,9 +44,10 @@ class Point(NamedTuple):
 
 
 class System:
-    """The linearised conditions at one iterate: A(X) + σ s = y, A*(λ) + S = C, z = −σ λ, X S = μ I.
+    """The linearised conditions of optimality at one iterate.
 
-    Helmberg, Rendl, Vanderbei and Wolkowicz, SIAM Journal on Optimization 6 (1996).
+    The conditions are A(X) + σ s = y, A*(λ) + S = C, z = −σ λ and X S = μ I. Source: Helmberg,
+    Rendl, Vanderbei and Wolkowicz, SIAM Journal on Optimization 6 (1996).
     """
 
     def __init__(self, constraints: Constraints, y: Array, point: Point) -> None:
@@ -67,7 +69,11 @@ class System:
         self._schur = schur
 
     def step(self, target: float, before: Point | None = None) -> Point:
-        """Return the step to X S = `target` · I, corrected by what a step `before` leaves out."""
+        """Return the step to X S = `target` · I.
+
+        If a step `before` is given, the result is corrected by the second-order term that this
+        step leaves out.
+        """
         point, inverse = self._point, self._inverse
         rest = target * inverse - point.matrix
         slack_rest = target / point.dual_slacks - point.slacks
@@ -90,7 +96,7 @@ class System:
         )
 
     def next(self) -> tuple[Point, float]:
-        """Return the next iterate and the shorter of its two step lengths (Mehrotra's rule)."""
+        """Return the next iterate and the shorter of its two step lengths, by Mehrotra's rule."""
         point = self._point
         straight = self.step(0.0)
         lengths = step_lengths(point, straight, SHARE + MORE)
@@ -102,10 +108,10 @@ class System:
 
 
 def interior_point(constraints: Constraints, max_iters: int, eps: float) -> Method:
-    """Return the method for right-hand sides of `constraints`, one signal after the other.
+    """Return a method that solves for right-hand sides of `constraints`, signal by signal.
 
-    Each iteration factorises an m × m system whose entries need products of the constraints' rows
-    only; 10 to 30 iterations are usual. A signal has status "optimal" when its `Optimality` is at
+    Each iteration factorises an m × m system whose entries need only products of the constraints'
+    rows; 10 to 30 iterations are usual. A signal has the status "optimal" if its `Optimality` is at
     most `eps`.
     """
 
@@ -116,23 +122,23 @@ def interior_point(constraints: Constraints, max_iters: int, eps: float) -> Meth
 
 
 def _solve(constraints: Constraints, y: Array, max_iters: int, eps: float) -> Solution:
-    """Solve one program; the best iterate is returned whatever ends the iteration."""
+    """Solve one program; whatever ends the iteration, return the best iterate."""
     point = _start(constraints, y)
     best, least, status = Solution(point.matrix, point.multipliers, 0, ""), np.inf, LIMIT
     for n_iter in range(max_iters + 1):
-        found = Solution(point.matrix, point.multipliers, n_iter, OPTIMAL)
-        worst = optimality(constraints, y, found).worst
+        solution = Solution(point.matrix, point.multipliers, n_iter, OPTIMAL)
+        worst = optimality(constraints, y, solution).worst
         if worst <= eps:
-            return found
+            return solution
         if worst < least:
-            best, least = found, worst
+            best, least = solution, worst
         if _proves_infeasible(constraints, y, point.multipliers):
-            return found._replace(matrix=None, status="infeasible")
+            return solution._replace(matrix=None, status="infeasible")
         if n_iter == max_iters:
             break
         try:
             point, length = System(constraints, y, point).next()
-        except np.linalg.LinAlgError:  # rounding has left the cone
+        except np.linalg.LinAlgError:  # rounding has led out of the cone
             length = 0.0
         if not (length > STALLED and point.centrality > NOTHING):
             status = "stalled"
@@ -141,7 +147,7 @@ def _solve(constraints: Constraints, y: Array, max_iters: int, eps: float) -> So
 
 
 def _start(constraints: Constraints, y: Array) -> Point:
-    """Return multiples of the identity of the order of what is wanted, times `LARGE`."""
+    """Return a start of multiples of the identity, `LARGE` times the expected solution's size."""
     n, m = constraints.n, len(constraints)
     eye = np.eye(n, dtype=constraints.rows.dtype)
     size = np.linalg.norm(constraints.apply(eye))
@@ -157,18 +163,18 @@ def _start(constraints: Constraints, y: Array) -> Point:
 
 
 def _proves_infeasible(constraints: Constraints, y: Array, multipliers: Array) -> bool:
-    """Whether A*(λ) ⪯ 0 while yᵀλ > 0, which no X ⪰ 0 with A(X) = y allows."""
+    """Return whether A*(λ) ⪯ 0 and yᵀλ > 0, which proves that no X ⪰ 0 has A(X) = y."""
     value = y @ multipliers
-    if not value > 1 / CERTAIN:  # of the order of the optimum otherwise
+    if not value > 1 / CERTAIN:  # if a solution exists, the value is of the order of the optimum
         return False
     largest = np.linalg.eigvalsh(constraints.adjoint(multipliers))[-1]
     return bool(largest <= CERTAIN * value)
 
 
 def step_lengths(point: Point, step: Point, share: float) -> tuple[float, float]:
-    """Return how much of a step to take in the primal and in the dual, at most 1.
+    """Return the shares of a step to take in the primal and in the dual, at most 1.
 
-    No more than a `share` of the way to the boundary of the cones.
+    A step takes no more than `share` of the way to the boundary of the cones.
     """
     primal = min(_to_cone(point.matrix, step.matrix), _to_orthant(point.slacks, step.slacks))
     dual = min(_to_cone(point.dual, step.dual), _to_orthant(point.dual_slacks, step.dual_slacks))
@@ -176,19 +182,19 @@ def step_lengths(point: Point, step: Point, share: float) -> tuple[float, float]
 
 
 def _to_cone(matrix: Array, step: Array) -> float:
-    """Return how much of a step leads to the boundary of the positive semidefinite cone."""
+    """Return the multiple of a step that leads to the boundary of the semidefinite cone."""
     factor = np.linalg.inv(np.linalg.cholesky(matrix))
     least = float(np.linalg.eigvalsh(hermitian(factor @ step @ factor.conj().T))[0])
     return -1 / least if least < 0 else np.inf
 
 
 def _to_orthant(values: Array, step: Array) -> float:
-    """Return how much of a step leads to where a value is zero."""
+    """Return the multiple of a step after which the first value is zero."""
     fastest = float(np.max(-step / values, initial=0.0))
     return 1 / fastest if fastest > 0 else np.inf
 
 
 def hermitian(matrix: Array) -> Array:
-    """Return (X + Xᴴ) / 2."""
+    """Return the Hermitian part (X + Xᴴ) / 2 of a matrix."""
     half: Array = (matrix + matrix.conj().T) / 2
     return half

@@ -1,4 +1,4 @@
-"""Lifted alternating minimisation, a start for alternating minimisation itself."""
+"""Lifted alternating minimisation, meant as a start for alternating minimisation itself."""
 
 from __future__ import annotations
 
@@ -9,35 +9,39 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 from benchbase_sdp.factors import TINY, alternate, fitting, sizes
 from benchbase_sdp.relaxation import no_norm
 
-STALLED = 1e-12  # relative size of a step at which nothing more is to come
+STALLED = 1e-12  # relative size of a step up to which a signal counts as at rest
 
-# tan of the half angle of the cone in which coefficients count as positive. Half rectification,
-# n = 40, K = 70, altmin from both signs behind it, success of 100 signals for p = 2 and ∞: .94 and
-# .91 with .5; .95 and .89 with .25; .98 and .86 with .7. All are within each other's errors.
+# The tangent of the half angle of the cone in which coefficients count as positive. Success rates
+# of 100 signals for p = 2 and ∞, with half rectification, n = 40, K = 70 and altmin from both signs
+# afterwards: .94 and .91 with .5; .95 and .89 with .25; .98 and .86 with .7. The differences are
+# within the errors.
 APERTURE = 0.5
 
 
 class Lifted(benchbase.Solver):
-    """Alternating minimisation in the factor V of X = V Vᵀ, of rank r.
+    """Alternating minimisation on a matrix V of r columns in the place of the signal.
 
-    A matrix with r columns in the place of the signal: the coefficients of a row are a vector
-    c_kj of r numbers. Each iteration takes their norms t_kj for coefficients, gives their pools
-    the values b along the directions that they have, y_kj = c_kj · b_k / ‖t_k‖_p, and takes the V
-    with the least ‖F V − y‖, V = F⁺ y. A matrix has ways round what stops a signal. For p = 2 it
-    is the Burer-Monteiro form of PhaseCut, whose convex program it solves if r is not too small;
-    for p = 1 and ∞ there is no such program.
+    The lifted matrix is X = V Vᵀ, of rank r. The coefficients of a row of the frame are a vector
+    c_kj of r numbers. Each iteration treats the norms t_kj of these vectors as coefficients and
+    gives the pools the values b along the directions that the vectors have,
+    y_kj = c_kj · b_k / ‖t_k‖_p. It then takes the V with the least ‖F V − y‖, V = F⁺ y. A matrix
+    can find a way round points at which a signal gets stuck. For p = 2 this is the Burer-Monteiro
+    form of PhaseCut, and solves its convex program if r is not too small; for p = 1 and ∞ there is
+    no such program.
 
-    x is the leading left singular vector of V, scaled to the measurements: a good start, which
-    alternating minimisation makes exact: ``{ name = "altmin", init = { name = "lifted" } }`` needs
-    no data. n = 40, K = 80, 100 signals: mean squared cosine .996 / .991 / .993 for p = 1 / 2 / ∞
-    (standard errors up to .009).
+    The estimate x is the leading left singular vector of V, scaled to the measurements. It is a
+    good start, which alternating minimisation makes exact:
+    ``{ name = "altmin", init = { name = "lifted" } }`` needs no data. With n = 40, K = 80 and 100
+    signals, the mean squared cosine is .996 / .991 / .993 for p = 1 / 2 / ∞ (standard errors up to
+    .009).
 
-    With half rectification the first column is the signal: V = [x, 0, …] has to stay. The part of
-    c_kj that is measured is then its projection onto the cone ‖(c_2, …, c_r)‖ ≤ c_1 / 2, which for
-    r = 1 is max(c, 0), and the rest keeps its value. The gain is smaller there, about that of
-    both signs of a random start: n = 40, K = 70, 150 signals, then alternating minimisation,
-    success .89 / .93 / .85 for p = 1 / 2 / ∞, .73 / .79 / .67 from one random start, .90 / .95 /
-    .87 from the better of two signs (standard errors up to .04).
+    With half rectification the first column of V is the signal, and V = [x, 0, …] has to be a fixed
+    point. The measured part of c_kj is then its projection onto the cone
+    ‖(c_2, …, c_r)‖ ≤ c_1 / 2, which for r = 1 is max(c, 0); the rest keeps its value. With
+    rectification the gain is smaller, about that of trying both signs of a random start. With
+    n = 40, K = 70, 150 signals, and alternating minimisation afterwards, the success rate is
+    .89 / .93 / .85 for p = 1 / 2 / ∞; it is .73 / .79 / .67 from one random start and .90 / .95 /
+    .87 from the better of its two signs (standard errors up to .04).
 
     Parameters
     ----------
@@ -46,17 +50,16 @@ class Lifted(benchbase.Solver):
     n_iter : int, optional
         The largest number of iterations.
     tol : float, optional
-        The relative residual of the measurements, with ‖c_kj‖ for coefficients, at which a signal
-        leaves the batch. It has converged if x has that residual too, which is seldom where V
-        has more than one column.
+        The relative measurement residual, with ‖c_kj‖ in the place of coefficients, at which a
+        signal leaves the batch. A signal has converged if x has that residual too, which is seldom
+        so if V has more than one column.
     momentum : bool, optional
-        Whether to go ahead along the last step, as Nesterov does, with restarts; it takes several
-        times fewer iterations.
+        Whether to use Nesterov's momentum with restarts; it takes several times fewer iterations.
 
     Raises
     ------
     ParameterError
-        If `rank` is less than 1, `n_iter` negative, or `tol` negative or not finite.
+        If `rank` is less than 1, `n_iter` is negative, or `tol` is negative or not finite.
     """
 
     name = "lifted"
@@ -71,11 +74,15 @@ class Lifted(benchbase.Solver):
         benchbase.check_range("tol", self.tol, least=0, below=np.inf)
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name complex frames, and poolings that are no lp norm or have a threshold."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to complex frames, nor to poolings that are no lp norm or have a
+        threshold.
+        """
         if problem.frame.is_complex:
-            return "the frame is complex, and the iteration is for real ones"
+            return "lifted needs a real frame, but this frame is complex"
         reason = no_norm(problem)
-        return super().unsupported(problem) if reason is None else f"Lifted is for {reason}"
+        return super().unsupported(problem) if reason is None else f"lifted needs {reason}"
 
     def prepare(self, problem: Problem) -> Inverse:
         """Factorise the frame."""
@@ -105,7 +112,7 @@ class Lifted(benchbase.Solver):
             factors, n_iter = alternate(
                 frame, pooling.rescale, start, unit, self.n_iter, judge,
                 momentum=self.momentum, part=part,
-            )  # fmt: skip # one argument a line says no more
+            )  # fmt: skip # one argument per line would say no more
             x = factors[:, 0]
             if not pooling.rectified:
                 x = np.linalg.svd(factors, full_matrices=False)[2][:, 0]

@@ -1,4 +1,4 @@
-"""Semidefinite programs through the modelling layer CVXPY: the reference."""
+"""The reference for semidefinite programs: the modelling layer CVXPY with the solver SCS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ STATUSES = {"optimal": OPTIMAL, "optimal_inaccurate": LIMIT, "user_limit": LIMIT
 
 
 def load_cvxpy() -> Any:
-    """Import CVXPY: late, for that takes a second, and as Any, for half its names have no types."""
+    """Import CVXPY and return it.
+
+    The import is late as it takes a second. Its type is Any, as half of CVXPY's names have none.
+    """
     return import_module("cvxpy")
 
 
@@ -26,23 +29,24 @@ def solve_scs(problem: Any, max_iters: int, eps: float) -> None:
     Raises
     ------
     cvxpy.SolverError
-        If SCS gives nothing.
+        If SCS returns no solution.
     """
     with warnings.catch_warnings():
         # The status says the same, and goes into the table of results.
         warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)
         problem.solve(
             solver="SCS",
-            warm_start=False,  # else a result would depend on the signals before it
+            warm_start=False,  # otherwise a result would depend on the signals before it
             max_iters=max_iters,
             eps_abs=eps,
             eps_rel=eps,
-            linear_solver="qdldl",  # by default SCS takes MKL where it is: other bits and threads
+            # By default SCS uses MKL if it is installed, with other rounding and other threads.
+            linear_solver="qdldl",
         )
 
 
 def modelled(constraints: Constraints, max_iters: int, eps: float) -> Method:
-    """Return CVXPY with SCS for right-hand sides of `constraints`, compiled once."""
+    """Return a method that solves by CVXPY and SCS, compiled once for `constraints`."""
     cvxpy = load_cvxpy()
     n, sense = constraints.n, constraints.sense
     flat = constraints.matrices.reshape(len(constraints), -1)
@@ -74,7 +78,8 @@ def modelled(constraints: Constraints, max_iters: int, eps: float) -> Method:
         multipliers = np.zeros(len(values))
         if matrix.value is not None:
             duals = iter(fits)
-            for group, sign in zip(groups, (-1, -1, 1), strict=True):  # those of ≥ are positive
+            # CVXPY's duals of ≤ and ≥ are both positive; our multipliers of ≤ are negative.
+            for group, sign in zip(groups, (-1, -1, 1), strict=True):
                 if group.size:
                     multipliers[group] = sign * next(duals).dual_value
         return Solution(matrix.value, multipliers, problem.solver_stats.num_iters, status)

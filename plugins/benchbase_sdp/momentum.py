@@ -8,9 +8,9 @@ from benchbase import Array
 
 
 class Momentum:
-    """The shares of the last step by which the signals of a batch go ahead.
+    """Nesterov's momentum: the shares of the last step by which signals go ahead.
 
-    Nesterov's sequence from its beginning after each restart: O'Donoghue and Candès, "Adaptive
+    The sequence of shares begins again after each restart. Source: O'Donoghue and Candès, "Adaptive
     restart for accelerated gradient schemes", Foundations of Computational Mathematics 15 (2015).
 
     Parameters
@@ -23,7 +23,7 @@ class Momentum:
         self._pace = np.ones(size)
 
     def shares(self, restart: Array) -> Array:
-        """Return the next shares (S,), 0 for those that a mask marks."""
+        """Return the next shares (S,), which are 0 for signals that the mask `restart` marks."""
         self._pace[restart] = 1.0
         following = (1 + np.sqrt(1 + 4 * self._pace**2)) / 2
         shares: Array = (self._pace - 1) / following
@@ -31,5 +31,5 @@ class Momentum:
         return shares
 
     def keep(self, stay: Array) -> None:
-        """Go on with the signals that a mask marks."""
+        """Go on with the signals that a boolean mask (S,) marks."""
         self._pace = self._pace[stay]

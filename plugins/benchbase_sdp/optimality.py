@@ -1,4 +1,4 @@
-"""How good a solution of a semidefinite program is, whoever has found it."""
+"""How near a solution of a semidefinite program is to optimal, whichever method has found it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from benchbase import Array
 from benchbase_sdp.constraints import Constraints
 
 OPTIMAL, LIMIT = "optimal", "iteration limit"
-"""Statuses of our own methods."""
+"""The statuses that all methods use."""
 
 
 class Solution(NamedTuple):
-    """What a method gives back for ``min tr X, A(X) =, ≤, ≥ y, X ⪰ 0``.
+    """What a method returns for ``min tr X, A(X) =, ≤, ≥ y, X ⪰ 0``.
 
     Parameters
     ----------
     matrix : ndarray, shape (N, N), or None
-        X; None where there is none.
+        X, or None if the method has found none.
     multipliers : ndarray, shape (m,)
-        λ, a solution of the dual ``max yᵀλ, C − A*(λ) ⪰ 0``, λ ≤ 0 for ≤ and λ ≥ 0 for ≥, C = I.
+        λ, a solution of the dual ``max yᵀλ, C − A*(λ) ⪰ 0``, with λ ≤ 0 for ≤, λ ≥ 0 for ≥, and
+        C = I.
     n_iter : int
-        Iterations.
+        The number of iterations.
     status : str
-        What the method says of it.
+        The status that the method reports.
     cost : ndarray, shape (N, N), optional
-        C where the objective has a term γ ‖X‖₁: the identity and γ times a subgradient of it.
+        C if the objective has a term γ ‖X‖₁: the identity plus γ times a subgradient of ‖X‖₁.
     """
 
     matrix: Array | None
@@ -39,20 +40,21 @@ class Solution(NamedTuple):
 
 
 Method: TypeAlias = Callable[[Array], list[Solution]]
-"""Solves programs with the same constraints for right-hand sides y (S, m)."""
+"""A function that solves programs with the same constraints for right-hand sides y (S, m)."""
 
 
 class Optimality(NamedTuple):
-    """How far a solution is from the conditions of Karush, Kuhn and Tucker; all are relative.
+    """Relative errors of a solution in the conditions of Karush, Kuhn and Tucker.
 
     Parameters
     ----------
     primal : float
-        ‖violation of the constraints‖ / ‖y‖, or −λ_min(X) / λ_max(X) if that is more.
+        ‖violation of the constraints‖ / ‖y‖, or −λ_min(X) / λ_max(X) if that is larger.
     dual : float
-        −λ_min(C − A*(λ)), or the share of λ that has the wrong sign if that is more.
+        −λ_min(C − A*(λ)), or the share of λ that has the wrong sign if that is larger. With a
+        sparsity term, it is also at least the excess of the largest entry of C − I over γ.
     gap : float
-        |value − yᵀλ| / (|value| + |yᵀλ|), the value being that of the objective at X.
+        ``|value − yᵀλ| / (|value| + |yᵀλ|)``, where the value is that of the objective at X.
     """
 
     primal: float
@@ -68,9 +70,12 @@ class Optimality(NamedTuple):
 def optimality(
     constraints: Constraints, y: Array, solution: Solution, sparsity: float = 0.0
 ) -> Optimality:
-    """Measure a solution with a finite matrix, of the objective tr X + `sparsity` ‖X‖₁."""
+    """Return how far a solution with a finite matrix is from optimal.
+
+    The objective is tr X + `sparsity` ‖X‖₁.
+    """
     matrix, multipliers, sense = solution.matrix, solution.multipliers, constraints.sense
-    assert matrix is not None  # noqa: S101 # for mypy; there is nothing to measure
+    assert matrix is not None  # noqa: S101 # for mypy; callers pass solutions with a matrix
     eye = np.eye(constraints.n)
     cost = eye if solution.cost is None else solution.cost
     excess = constraints.apply(matrix) - y
@@ -96,5 +101,5 @@ def _share(part: Array, whole: Array) -> float:
 
 
 def _ratio(part: np.floating | float, whole: np.floating | float) -> float:
-    """Return the quotient, at least 0; the numerator where there is nothing to compare it with."""
+    """Return the quotient, or the numerator if the denominator is not positive; at least 0."""
     return max(float(part / whole) if whole > 0 else float(part), 0.0)

@@ -1,4 +1,4 @@
-"""PhaseLift."""
+"""PhaseLift, a semidefinite relaxation of phase retrieval."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ DEFAULTS = {
 }
 
 
-MANY = 10_000  # bounds of p = 1: the system of an interior point has so many rows squared
-SPREAD = 0.3  # of the largest eigenvalue of X, added to all in the weight of the next program
+MANY = 10_000  # most bounds for p = 1: an interior-point system has the square of this many entries
+# Share of the largest eigenvalue of X that is added to all in the weight of the next program.
+SPREAD = 0.3
 
 
 class _Solved(NamedTuple):
-    """One signal's X, or None, and how it was found."""
+    """One signal's X, or None if there is none, and how it was found."""
 
     matrix: Array | None
     n_iter: int
@@ -40,56 +41,61 @@ class _Solved(NamedTuple):
 
 
 class PhaseLift(Relaxation):
-    """Lift the signal to X = x xᵀ, drop the rank, and minimise the trace.
+    """PhaseLift: a semidefinite relaxation of phase retrieval that minimises the trace.
 
-    ::
+    It lifts the signal to X = x xᵀ, drops the condition that X has rank 1, and solves ::
 
         minimise tr X  subject to  tr(F_k X F_kᵀ) = b_k² for each pool k,  X ⪰ 0
 
-    with F_k the L × N matrix of a pool's vectors; then x = √λ₁ u₁, of the largest eigenvalue of X
-    and its eigenvector. Candès, Strohmer and Voroninski, "PhaseLift", Communications on Pure and
-    Applied Mathematics 66 (2013), here for real signals and pools as in section 3.1.2 of Bruna,
-    Szlam and LeCun, ICML 2014. For p = ∞ and p = 1 the equations become bounds (`lift`), and for
-    p = ∞ with half rectification and pools of two the signal itself borders the matrix
-    (`rectified`).
+    where F_k is the L × N matrix of the vectors of pool k. The estimate is x = √λ₁ u₁, from the
+    largest eigenvalue of X and its eigenvector. Source: Candès, Strohmer and Voroninski,
+    "PhaseLift", Communications on Pure and Applied Mathematics 66 (2013), here for real signals and
+    pools as in section 3.1.2 of Bruna, Szlam and LeCun, ICML 2014. For p = ∞ and p = 1 the
+    equations become bounds (`lift`). For p = ∞ with half rectification and pools of two, the signal
+    itself borders the matrix (`rectified`).
 
     A signal has converged if X and the multipliers that come with it meet the conditions of
-    optimality with a relative error of at most 1e-5, whatever the method says. Where the program
-    has no solution, as with noise, the estimate is not a number and the message says
+    optimality with a relative error of at most 1e-5, whatever the method's own status is. If the
+    program has no solution, as with noise, the estimate is not a number and the message says
     "infeasible".
 
     Parameters
     ----------
     method : {"interior-point", "scs", "admm", "cvxpy"}, optional
-        How the program is solved; all give the same where the solution is unique.
-        "interior-point": a primal-dual method that uses the low rank of the constraints, the
+        The method that solves the program; all give the same result if the solution is unique.
+        "interior-point": a primal-dual method that uses the low rank of the constraints; the
         fastest by far. "scs": the splitting conic solver, factorised once. "admm": the splitting
         of CPRL (Ohlsson, Yang, Dong and Sastry, NIPS 2012), batched over signals. "cvxpy": the
-        program as it stands, through CVXPY and SCS: the reference.
+        program as it stands, by CVXPY and SCS; the reference.
     real : bool, optional
-        Whether X is real. If not it is Hermitian, as in software for complex signals: the two
-        coefficients of a pair count as real and imaginary part of one, and x is the real part of
-        the eigenvector, its phase turned to make that largest. A weaker relaxation, for p = 2.
+        Whether X is real. If not, X is Hermitian, as in software for complex signals: the two
+        coefficients of a pair count as real and imaginary part of one complex coefficient, and x is
+        the real part of the eigenvector, with the phase turned to make this part largest. That is a
+        weaker relaxation, for p = 2.
     sparsity : float, optional
-        γ of a term γ ‖X‖₁ (the sum of all absolute entries) in the objective, for signals with
-        few entries that are not zero; tr X is 1 or so where it is minimised, in all units. Only
-        "admm".
+        The γ of a term γ ‖X‖₁ (the sum of all absolute entries) in the objective, for signals with
+        few nonzero entries. Whatever the units of the measurements, tr X is about 1 in the program
+        that is solved. Only "admm" takes this term.
     reweights : int, optional
-        Programs after the first, each minimising tr(W X) with W = (X₀ + .3 λ₁(X₀) I)⁻¹ of the
-        X₀ before: "reweighted trace minimisation", a local method for the least log det (Fazel,
-        Hindi and Boyd, ACC 2003; Candès, Eldar, Strohmer and Voroninski, SIAM Journal on Imaging
-        Sciences 6, 2013, section 4). Where the trace does not single out the signal it may.
+        The number of programs after the first. Each minimises tr(W X) with
+        W = (X₀ + .3 λ₁(X₀) I)⁻¹ for the previous X₀. This is "reweighted trace minimisation", a
+        local method for the least log det (Fazel, Hindi and Boyd, ACC 2003; Candès, Eldar, Strohmer
+        and Voroninski, SIAM Journal on Imaging Sciences 6, 2013, section 4). It may single out the
+        signal if the trace does not.
     max_iters : int, optional
-        The most iterations of a program: 100 of "interior-point" and 10,000 of the others.
+        The largest number of iterations of a program. The default is 100 for "interior-point" and
+        10,000 for the others.
     eps : float, optional
-        The tolerance: a relative violation of the conditions of optimality for "interior-point"
-        (1e-7) and "admm" (1e-5), SCS's absolute and relative tolerance for the others (1e-6).
+        The tolerance. For "interior-point" (default 1e-7) and "admm" (1e-5) it is a relative
+        violation of the conditions of optimality; for the others (1e-6) it is the absolute and
+        relative tolerance of SCS.
 
     Raises
     ------
     ParameterError
-        If `max_iters` is less than 1, `eps` not positive or not finite, `sparsity` negative, not
-        finite, or given with another method, or `reweights` negative or given with `sparsity`.
+        If `max_iters` is less than 1; if `eps` is not positive or not finite; if `sparsity` is
+        negative, not finite, or given with a method other than "admm"; or if `reweights` is
+        negative or given with `sparsity`.
     """
 
     name = "phaselift"
@@ -110,39 +116,46 @@ class PhaseLift(Relaxation):
 
     @property
     def defaults(self) -> Defaults:
-        """What the chosen method needs and uses."""
+        """The defaults of the chosen method, and the modules that it needs."""
         return DEFAULTS[self.method]
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Name poolings without a convex form, and what a Hermitian matrix cannot hold."""
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to poolings without a convex form, to problems that a Hermitian matrix
+        cannot represent, and to more bounds than can be solved for.
+        """
         reason = super().unsupported(problem)
         if reason is not None:
             return reason
         pooling, frame = problem.pooling, problem.frame
         if not self.real and (pooling.rectified or (pooling.p != 2 and frame.pool_size > 1)):
-            return "PhaseLift with real = false is for p = 2 without rectification"
+            return "phaselift with real = false needs p = 2 without rectification"
         if not self.real and not frame.is_complex and frame.pool_size > 2:
-            return "PhaseLift with real = false takes pools of one or two for a complex coefficient"
+            return "phaselift with real = false needs complex frames or pools of one or two"
         if frame.is_complex and pooling.p != 2 and frame.pool_size > 1:
-            return "PhaseLift is for p = 2 where the frame is complex"
+            return "phaselift needs p = 2 if the frame is complex"
         bounds = frame.n_pools * 2 ** (frame.pool_size - 1)
         if pooling.p == 1 and not pooling.rectified and bounds > MANY:
-            return f"PhaseLift for p = 1 takes 2^(L−1) bounds a pool, here {bounds:,}: too many"
+            return (
+                "phaselift for p = 1 needs 2^(L−1) bounds per pool; "
+                f"{bounds:,} bounds in all are too many"
+            )
         if pooling.rectified and self.sparsity:
-            return "PhaseLift has no sparsity term where the signal borders the matrix"
+            return "phaselift has no sparsity term for rectified poolings; set sparsity = 0"
         if (
             pooling.rectified
             and frame.pool_size > 1
             and (pooling.p, frame.pool_size) != (np.inf, 2)
         ):
             return (
-                "PhaseLift knows a convex form of half rectification for p = inf and pools of two"
-                " (and for pools of one): otherwise negative coefficients leave x free"
+                "phaselift has a convex form of half rectification only for p = inf with pools of"
+                " two, and for pools of one; otherwise negative coefficients leave x undetermined"
             )
         return None
 
     def recoverer(self, problem: Problem) -> Recover:
-        """Factorise or compile the program, unless half rectification gives each signal its own."""
+        """Prepare the program for all signals; with half rectification each has its own program."""
         vectors, size = scaled_vectors(problem.frame, real=self.real)
         missing = np.full(problem.frame.n, np.nan)
 
@@ -158,7 +171,7 @@ class PhaseLift(Relaxation):
         if problem.pooling.rectified:
 
             def by_signal(b: Array, run: Run) -> Estimates:
-                del run  # nothing is random
+                del run  # nothing is drawn at random
                 programs = [rectified(vectors, row) for row in b]
                 solved = [
                     self._finish(these, y, self._method(these)(y[None])[0]) for these, y in programs
@@ -167,13 +180,13 @@ class PhaseLift(Relaxation):
 
             return by_signal
 
-        assert problem.pooling.p is not None  # noqa: S101 # for mypy; `unsupported` has refused it
-        # Norms of one number are all alike, of real and imaginary part that of p = 2.
+        assert problem.pooling.p is not None  # noqa: S101 # for mypy; `unsupported` refuses None
+        # All norms of one number are the same; that of its real and imaginary part has p = 2.
         lifted = lift(vectors, 2 if problem.frame.pool_size == 1 else problem.pooling.p)
         method = self._method(lifted.constraints)
 
         def together(b: Array, run: Run) -> Estimates:
-            del run  # nothing is random
+            del run  # nothing is drawn at random
             values = lifted.values(b)
             solutions = zip(values, method(values), strict=True)
             return estimates(
@@ -182,23 +195,23 @@ class PhaseLift(Relaxation):
 
         return together
 
-    def _finish(self, constraints: Constraints, y: Array, found: Solution) -> _Solved:
-        """Solve the reweighted programs that follow, and judge the last."""
-        these, root, n_iter = constraints, np.eye(constraints.n), found.n_iter
+    def _finish(self, constraints: Constraints, y: Array, solution: Solution) -> _Solved:
+        """Solve the reweighted programs that follow the first, and measure the last solution."""
+        these, root, n_iter = constraints, np.eye(constraints.n), solution.n_iter
         for _ in range(self.reweights):
-            if found.matrix is None:
+            if solution.matrix is None:
                 break
-            # In X' = W^½ X W^½ the objective is tr X' again.
-            values, vectors = np.linalg.eigh(root @ found.matrix @ root)
+            # In terms of X' = W^½ X W^½ the objective is tr X' again.
+            values, vectors = np.linalg.eigh(root @ solution.matrix @ root)
             spread = np.maximum(values, 0) + SPREAD * max(values[-1], np.finfo(np.float64).tiny)
             root = (vectors * np.sqrt(spread)) @ vectors.conj().T
             these = replace(constraints, rows=constraints.rows @ root)
-            found = self._method(these)(y[None])[0]
-            n_iter += found.n_iter
-        if found.matrix is None:
-            return _Solved(None, n_iter, np.nan, found.status)
-        violation = optimality(these, y, found, self.sparsity).worst
-        return _Solved(root @ found.matrix @ root, n_iter, violation, found.status)
+            solution = self._method(these)(y[None])[0]
+            n_iter += solution.n_iter
+        if solution.matrix is None:
+            return _Solved(None, n_iter, np.nan, solution.status)
+        violation = optimality(these, y, solution, self.sparsity).worst
+        return _Solved(root @ solution.matrix @ root, n_iter, violation, solution.status)
 
     def _method(self, constraints: Constraints) -> Method:
         max_iters, eps = self.limits
@@ -211,8 +224,9 @@ class PhaseLift(Relaxation):
 def scaled_vectors(frame: Frame, *, real: bool) -> tuple[Array, float]:
     """Return the frame's vectors (K, L', N) divided by a number, and that number.
 
-    It makes the mean of ‖F_k‖² N, and so tr X about 1. Complex coefficients of a real signal are
-    two real ones, and for `real` = False the coefficients of a pair one complex one.
+    The number makes the mean of ‖F_k‖² equal to N, and thereby tr X about 1. If `real` is true, a
+    complex coefficient of a real signal counts as two real ones. Otherwise the two real
+    coefficients of a pair count as one complex coefficient.
     """
     vectors = np.array(frame.dense(), dtype=np.complex128 if frame.is_complex else np.float64)
     size = float(np.sqrt(np.sum(np.abs(vectors) ** 2) / (frame.n_pools * frame.n)))
@@ -220,22 +234,22 @@ def scaled_vectors(frame: Frame, *, real: bool) -> tuple[Array, float]:
     if real and frame.is_complex:
         vectors = np.concatenate([vectors.real, vectors.imag], axis=1)
     elif not real and not frame.is_complex:
-        imaginary = vectors[:, 1:].sum(axis=1, keepdims=True)  # none in pools of one
+        imaginary = vectors[:, 1:].sum(axis=1, keepdims=True)  # zero for pools of one
         vectors = vectors[:, :1] + 1j * imaginary
     return vectors, size
 
 
 def leading(matrix: Array) -> Array:
-    """Return √λ₁ u₁ of a Hermitian matrix, real.
+    """Return √λ₁ u₁ of a Hermitian matrix, or its real part if u₁ is complex.
 
-    The phase of a complex u₁ is turned to make its real part as long as can be.
+    The phase of a complex u₁ is turned to make its real part as long as possible.
     """
     values, vectors = np.linalg.eigh(matrix)
     return longest_real(np.sqrt(max(values[-1], 0.0)) * vectors[:, -1])
 
 
 def longest_real(x: Array) -> Array:
-    """Return the real part of x (..., N), its phase turned so that it is the longest."""
+    """Return the real part of x (..., N), after a turn of the phase that makes it longest."""
     if not np.iscomplexobj(x):
         return x
     turn = np.exp(-0.5j * np.angle(np.sum(x**2, axis=-1, keepdims=True)))

@@ -1,4 +1,4 @@
-"""What the relaxations share: where they apply, parameters, units, what they give back."""
+"""What the relaxations share: parameters, units, results, and the problems that they refuse."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 
 
 class Defaults(NamedTuple):
-    """What a method needs, and uses where nothing else is given.
+    """The parameters that a method uses if no others are given, and what it needs.
 
     Parameters
     ----------
     max_iters : int
-        The most iterations.
+        The largest number of iterations.
     eps : float
-        Its tolerance.
+        The tolerance.
     requires : tuple of str, optional
-        Modules that it imports.
+        The modules that the method imports.
     chunk : int, optional
-        Signals a call.
+        The number of signals per call.
     """
 
     max_iters: int
@@ -39,14 +39,14 @@ class Estimates(NamedTuple):
     Parameters
     ----------
     x : ndarray, shape (S, N)
-        The estimates; rows that are not numbers where there is none.
+        The estimates; the row of a signal without an estimate is NaN.
     n_iter : ndarray of int, shape (S,)
-        Iterations.
+        The number of iterations of each signal.
     violation : ndarray, shape (S,)
-        How far the solution is from optimal, in the relaxation's own measure; NaN where there is
-        none.
+        How far the solution is from optimal, in the relaxation's own measure; NaN for a signal
+        without a solution.
     status : list of str
-        What the method says of each signal.
+        The status that the method reports for each signal.
     """
 
     x: Array
@@ -56,20 +56,20 @@ class Estimates(NamedTuple):
 
 
 Recover: TypeAlias = Callable[[Array, Run], Estimates]
-"""Recovers signals from measurements (S, K), each scaled to a mean square of 1."""
+"""A function that recovers signals from measurements (S, K), each scaled to a mean square of 1."""
 
 
 class Relaxation(benchbase.Solver):
-    """A convex relaxation in a lifted, positive semidefinite matrix.
+    """Base class of convex relaxations in a lifted, positive semidefinite matrix.
 
-    Measurements are scaled to a mean square of 1 before and the signal back after, so that
-    tolerances mean the same in all units.
+    The measurements of each signal are scaled to a mean square of 1 before the program is solved,
+    and the estimate is scaled back, so that tolerances mean the same in all units.
 
     Attributes
     ----------
     tolerance : float
         The violation of the conditions of optimality at which a signal has converged, whatever
-        the method says. Class attribute.
+        the method's own status is. Class attribute.
     """
 
     tolerance: ClassVar[float]
@@ -85,11 +85,11 @@ class Relaxation(benchbase.Solver):
     @property
     @abstractmethod
     def defaults(self) -> Defaults:
-        """What the chosen method needs and uses."""
+        """The defaults of the chosen method, and the modules that it needs."""
 
     @property
     def limits(self) -> tuple[int, float]:
-        """The most iterations and the tolerance: what was given, or the method's own."""
+        """The largest number of iterations and the tolerance, as given or by default."""
         own = self.defaults
         return (
             own.max_iters if self.max_iters is None else self.max_iters,
@@ -98,38 +98,41 @@ class Relaxation(benchbase.Solver):
 
     @property
     def requires(self) -> tuple[str, ...]:  # type: ignore[override] # it depends on the method
-        """The modules that the method imports."""
+        """The modules that the chosen method imports."""
         return self.defaults.requires
 
     @property
     def chunk(self) -> int:  # type: ignore[override] # it depends on the method
-        """Signals a call."""
+        """The number of signals per call."""
         return self.defaults.chunk
 
     def unsupported(self, problem: Problem) -> str | None:
-        """Say why not: a pooling that is no lp norm, or a frame that does not form its vectors."""
-        title = type(self).__name__
+        """Return why the solver does not apply, or None if it does.
+
+        It does not apply to poolings that are no lp norm, nor to frames that never form their
+        vectors or whose vectors are all zero.
+        """
         reason = no_norm(problem)
         if reason is not None:
-            return f"{title} is for {reason}"
+            return f"{self.name} needs {reason}"
         try:
-            vectors = problem.frame.dense()
+            vectors = problem.vectors()
         except NotImplementedError:
-            return f"{title} needs the vectors of a frame that never forms them"
+            return f"{self.name} needs the frame's vectors, but this frame never forms them"
         if not vectors.any():
-            return f"{title} needs a frame with vectors that are not zero"
+            return f"{self.name} needs a frame whose vectors are not all zero"
         return super().unsupported(problem)
 
     @abstractmethod
     def recoverer(self, problem: Problem) -> Recover:
-        """Do what all signals share, and return what recovers them."""
+        """Prepare what all signals share, and return a function that recovers signals."""
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Compile or factorise what all signals share."""
+        """Prepare what all signals share."""
         recover = self.recoverer(problem)
 
         def inverse(b: Array, run: Run) -> Recovery:
-            # By the largest first: squares of huge or tiny values are no numbers.
+            # Divided by the largest first, as squares of huge or tiny values overflow or vanish.
             largest = np.abs(b).max(axis=1, initial=0.0)
             some = np.flatnonzero(np.isfinite(largest) & (largest > 0))
             unit = b[some] / largest[some, None]
@@ -141,10 +144,10 @@ class Relaxation(benchbase.Solver):
                 x[index], violation[index] = np.nan, np.nan
                 status[index] = "measurements that are not finite"
             if some.size:
-                found = recover(unit / sizes[:, None], run.rows(some))
-                x[some] = found.x * (sizes * largest[some])[:, None]
-                n_iter[some], violation[some] = found.n_iter, found.violation
-                for index, one in zip(some, found.status, strict=True):
+                estimates = recover(unit / sizes[:, None], run.rows(some))
+                x[some] = estimates.x * (sizes * largest[some])[:, None]
+                n_iter[some], violation[some] = estimates.n_iter, estimates.violation
+                for index, one in zip(some, estimates.status, strict=True):
                     status[index] = one
             message = ", ".join(dict.fromkeys(status))
             measured = violation[some][np.isfinite(violation[some])]
@@ -157,10 +160,13 @@ class Relaxation(benchbase.Solver):
 
 
 def no_norm(problem: Problem) -> str | None:
-    """Say what a pooling would have to be that is no lp norm of (half rectified) coefficients."""
+    """Return what the solver needs instead of this pooling, or None if the pooling is suitable.
+
+    Suitable poolings are lp norms of coefficients that may be half rectified, without thresholds.
+    """
     pooling, frame = problem.pooling, problem.frame
     if pooling.p is None or pooling.slopes not in ((-1, 1), (0, 1)):
-        return "lp poolings; this one has no p"
+        return "an lp pooling, but this pooling has no p"
     if frame.is_complex and pooling.rectified:
-        return "real frames where the pooling is rectified"
-    return None if pooling.homogeneous else "poolings without threshold"
+        return "a real frame if the pooling is rectified"
+    return None if pooling.homogeneous else "a pooling without threshold"

@@ -1,4 +1,4 @@
-"""The splitting conic solver SCS, called directly, its factorisation kept."""
+"""The splitting conic solver SCS, called directly so that its factorisation is kept."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from benchbase import Array
 from benchbase_sdp.constraints import Constraints
 from benchbase_sdp.optimality import LIMIT, OPTIMAL, Method, Solution
 
-# The weight of the constraints against the cone, for tr X = 1 or so and y of mean 1; held, as
-# changing it means factorising anew. n = 40 to 1e-6: K = 100, p = 2, 20 signals 330 iterations with
-# 20 and 10,000 with 200; K = 60, p = ∞ 1,800 iterations with 1, 2,400 with .3, more than 3,000 with
-# 5. MNIST, n = 100, K = 130, where X keeps a higher rank: 8 signals 12,200 iterations with 20 and
-# 4,800 with 200.
+# The weight of the constraints against the cone, for tr X of about 1 and y of mean 1. It is
+# constant, as each change means another factorisation. At n = 40, a tolerance of 1e-6 takes: for
+# K = 100, p = 2 and 20 signals, 330 iterations with 20 and 10,000 with 200; for K = 60, p = ∞,
+# 1,800 iterations with 1, 2,400 with .3, and more than 3,000 with 5. On MNIST with n = 100 and
+# K = 130, where X keeps a higher rank, 8 signals take 12,200 iterations with 20 and 4,800 with 200.
 SCALE_EQUAL, SCALE_FEW, SCALE_BOUNDED = 20.0, 200.0, 1.0
-FEW = 2  # constraints a dimension, below which X has a higher rank as a rule
+FEW = 2  # constraints per dimension below which X usually has a higher rank
 ALPHA = 1.8
 
 
 def scs_direct(constraints: Constraints, max_iters: int, eps: float) -> Method:
-    """Return SCS for right-hand sides of `constraints`, set up and factorised once.
+    """Return a method that solves by SCS, set up and factorised once for `constraints`.
 
-    No signal depends on those before it: each starts cold, with no changes of scale and none of
-    SCS's acceleration, whose memory outlives a solution. `eps` is SCS's absolute and relative
-    tolerance.
+    No signal depends on those before it. Each starts cold, without changes of scale and without
+    SCS's acceleration, which remembers earlier solutions. `eps` is the absolute and relative
+    tolerance of SCS.
     """
     scs = import_module("scs")
     sparse = import_module("scipy.sparse")
@@ -57,27 +57,28 @@ def scs_direct(constraints: Constraints, max_iters: int, eps: float) -> Method:
         acceleration_lookback=0,
         alpha=ALPHA,
         scale=scale,
-        linear_solver="qdldl",  # by default SCS takes MKL where it is: other bits, other threads
+        # By default SCS uses MKL if it is installed, with other rounding and other threads.
+        linear_solver="qdldl",
     )
 
     def one(y: Array) -> Solution:
         solver.update(b=right(y))
-        found = solver.solve(warm_start=False)
-        info: dict[str, Any] = found["info"]
+        result = solver.solve(warm_start=False)
+        info: dict[str, Any] = result["info"]
         multipliers = np.empty(len(constraints))
-        multipliers[order] = -sigma * found["y"][: len(order)]
+        multipliers[order] = -sigma * result["y"][: len(order)]
         status = {1: OPTIMAL, 2: LIMIT}.get(info["status_val"], info["status"])
-        matrix = coordinates.matrix(found["x"]) if info["status_val"] > 0 else None
+        matrix = coordinates.matrix(result["x"]) if info["status_val"] > 0 else None
         return Solution(matrix, multipliers, info["iter"], status)
 
     return lambda y: [one(row) for row in y]
 
 
 class Coordinates:
-    """Hermitian matrices (n, n) as real vectors of the same inner product, in SCS's order.
+    """Hermitian matrices (n, n) as real vectors with the same inner product, in SCS's order.
 
-    The lower triangle by columns, entries off the diagonal times √2; real and imaginary part of
-    a complex one stand side by side.
+    A vector holds the lower triangle by columns, with entries off the diagonal multiplied by √2.
+    The real and the imaginary part of a complex entry stand side by side.
     """
 
     def __init__(self, n: int, is_complex: bool) -> None:
@@ -87,7 +88,7 @@ class Coordinates:
         self._rows, self._columns = rows, columns
         self._off = rows > columns
         self._factor = np.where(self._off, np.sqrt(2), 1)
-        # Of the parts of each entry, those that are coordinates.
+        # Marks the parts of entries that are coordinates: a diagonal entry has no imaginary part.
         self._kept = np.column_stack([np.ones(len(rows), dtype=bool), self._off]).ravel()
 
     def of(self, matrices: Array) -> Array:
@@ -106,7 +107,7 @@ class Coordinates:
             parts[self._kept] = vector
             entries = parts[::2] + 1j * parts[1::2]
         entries = entries / self._factor
-        found = np.zeros((self._n, self._n), dtype=entries.dtype)
-        found[self._columns, self._rows] = entries.conj()
-        found[self._rows, self._columns] = entries
-        return found
+        matrix = np.zeros((self._n, self._n), dtype=entries.dtype)
+        matrix[self._columns, self._rows] = entries.conj()
+        matrix[self._rows, self._columns] = entries
+        return matrix

@@ -197,7 +197,7 @@ def test_problems_that_it_does_not_apply_to() -> None:
             raise NotImplementedError
 
     hidden = Problem(Hidden(problem.frame.dense()), problem.pooling, signal_norm=1.0)
-    assert "sphere = true needs a frame" in str(AltMin(sphere=True).unsupported(hidden))
+    assert "sphere = true needs the frame's vectors" in str(AltMin(sphere=True).unsupported(hidden))
 
 
 @pytest.mark.parametrize("update", UPDATES)

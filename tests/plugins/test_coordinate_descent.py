@@ -240,7 +240,7 @@ def test_most_signals_come_back_from_good_starts(
 def test_the_greedy_order_needs_derivatives() -> None:
     greedy = CoordinateDescent(order="greedy")
     for pooling in (NORMS[0], NORMS[2], RECTIFIED[0], MAXOUT):
-        assert "derivatives" in str(greedy.unsupported(make(pooling, 4, 9)))
+        assert "kinks" in str(greedy.unsupported(make(pooling, 4, 9)))
     assert greedy.unsupported(make(SHIFTED[1], 4, 9)) is None
 
 

@@ -247,9 +247,9 @@ def test_neither_is_a_status_needed_where_the_conditions_are_met() -> None:
 @pytest.mark.parametrize(
     ("parameters", "spec", "pool_size", "reason"),
     [
-        ({}, {"rectified": True}, 2, "half rectification for p = inf and pools of two"),
-        ({}, {"rectified": True, "p": 1}, 2, "half rectification for p = inf and pools of two"),
-        ({}, {"rectified": True, "p": np.inf}, 3, "p = inf and pools of two"),
+        ({}, {"rectified": True}, 2, "half rectification only for p = inf"),
+        ({}, {"rectified": True, "p": 1}, 2, "half rectification only for p = inf"),
+        ({}, {"rectified": True, "p": np.inf}, 3, "p = inf with pools of two"),
         *(
             ({}, {"rectified": True, "p": np.inf, "threshold": alpha}, 2, "without threshold")
             for alpha in (0.01, -0.5, 2.0, 1000.0, [0.0, 1.0] * 8)
@@ -257,8 +257,8 @@ def test_neither_is_a_status_needed_where_the_conditions_are_met() -> None:
         ({}, {"p": 1}, 12, "too many"),
         ({"sparsity": 1.0, "method": "admm"}, {"rectified": True, "p": np.inf}, 2, "sparsity"),
         ({}, {"name": "maxout"}, 2, "no p"),
-        ({"real": False}, {"p": 1}, 2, "real = false is for p = 2"),
-        ({"real": False}, {"rectified": True}, 1, "real = false is for p = 2"),
+        ({"real": False}, {"p": 1}, 2, "real = false needs p = 2"),
+        ({"real": False}, {"rectified": True}, 1, "real = false needs p = 2"),
         ({"real": False}, {}, 3, "pools of one or two"),
     ],
 )

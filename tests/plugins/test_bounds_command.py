@@ -117,7 +117,7 @@ def test_frames_of_a_suite(tmp_path: Path) -> None:
         (("{f}", "--pooling", "7"), "must be a table"),
         (("{f}", "--pooling", '{"name": "lq"}'), "lq"),
         (("{f}", "--suite", "quick"), "either FILE.npy or --suite"),
-        (("--suite", "quick", "--pooling", LP2), "a suite has its own"),
+        (("--suite", "quick", "--pooling", LP2), "a suite names its own poolings"),
         (("nothing.npy", "--pooling", LP2), "No such file"),
         (("{text}", "--pooling", LP2), "NumPy's format"),
         (("{flat}", "--pooling", LP2), "save vectors[:, None, :]"),

@@ -179,6 +179,19 @@ def test_cones_are_where_their_signs_and_rays_say(seed: int, h: int, n: int) -> 
     assert drawn <= {tuple(row) for row in found.signs}
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case != "rectified l2"])
+@pytest.mark.parametrize(("n", "size"), [(2, 3), (3, 2)])
+def test_representations_are_linear_on_the_cones_of_their_fan(case: str, n: int, size: int) -> None:
+    rng = np.random.default_rng(n)
+    vectors = rng.standard_normal((3, size, n))
+    operator = Operator.of(benchbase.DenseFrame(vectors), benchbase.build("pooling", CASES[case]))
+    cones, _ = fan_of(operator, 1.0)
+    assert cones is not None
+    for cone, middle in zip(cones.cones, cones.interior(), strict=True):
+        x = rng.exponential(1.0, (20, len(cone))) @ cones.rays[sorted(cone)]
+        np.testing.assert_allclose(operator.jacobian(x) - operator.jacobian(middle), 0, atol=1e-12)
+
+
 def test_too_many_cones_are_refused() -> None:
     normals = fractions(np.random.default_rng(0).standard_normal((30, 3)))
     with pytest.raises(TooManyRegionsError):

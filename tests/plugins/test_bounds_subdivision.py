@@ -10,7 +10,7 @@ from benchbase_bounds.dispatch import bounds
 from benchbase_bounds.geometry import kinks
 from benchbase_bounds.geometry.fans import Fan
 from benchbase_bounds.lower_ends.simplicial_cones import Cones
-from benchbase_bounds.lower_ends.subdivision import far, near, prove
+from benchbase_bounds.lower_ends.subdivision import _halved, far, near, prove
 from benchbase_bounds.representation import Operator
 from benchbase_bounds.upper_ends.direct import minimise_ratio
 
@@ -71,7 +71,8 @@ def test_what_a_test_of_two_cones_proves_is_true(rectified: bool, n: int) -> Non
     for _ in range(1 if rectified else 3 * n - 3):
         cones.split(np.arange(len(cones.rays)))
     i, k = rng.integers(0, len(cones.rays), (2, 400))
-    k[::2] = np.minimum(i[::2] + rng.integers(0, 2, 200), len(cones.rays) - 1)
+    cosines = cones.middle[i[::2]] @ cones.middle.T
+    k[::2] = cosines.argsort(axis=1)[np.arange(200), -rng.integers(1, 8, 200)]  # near each other
     weights = rng.exponential(1.0, (2, 400, 100, n)) * np.exp(rng.normal(0, 1, (2, 400, 100, 1)))
     weights[:, :, :n] = np.eye(n)  # the rays themselves, where tests are tightest
     x, y = weights[0] @ cones.rays[i], weights[1] @ cones.rays[k]
@@ -83,6 +84,19 @@ def test_what_a_test_of_two_cones_proves_is_true(rectified: bool, n: int) -> Non
             best = np.where(test(cones, i, k, goal), goal, best)
         assert (best > 0).sum() > 5
         assert (best <= least + 1e-9).all()
+
+
+def test_halved_pairs_cover_the_pairs_that_they_come_from() -> None:
+    operator = l2(np.random.default_rng(1).standard_normal((4, 2, 3)), True)
+    cones = Cones.of(operator, fan_of(operator))
+    first, second = np.array([0, 0, 3, 5]), np.array([0, 2, 3, 4])
+    one, two = _halved(cones, first, second)
+    rng, inverses = np.random.default_rng(0), np.linalg.inv(cones.rays)
+    for i, k in zip(first, second, strict=True):
+        for weights in rng.exponential(1.0, (50, 2, 3)):
+            x, y = weights[0] @ cones.rays[i], weights[1] @ cones.rays[k]
+            of_x, of_y = ((end @ inverses >= 0).all(axis=1) for end in (x, y))  # the cones of each
+            assert ((of_x[one] & of_y[two]) | (of_y[one] & of_x[two])).any()
 
 
 def test_cones_cover_space_and_know_their_active_sets() -> None:

@@ -163,10 +163,15 @@ def system_error(
     kind : type, optional
         The class of the returned error, unless a full or failing disk makes it a `DiskError`.
     """
-    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-    full |= getattr(error, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+    number = getattr(error, "errno", None)
+    name = getattr(error, "sqlite_errorname", "")
     text = f"{place}: {getattr(error, 'strerror', None) or error}"
-    return DiskError(f"{text}; make room, then try again") if full else kind(text)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or name == "SQLITE_FULL":
+        return DiskError(f"{text}; make room, then try again")
+    if number == errno.EIO or name.startswith("SQLITE_IOERR"):
+        # SQLite calls a quota that is used up an I/O error too.
+        return DiskError(f"{text}; check the disk and its quota, then try again")
+    return kind(text)
 
 
 def dotted(path: Iterable[str | int]) -> str:

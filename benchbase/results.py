@@ -215,7 +215,9 @@ class Results:
             If there is no such format, parquet gets no path, or the file cannot be written.
         """
         if form not in FORMATS:
-            raise BenchbaseError(f"no format {form!r}; there are: {', '.join(FORMATS)}")
+            raise BenchbaseError(
+                f"there is no format {form!r}; the formats are: {', '.join(FORMATS)}"
+            )
         if form == "parquet" and not isinstance(target, Path):
             raise BenchbaseError("parquet is not a text format; name a file with -o FILE")
         try:

@@ -4,6 +4,7 @@ import errno
 import inspect
 import math
 import os
+import sqlite3
 
 import pytest
 from hypothesis import given
@@ -111,7 +112,24 @@ def test_a_full_disk_is_no_mistake_of_the_user(number: int, kind: type[Benchbase
     error = system_error("a/place", OSError(number, os.strerror(number)), StoreError)
     assert type(error) is kind
     assert error.exit_code == (1 if kind is DiskError else 2)
-    assert str(error).startswith(f"a/place: {os.strerror(number)}")
+    room = "; make room, then try again" if kind is DiskError else ""
+    assert str(error) == f"a/place: {os.strerror(number)}{room}"
+
+
+def test_a_disk_that_fails_is_checked_and_a_full_database_gets_room() -> None:
+    errors: list[tuple[Exception, str]] = [(OSError(errno.EIO, "Input/output error"), "check")]
+    for name, advice in [
+        ("SQLITE_FULL", "make room"),
+        ("SQLITE_IOERR", "check"),
+        ("SQLITE_IOERR_WRITE", "check"),
+    ]:
+        error = sqlite3.OperationalError("text")
+        error.sqlite_errorname = name
+        errors.append((error, advice))
+    for error_, advice in errors:
+        told = system_error("a/place", error_, StoreError)
+        assert isinstance(told, DiskError)
+        assert str(told).partition("; ")[2].startswith(advice)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ labels = click.option(
     "labels",
     metavar="LABEL",
     multiple=True,
-    help="Use only the solver with this label. Repeat the option for more solvers.",
+    help="Use only the solver with this label, which names its row in the tables. "
+    "Repeat the option for more solvers.",
 )
 """``--solver LABEL`` gives `labels`, the labels of the solvers to use; () means all solvers."""
 
@@ -68,7 +69,7 @@ jobs = click.option(
     "--jobs",
     metavar="N",
     type=click.IntRange(min=0),
-    help="Number of worker processes. With 0, this process computes without workers. "
+    help="Number of worker processes. With 0, benchbase computes in its own process. "
     "Default: $BENCHBASE_JOBS, or else the number of cores.",
 )
 """``--jobs N`` gives `jobs`, the number of worker processes; None by default."""

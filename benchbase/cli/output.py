@@ -70,7 +70,8 @@ def say_where(files: list[Path], folder: Path) -> None:
 def export_command(form: str, output: str | None, results: Path, run: str | None) -> None:
     """Export results as a table with one row per signal.
 
-    The columns hold the problem, the solver, all their parameters, the scores and the times.
+    The columns hold the problem, the solver, all their parameters, the scores and the times. The
+    page "Running and reading" of the documentation describes each column.
     """
     from benchbase.results import load_results
 

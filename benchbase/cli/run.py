@@ -54,17 +54,22 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "sets",
     metavar="PATH=VALUE",
     multiple=True,
-    help="Set a value in every experiment, as in --set seed=1 or --set frame.n_pools=30.",
+    help="Set a value in every experiment. PATH is the place of the value in the suite file, with "
+    "dots, as in --set seed=1 or --set 'grid.frame.n_pools=[30, 60]'.",
 )
 @options.jobs
 @click.option(
     "--time-limit",
     metavar="SECONDS",
     type=_ABOVE_ZERO,
-    help="Longest time that a solver may take per signal. A worker that takes longer is killed.",
+    help="Time that a solver may take per signal. A worker whose solver takes longer is killed. "
+    "Default: the limits in the suite, or else none.",
 )
 @click.option(
-    "--memory-limit", metavar="GB", type=_ABOVE_ZERO, help="Most memory that each worker may use."
+    "--memory-limit",
+    metavar="GB",
+    type=_ABOVE_ZERO,
+    help="Most memory that each worker may use. Default: no limit.",
 )
 @click.option(
     "--dask",
@@ -80,7 +85,8 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--rerun",
     metavar="LABEL",
     multiple=True,
-    help="Compute the results of the solver with this label again.",
+    help="Compute the results of the solver with this label again. Repeat the option for more "
+    "solvers.",
 )
 @click.option("--host-name", is_flag=True, help="Store the name of the computer with the results.")
 @click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute nothing.")

@@ -214,7 +214,9 @@ class Registry:
         if isinstance(spec, Component):
             return spec
         if kind not in KINDS:
-            raise SpecError(path, f"no kind {kind!r} of component{suggestion(kind, KINDS)}")
+            raise SpecError(
+                path, f"there is no kind of component {kind!r}{suggestion(kind, KINDS)}"
+            )
         if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
             raise SpecError(path, f"must be a table with a name, not {spec!r}", kind)
         cls = self.find(kind, spec["name"], path)

@@ -83,7 +83,8 @@ class Draft:
                 target = target.setdefault(str(part), {}) if inside else target[part]
             target[str(last) if isinstance(target, dict) else last] = change.value
         except (KeyError, IndexError, TypeError):
-            hint = suggestion(str(change.path[0]), KEYS) if len(change.path) == 1 else ""
+            first = str(change.path[0])
+            hint = "" if first in KEYS else suggestion(first, KEYS)
             message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
             raise SuiteError([message]) from None
 

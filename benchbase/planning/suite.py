@@ -185,7 +185,7 @@ def _included(file: TomlFile, index: int, name: Any, registry: Registry, near: P
     except SuiteError as error:
         raise SuiteError([f"{place}: {error}"]) from error
     if not path.is_file():
-        raise SuiteError([f"{place}: no such file: {path}"])
+        raise SuiteError([f"{place}: the file {path} does not exist"])
     return path
 
 

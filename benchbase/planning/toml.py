@@ -203,7 +203,7 @@ def from_toml(text: str, origin: str) -> Any:
         problem = f"not a TOML value: {_reason(error)}; put quotes around text"
         raise SuiteError([f"{origin}: {problem}"]) from error
     if len(data) > 1:
-        raise SuiteError([f"{origin}: not a TOML value, but several lines"])
+        raise SuiteError([f"{origin}: the value must be one TOML value, but more lines follow it"])
     return data["value"]
 
 

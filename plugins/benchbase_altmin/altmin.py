@@ -14,11 +14,15 @@ class AltMin(benchbase.IterativeSolver):
 
     Source: section 3.1.1 of Bruna, Szlam and LeCun, "Signal recovery from pooling
     representations", ICML 2014, after the phase retrieval of Gerchberg and Saxton (1972) and of
-    Griffin and Lim (1984). An iteration has two halves. The first gives the pools of F x the
-    measured values b and keeps their directions: y_k = b_k · F_k x / ‖F_k x‖_p. The second takes
-    the x with the least ‖F x − y‖. If there are fewer coefficients than dimensions, L·K < N, only
-    the part of x that the frame sees changes, to x + F⁺(y − F x); the rest stays as it is in the
-    start.
+    Griffin and Lim (1984).
+
+    The frame F has K pools of L vectors in N dimensions. F x are the coefficients of a signal x,
+    F_k x those of pool k, P the pooling, and b the K measured values P(F x). An iteration has two
+    halves. The first half scales each pool of F x to its measured value and keeps the direction of
+    the pool; for lp pooling, y_k = b_k · F_k x / ‖F_k x‖_p. The second half takes the x with the
+    least ‖F x − y‖. If there are fewer coefficients than dimensions, L·K < N, x becomes
+    x + F⁺(y − F x). This changes only the part of x that the frame sees; the other part of x stays
+    as it is in the start.
 
     An iteration takes two matrix products for all signals of a batch. A signal leaves the batch
     when it is solved or has stopped moving; this is checked every 10 iterations.
@@ -30,13 +34,14 @@ class AltMin(benchbase.IterativeSolver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     rectified_update : {"rows", "keep"}, optional
-        What to do with the coefficients about which b says nothing: those that a half
-        rectification cuts off. "rows": x is fitted by least squares to the other coefficients
-        alone, which differ from signal to signal, with a small ridge on the step from one x to the
-        next. "keep": they keep the value that they have in F x, and x is fitted to all
-        coefficients; an iteration is then cheaper, but more iterations are needed. With both, a
-        pool with b_k = 0 says that none of its coefficients is positive. Without rectification
-        there is no difference.
+        What to do with the coefficients whose values b does not determine, because a half
+        rectification cuts them off at its threshold, or because they are below the maximum of a
+        maxout pool. "rows": x is fitted by least squares to the other coefficients alone, which
+        differ from signal to signal, with a small ridge on the step from one x to the next.
+        "keep": the undetermined coefficients keep the values that they have in F x, and x is
+        fitted to all coefficients; an iteration is then cheaper, but more iterations are needed.
+        Under either choice, a rectified pool with b_k = 0 says that none of its coefficients is
+        above the threshold. For lp pooling without rectification, the two choices are the same.
     sphere : bool, optional
         Whether to fit x among the vectors whose norm is the one that all signals share, as the
         paper does for learned frames. The problem must know that norm (``normalise = true`` of a

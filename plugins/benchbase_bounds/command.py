@@ -67,10 +67,12 @@ def bounds_command(
 ) -> None:
     """Bracket the Lipschitz constants A and B of a frame.
 
-    They say how stably a pooling represents signals: A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′) for
-    all signals x and x′. R is the representation. The distance d is ‖x − x′‖, or if the pooling
-    loses the sign, min(‖x − x′‖, ‖x + x′‖). FILE.npy, written by numpy.save, holds real vectors of
-    shape (K, L, N): K pools of L vectors in R^N.
+    A and B say how stably the pooling represents signals: for all signals x and x′,
+    A·d(x, x′) ≤ ‖R(x) − R(x′)‖ ≤ B·d(x, x′). R(x) is the representation of x. The distance d(x, x′)
+    is ‖x − x′‖. If the pooling loses the sign, it is min(‖x − x′‖, ‖x + x′‖) instead.
+
+    FILE.npy, written by numpy.save, holds real vectors of shape (K, L, N): K pools of L vectors in
+    R^N.
     """
     from threadpoolctl import threadpool_limits
 

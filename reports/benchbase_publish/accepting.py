@@ -241,10 +241,12 @@ def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None
         try:
             faults, other = run_again(bundle, referee, seed, Path(place), jobs)
         except SpecError as error:
-            raise BenchbaseError(f"--rerun needs the solver installed: {error}") from error
+            problem = "to use --rerun, install the solver that the bundle names"
+            raise BenchbaseError(f"{problem}: {error}") from error
     if faults:
         if other:
-            faults.append(f"the code run here is not what the bundle names: {', '.join(other)}")
+            problem = "the code that ran here differs from the code that the bundle names"
+            faults.append(f"{problem}, in: {', '.join(other)}")
         raise BundleError(_listed(faults))
     return other
 

@@ -163,7 +163,7 @@ def _read_whole(path: Path) -> bytes:
 def _check_end(data: bytes) -> int:
     """Check the end of a zip file, and return where its table of contents begins."""
     if data[:4] != b"PK\x03\x04":
-        raise BundleError("it is not a zip file")
+        raise BundleError("the bundle is not a zip file")
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\x05\x06":
         raise BundleError("the archive is cut off, or something follows it")
     _, disk, first, here, entries, size, offset, comment = _END.unpack(data[-_END.size :])
@@ -189,7 +189,9 @@ def _check_member(info: zipfile.ZipInfo) -> None:
     if info.is_dir() or kind not in (0, stat.S_IFREG):
         raise BundleError(f"the member {shown} is not a file")
     if not _NAME.fullmatch(name):
-        raise BundleError(f"the member {shown} is unknown; bundles hold {MANIFEST} and arrays")
+        raise BundleError(
+            f"a bundle may not hold the file {shown}; it may hold only {MANIFEST} and arrays"
+        )
     packed = name == MANIFEST
     if info.compress_type not in ((0, 8) if packed else (0,)):
         raise BundleError(f"the member {shown} is packed in another way than bundles are")
@@ -239,7 +241,9 @@ def parse_json(data: bytes) -> Any:
         raise BundleError("the manifest is not UTF-8") from None
     values = sum(map(text.count, ",[{"))  # at most so many, counted before any is made
     if values > MOST_VALUES:
-        raise BundleError(f"the manifest may hold {values} values, more than {MOST_VALUES}")
+        raise BundleError(
+            f"the manifest holds up to {values} values, but at most {MOST_VALUES} are allowed"
+        )
     try:
         return json.loads(
             text,
@@ -284,7 +288,8 @@ def parse_array(name: str, data: bytes, dtype: str, shape: tuple[int, ...]) -> A
     if data[:6] != _MAGIC or len(data) < 10:
         raise BundleError(f"{name} is not a .npy file")
     if data[6:8] != b"\x01\x00":
-        raise BundleError(f"{name} is a .npy file of version {data[6]}.{data[7]}, not 1.0")
+        version = f"{data[6]}.{data[7]}"
+        raise BundleError(f"{name} is a .npy file of version {version}; bundles need version 1.0")
     begin = 10 + int.from_bytes(data[8:10], "little")
     header = _HEADER.fullmatch(data[10:begin])  # parsed here, because NumPy evaluates it
     if header is None:

@@ -15,13 +15,17 @@ from benchbase.cli import options
 @click.argument("results")
 @click.argument("site", metavar="DIR")
 @options.run
-@click.option("--verify", is_flag=True, help="First score every stored signal again.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="First score every stored signal again, and publish nothing if a score differs.",
+)
 def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
     """Publish results as a static web site.
 
-    RESULTS is a folder of results, and DIR is the folder of the site. If anything fails, the site
-    stays as it was. Bundles that the site has accepted stay in its leaderboards. If RESULTS is
-    itself a site, its pages are made again.
+    RESULTS is a folder of results, and DIR is the folder in which the site is made. If anything
+    fails, the site stays as it was. Bundles that the site has accepted stay in its leaderboards. If
+    RESULTS is itself a site, its pages are made again.
     """
     from benchbase_publish.accepting import publish
 
@@ -104,7 +108,7 @@ def accept_command(
     if done.other_code:
         modules = ", ".join(done.other_code)
         message = "the code that ran here differs from the code that the bundle names"
-        click.echo(f"warning: {message}: {modules}", err=True)
+        click.echo(f"warning: {message}, in: {modules}", err=True)
     if as_json:
         click.echo(
             json.dumps(vars(done) | {"bundle": bundle, "site": site, "written": not dry_run})

@@ -173,11 +173,14 @@ def _read_held(file: Path) -> Held:
         text = file.with_suffix(".json").read_bytes()
         receipt = Receipt.model_validate_json(text)
         bundle = read_bundle(file)
+    except FileNotFoundError as error:
+        raise BenchbaseError(f"{file} has no receipt: {error.filename} does not exist") from error
     except (OSError, ValidationError) as error:
-        raise BenchbaseError(f"{file} has no receipt that can be read: {error}") from error
+        raise BenchbaseError(f"the receipt of {file} cannot be read: {error}") from error
     except BundleError as error:
         raise BenchbaseError(f"{file} of the site cannot be read: {error}") from error
     held = Held(bundle.head, receipt, file)
     if bundle.digest != receipt.bundle or file.stem != held.stem:
-        raise BenchbaseError(f"{file} is not the bundle that was accepted")
+        problem = "is not the bundle that the site accepted; it or its receipt has changed since"
+        raise BenchbaseError(f"{file} {problem}")
     return held

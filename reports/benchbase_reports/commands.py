@@ -24,7 +24,8 @@ _OF_ONE_SUITE = ("csv", "json", "html")
     type=float,
     default=math.inf,
     metavar="N",
-    help="Largest number of frame applications per signal. Default: no limit.",
+    help="Largest number of frame applications (products with the frame) that a solver may take "
+    "per signal. Default: no limit.",
 )
 @options.form(FORMATS, "Format to write. csv and json have all columns, and html is a web page.")
 @options.output("FILE", "File to write. Default: standard output.")
@@ -35,9 +36,13 @@ def leaderboard_command(
 
     The leaderboard also shows how certain the ranks are, and has one section per pooling. The
     primary column is K95, the number of pools at which 95 % of the signals are recovered within the
-    budget. The leaderboards of several suites follow each other, but csv, json and html hold one
-    suite only, which --run chooses. To write all formats and figures, use `benchbase report
-    leaderboard page`.
+    budget.
+
+    If the results have several suites, their leaderboards are written one after another. The
+    formats csv, json and html can hold only one suite: choose its run with --run.
+
+    The two reports `leaderboard` and `page` write all formats and the figures. To make them, type:
+    benchbase report leaderboard page
     """
     from benchbase_reports.leaderboard.formats import WRITERS, print_board
     from benchbase_reports.leaderboard.make import make_board

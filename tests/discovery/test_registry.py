@@ -437,5 +437,7 @@ def test_parameters_that_can_change_are_refused(plugin: Callable[[str], Path], k
 
 
 def test_no_kind_of_that_name_is_told_with_a_suggestion() -> None:
-    with pytest.raises(SpecError, match="no kind 'solvr' of component; did you mean 'solver'"):
+    with pytest.raises(
+        SpecError, match="there is no kind of component 'solvr'; did you mean 'solver'"
+    ):
         Registry().build("solvr", {"name": "altmin"})

@@ -326,6 +326,7 @@ def test_the_last_change_of_a_value_counts(load: Load) -> None:
         ("solver.1.label='zero'", "two solvers are labelled 'zero'"),
         ("solver=[]", "needs at least one [[solver]]"),
         ("seeed=1", "the suite has no seeed; did you mean 'seed'?"),
+        ("grd.frame.n_pools=[3]", "the suite has no grd.frame.n_pools; did you mean 'grid'?"),
         ("include=[]", "the suite has no include; there are: dataset, frame, grid"),
         ("solver.2.n_iter=3", "the suite has no solver[2].n_iter"),
         ("solver.name=3", "the suite has no solver.name"),

@@ -67,7 +67,7 @@ def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path
     (tmp_path / "other" / "letter.txt").touch()
     results = ["--results", ran]
     for line, told in {
-        ("accept", "x.zip", site): "x.zip is refused: it is not a zip file",
+        ("accept", "x.zip", site): "x.zip is refused: the bundle is not a zip file",
         ("accept", "y.zip", site): "y.zip is refused: y.zip is not a file",
         ("publish", "nothing", "s"): "no results in nothing",
         ("publish", ran / "one", "other"): "other holds something other than a site",
@@ -358,10 +358,14 @@ def test_a_site_is_made_anew_from_its_bundles(whole: Path, digest_of: Any) -> No
 def test_a_bundle_of_the_site_that_was_changed_is_told(honest: Path, site: Path) -> None:
     (zip_,) = (site / "bundles").glob("*.zip")
     shutil.copy(honest, zip_)
-    with pytest.raises(benchbase.BenchbaseError, match="is not the bundle that was accepted"):
+    with pytest.raises(benchbase.BenchbaseError, match="is not the bundle that the site accepted"):
         Site.read(site)
-    zip_.with_suffix(".json").unlink()
-    with pytest.raises(benchbase.BenchbaseError, match="has no receipt that can be read"):
+    receipt = zip_.with_suffix(".json")
+    receipt.write_text("no receipt")
+    with pytest.raises(benchbase.BenchbaseError, match=r"the receipt of .* cannot be read"):
+        Site.read(site)
+    receipt.unlink()
+    with pytest.raises(benchbase.BenchbaseError, match=r"has no receipt: .*\.json does not exist"):
         Site.read(site)
 
 

@@ -75,7 +75,7 @@ def test_the_seed_must_be_another_and_the_solver_there(
         m["entries"][0]["solver"] = {"name": "strange"}
 
     with pytest.raises(
-        benchbase.BenchbaseError, match=r"--rerun needs the solver installed: .*'str"
+        benchbase.BenchbaseError, match=r"install the solver that the bundle names: .*'str"
     ):
         accept(forged(of_a_stranger), site, rerun=11, jobs=0)
     assert digest_of(site) == before
@@ -95,7 +95,7 @@ def test_other_code_than_the_bundles_is_told_wherever_the_level_is(
     assert done.exit_code == 0, done.output
     assert done.stdout.endswith("knn, mean, phasecut on small: solver verified (other code)\n")
     told = (
-        "warning: the code that ran here differs from the code that the bundle names: "
+        "warning: the code that ran here differs from the code that the bundle names, in: "
         "benchbase_knn.knn\n"
     )
     assert told in done.stderr

@@ -237,7 +237,8 @@ def test_a_full_disk_costs_nothing_that_was_stored(run: Run, tmp_path: Path) -> 
     assert full.returncode == 1, full.stderr
     (message,) = full.stderr.splitlines()
     assert message.startswith("error: results in r/results.sqlite: ")
-    assert message.endswith("; make room, then try again")
+    advice = "make room" if "is full" in message else "check the disk and its quota"
+    assert message.endswith(f"; {advice}, then try again")
     kept = rows(tmp_path / "r")
     done = kept[kept["status"] == "done"].reset_index(drop=True)
     assert 0 < len(done) < len(kept)

@@ -349,7 +349,8 @@ def test_a_full_disk_is_told_and_loses_nothing(
     last = done_.stderr.strip().splitlines()[-1]
     assert last.startswith(f"benchbase.errors.DiskError: results in {folder / FILE}: ")
     assert "full" in last or "disk I/O" in last
-    assert last.endswith("; make room, then try again")
+    advice = "make room" if "is full" in last else "check the disk and its quota"
+    assert last.endswith(f"; {advice}, then try again")
     check_sound(folder, cells[0], run, acknowledged)
 
 

@@ -59,7 +59,7 @@ def test_many_solvers(benchmark: BenchmarkFixture) -> None:
     """Report the seconds of `make_board`; the aim is 2 for 1,000 solvers."""
     rows = make_rows()
     suite = {"suite": "s", "title": "S", "command": ""}
-    results: Any = SimpleNamespace(frame=lambda: rows, environments=list, suites=[suite])
+    results: Any = SimpleNamespace(rows=lambda: rows, environments=list, suites=[suite])
     board = benchmark.pedantic(make_board, args=(results,), rounds=2)  # type: ignore[no-untyped-call] # it has no types
     assert len(board.table) == SOLVERS * len(POOLINGS)
     assert board.table["rank"].notna().all()

@@ -356,4 +356,4 @@ def test_which_pools_have_a_posterior() -> None:
             capped: Array = np.minimum(super().__call__(c), 1.0)
             return capped
 
-    assert "lp poolings" in str(output_of(Capped(), 2))
+    assert "lp pooling" in str(output_of(Capped(), 2))

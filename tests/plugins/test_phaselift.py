@@ -290,7 +290,7 @@ def test_norms_of_one_complex_number_are_all_alike() -> None:
 
 def test_a_frame_of_zeros_is_refused() -> None:
     problem = Problem(DenseFrame(np.zeros((3, 2, 4))), pooling())
-    assert "not zero" in str(build().unsupported(problem))
+    assert "not all zero" in str(build().unsupported(problem))
 
 
 @ALL

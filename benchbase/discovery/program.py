@@ -108,12 +108,5 @@ def is_void(node: Any) -> bool:
 
 
 def _joined(values: list[Any]) -> list[Any]:
-    """Return the parts of an f-string, with neighbouring texts joined and empty ones left out."""
-    found: list[Any] = []
-    for part in values:
-        before = found[-1] if found else None
-        if isinstance(part, ast.Constant) and isinstance(before, ast.Constant):
-            found[-1] = ast.Constant(str(before.value) + str(part.value))
-        elif not (isinstance(part, ast.Constant) and part.value == ""):
-            found.append(part)
-    return found
+    """Return the parts of an f-string without the empty texts that Python 3.12 leaves in some."""
+    return [each for each in values if not (isinstance(each, ast.Constant) and each.value == "")]

@@ -175,10 +175,13 @@ def test_a_package_that_is_used_whole_counts_whole(house: Write) -> None:
         ("import no_such_library, numpy, json, sys", set()),
         ("import far_alone", {"far_alone", "far.more"}),
         ("import bare.inner", {"bare.inner"}),
+        ("import hub\nSTEPS = hub.branch.x", {"branch.leaf"}),
     ],
 )
 def test_what_an_import_leads_to(house: Write, text: str, wanted: set[str]) -> None:
     more = {"far_alone.py": "from far import rest\n", "bare/inner.py": "X = 1\n"}
+    more |= {"hub/__init__.py": "import branch\n", "branch/__init__.py": "from .leaf import x\n"}
+    more |= {"branch/leaf.py": "x = 1\n", "branch/other.py": "x = 1\n"}
     house({"one.py": f"{text}\n", **more})
     assert modules("one") == wanted | {"one"}
 

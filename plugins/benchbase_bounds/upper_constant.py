@@ -79,8 +79,11 @@ def ascend(operator: Operator, *, seed: int = 0, restarts: int = 16) -> float:
 
 
 def of_cones(jacobians: Array) -> float:
-    """Return B of a representation that is linear on cones, from its Jacobians, (C, M, N)."""
-    return float(np.linalg.norm(jacobians, 2, axis=(1, 2)).max(initial=0.0))
+    """Return B of a representation that is linear on cones, from its Jacobians, (C, M, N).
+
+    B is at most the result, which allows for rounding.
+    """
+    return float(np.linalg.norm(jacobians, 2, axis=(1, 2)).max(initial=0.0)) * (1 + _EPS)
 
 
 def of_active_sets(operator: Operator, active: Array, *, seed: int = 0) -> tuple[float, float]:

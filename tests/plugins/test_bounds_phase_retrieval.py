@@ -153,3 +153,4 @@ def test_frames_that_do_not_span_have_zero(vectors: Any, rectified: bool) -> Non
     assert found.lower == 0
     assert found.upper == pytest.approx(0, abs=1e-12)
     assert found.exact
+    assert found.largest_exact or rectified

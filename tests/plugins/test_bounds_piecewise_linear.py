@@ -147,6 +147,13 @@ def test_the_estimate_is_at_most_what_short_derivatives_attain(p: float) -> None
     assert upper_end(operator, seed=0, effort=0.1)[0] <= values.min()
 
 
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+def test_short_derivatives_lower_the_upper_end_with_rectification(p: float) -> None:
+    operator = lp(np.random.default_rng(0).standard_normal((12, 2, 4)), p, True)
+    without, _ = minimise_ratio(operator, restarts=4, n_iter=400)
+    assert upper_end(operator, seed=0, effort=0.1)[0] < 0.9 * without
+
+
 def test_no_ratio_of_pairs_that_thresholds_drown() -> None:
     spec = {"name": "lp", "p": 2, "rectified": True, "threshold": [-1.0, 0.5]}
     frame = benchbase.DenseFrame(np.ones((2, 1, 1)))

@@ -125,8 +125,11 @@ def fan(walls: Array, *, most: int) -> Fan:
         raise TooManyRegionsError
     rays, sides = _rays(normals, exact)
     apart = (sides > 0).astype(int) @ ~positive.T + (sides < 0).astype(int) @ positive.T
-    cones = [frozenset(np.flatnonzero(column == 0).tolist()) for column in apart.T]
-    return Fan(rays, sides == 0, cones, normals, np.where(positive, 1, -1).astype(np.int8), exact)
+    first = (apart == 0).argmax(axis=0)
+    order = np.lexsort([*~positive.T[::-1], first])  # by the first ray, then by signs
+    cones = [frozenset(np.flatnonzero(column == 0).tolist()) for column in apart.T[order]]
+    signs = np.where(positive[order], 1, -1).astype(np.int8)
+    return Fan(rays, sides == 0, cones, normals, signs, exact)
 
 
 def _distinct(walls: Array, most: int) -> Array:

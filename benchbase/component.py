@@ -35,7 +35,8 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     Raises
     ------
     TypeError
-        If a subclass is defined with a parameter whose name is reserved.
+        If a subclass is defined with a parameter whose name is reserved, or with a method in place
+        of one that keys are made with.
     """
 
     name: ClassVar[str] = ""
@@ -47,6 +48,10 @@ class Component(ABC):  # noqa: B024 # the kinds have the abstract methods
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         note_loaded(cls.__module__)
+        for name in ("spec", "walk", "children", "__eq__", "__hash__", "__repr__"):
+            inherited = getattr(cls, name) is getattr(Component, name) or name.startswith("__")
+            if name in vars(cls) or not inherited:  # results are found by what these say
+                raise TypeError(f"{cls.__qualname__}: no component can have its own '{name}'")
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         for field in dataclasses.fields(cls):  # type: ignore[arg-type] # a dataclass since the line above
             if field.name in cls.reserved:

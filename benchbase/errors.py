@@ -14,11 +14,13 @@
 
 from __future__ import annotations
 
+import dis
 import errno
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class BenchbaseError(Exception):
@@ -93,6 +95,57 @@ def check_range(
         words = ["finite"] if below == math.inf else []
         words += [f"{word} {end:g}" for word, end, _ in given if end != math.inf]
     raise ParameterError(parameter, f"must be {' and '.join(words)}, not {value}")
+
+
+DEEPEST = 50
+"""How many tables and lists in each other the values of a suite may have."""
+
+Place = tuple[str | int, ...]
+
+
+def unstorable(value: object, path: Place = ()) -> tuple[Place, str] | None:
+    """Find a value that cannot be stored among values from a suite, a command or a script.
+
+    Parameters
+    ----------
+    value : object
+        A number, a text, or lists, tuples and dicts of these.
+    path : tuple of (str or int), optional
+        Where it stands.
+
+    Returns
+    -------
+    tuple or None
+        Where the first such value is, and what is wrong with it, such as "must be an integer from
+        -2⁶³ to 2⁶³ - 1": databases and tables hold no others.
+    """
+    if isinstance(value, int):
+        fits = -(2**63) <= value < 2**63
+        return None if fits else (path, "must be an integer from -2⁶³ to 2⁶³ - 1")
+    if isinstance(value, str):
+        return None if "\0" not in value and _is_unicode(value) else (path, "must be valid text")
+    if len(path) > DEEPEST:
+        problem = f"is nested too deeply; at most {DEEPEST} tables and lists may be in each other"
+        return path[:1], problem
+    inside: Iterable[tuple[Any, object]] = ()
+    if isinstance(value, Mapping):
+        bad = next((key for key in value if unstorable(key)), None)
+        if bad is not None:
+            return path, f"must not have the key {ascii(bad)}"
+        inside = value.items()
+    elif isinstance(value, list | tuple):
+        inside = enumerate(value)
+    found = (unstorable(item, (*path, key)) for key, item in inside)
+    return next((each for each in found if each is not None), None)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be encoded; Python puts half characters where bytes are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SpecError(BenchbaseError):
@@ -172,6 +225,15 @@ def system_error(
         # SQLite calls a quota that is used up an I/O error too.
         return DiskError(f"{text}; check the disk and its quota, then try again")
     return kind(text)
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an error is the user's Ctrl-C, and not a `raise KeyboardInterrupt` of some code."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    code = b"" if place is None else place.tb_frame.f_code.co_code[place.tb_lasti :]
+    return isinstance(error, KeyboardInterrupt) and code[:1] != bytes([dis.opmap["RAISE_VARARGS"]])
 
 
 def dotted(path: Iterable[str | int]) -> str:

@@ -108,13 +108,15 @@ def parts() -> Registry:
 def cli(
     fresh_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
-    """Run the command line in this process, in the test's own folder; any traceback is raised."""
+    """Run the command line in this process, in the test's own folder; no error is internal."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCHBASE_DEBUG", "1")  # shows the traceback of what is
 
     def run(*arguments: str | Path) -> Result:
         result = CliRunner().invoke(main, [str(each) for each in arguments], prog_name="benchbase")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
+        assert result.exit_code != 70, result.output
         return result
 
     return run

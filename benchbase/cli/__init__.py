@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, described, is_interrupt, system_error, unstorable
 
 COMMANDS = {
     "run": "benchbase.cli.run",
@@ -67,16 +72,61 @@ class Commands(click.Group):
             warn_of_broken_plugins()  # a broken plugin may have the command
         return added
 
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run the command line; whatever goes wrong becomes one message and an exit code."""
+        try:
+            return super().main(_checked(sys.argv[1:] if args is None else args), *more, **options)
+        except BaseException as error:  # a plugin's code may raise anything
+            message, code = _explained(error)
+            if code is None:
+                raise
+            if os.environ.get("BENCHBASE_DEBUG") and not isinstance(error, BenchbaseError):
+                message = f"{''.join(traceback.format_exception(error))}{message}"
+            click.echo("\n".join(map(_shortened, message.splitlines())), err=True)
+            sys.exit(code)
+
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command, and turn a `BenchbaseError` into a message and an exit code."""
+        """Run a command; an interruption by the user has its own exit code."""
         try:
             return super().invoke(ctx)
-        except BenchbaseError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            if not is_interrupt(error) and (failure := _blamed(error)):
+                raise failure from error
             click.echo("interrupted; finished results are stored", err=True)
             ctx.exit(130)
+
+
+def _checked(args: Sequence[str]) -> list[str]:
+    for arg in args:
+        if unstorable(arg):
+            raise BenchbaseError(f"the argument {ascii(arg)} is not UTF-8; rename what it names")
+    return [*args]
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) < 2_000 else f"{line[:1_000]} … {line[-1_000:]}"
+
+
+def _blamed(error: BaseException) -> BenchbaseError | None:
+    from benchbase.discovery.blame import blamed
+
+    return blamed(error)
+
+
+def _explained(error: BaseException) -> tuple[str, int | None]:
+    """Return the message and the exit code of an error; None if it is an exit and no error."""
+    if isinstance(error, BenchbaseError):
+        return f"error: {error}", error.exit_code
+    if failure := _blamed(error):
+        return _explained(failure)
+    if isinstance(error, OSError):
+        return _explained(system_error(error.filename or "a file or a stream", error))
+    if isinstance(error, MemoryError):
+        return "error: this machine's memory is too small for this", 1
+    if isinstance(error, Exception):
+        report = "please report it with what BENCHBASE_DEBUG=1 prints"
+        return f"internal error: {described(error)}; {report}", 70
+    return "", None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -23,7 +23,7 @@ from benchbase import hookspecs
 from benchbase.component import Component
 from benchbase.discovery.code import Code
 from benchbase.discovery.validation import validate
-from benchbase.errors import PluginError, SpecError, suggestion
+from benchbase.errors import PluginError, SpecError, is_interrupt, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.loading import give_source, given_source
 from benchbase.numerics.functions import MARK, solver_class
@@ -152,11 +152,10 @@ class Registry:
                 raise PluginError(
                     f"plugin {path} supplies nothing; put @benchbase.solver above its solvers"
                 )
-        except PluginError:
+        except BaseException as error:  # third-party code may raise anything
             self._forget(provider)
-            raise
-        except (Exception, SystemExit) as error:  # third-party code may raise anything
-            self._forget(provider)
+            if isinstance(error, PluginError) or is_interrupt(error):
+                raise
             raise PluginError(_explained(error, file, str(path))) from error
         if file not in self.plugin_files:
             self.plugin_files.append(file)
@@ -228,9 +227,9 @@ class Registry:
         provider = Provider(f"the distribution {_distribution(point)}", point.name)
         try:
             self._adopt(point.load(), provider)
-        except PluginError:
-            raise
-        except (Exception, SystemExit) as error:  # third-party code may raise anything
+        except BaseException as error:  # third-party code may raise anything
+            if isinstance(error, PluginError) or is_interrupt(error):
+                raise
             self._forget(provider)
             self._warn(provider, error)
 
@@ -261,7 +260,9 @@ class Registry:
         for provider in self._loaded:
             try:
                 self._hook(COMMANDS, provider)(cli=cli)
-            except (Exception, SystemExit) as error:  # third-party code may raise anything
+            except BaseException as error:  # third-party code may raise anything
+                if is_interrupt(error):
+                    raise
                 self._warn(provider, error)
 
     def _register(self, kind: str, provider: Provider, supplied: Any) -> None:
@@ -335,8 +336,10 @@ def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and typing look modules up by name
     try:
         exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 # what --plugin is for
-    except (Exception, SystemExit) as error:  # third-party code may raise anything
+    except BaseException as error:  # third-party code may raise anything
         del sys.modules[name]
+        if is_interrupt(error):
+            raise
         raise PluginError(_explained(error, file, shown)) from error
     return module
 

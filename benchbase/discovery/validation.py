@@ -10,7 +10,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from benchbase.component import Component
-from benchbase.errors import ParameterError, SpecError, suggestion
+from benchbase.errors import (
+    DEEPEST,
+    ParameterError,
+    SpecError,
+    described,
+    is_interrupt,
+    suggestion,
+    unstorable,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,6 +63,10 @@ def validate(
         raise SpecError((*path, error.parameter), error.problem) from error
     except ValueError as error:  # many authors raise it instead of ParameterError
         raise SpecError(path, f"{cls.name}: {error}") from error
+    except BaseException as error:  # a plugin's code may raise anything
+        if is_interrupt(error):
+            raise
+        raise SpecError(path, f"{cls.name} cannot be made: {described(error)}") from error
 
 
 def _checked(
@@ -68,6 +80,8 @@ def _checked(
         raise SpecError(*_explain(cls, error.errors(), path)) from None
     checked = {key: getattr(model, key) for key in _hints(cls)}
     for key, value in checked.items():
+        if found := unstorable(value, (*path, key)):
+            raise SpecError(*found)
         if _has_nan(value):  # NaN differs from itself, so no key can be made from it
             raise SpecError((*path, key), "nan is not allowed here")
     return checked
@@ -98,6 +112,8 @@ def _model(cls: type[Component]) -> type[BaseModel]:
 
 
 def _prepare(value: Any, hint: Any, path: tuple[str | int, ...], build: Build) -> Any:
+    if len(path) > 2 * DEEPEST:  # each of the deepest may be in a list
+        raise SpecError(path[:2], "is nested too deeply")
     alternatives = _alternatives(hint)
     if isinstance(value, Mapping):
         for kind in alternatives:

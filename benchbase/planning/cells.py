@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
 from benchbase.discovery.code import Code
+from benchbase.errors import PluginError, SuiteError
 from benchbase.interfaces import Dataset, Solver
 from benchbase.loading import CORE
+from benchbase.planning.experiment import MOST_CELLS
 from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:
@@ -63,9 +65,7 @@ class Cell:
     @property
     def chunk(self) -> int:
         """The number of signals per task: the least that any of its solvers asks for."""
-        parts = (part for part in self.solver.walk() if isinstance(part, Solver))
-        sizes = [part.chunk for part in parts if part.chunk is not None]
-        return min([self.points, *sizes])
+        return _chunk(self.solver, self.points)
 
     def parts(self) -> Iterator[Component]:
         """Yield all its components, including those inside others."""
@@ -122,7 +122,10 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
     ------
     DataError
         If files of a data set are missing.
+    SuiteError
+        If there are too many chunks.
     """
+    _check_chunks(suite)
     digests = Digests() if digests is None else digests
     cells = []
     for experiment in suite.experiments:
@@ -162,6 +165,31 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
                         )
                     )
     return cells
+
+
+def _chunk(solver: Solver, points: int) -> int:
+    """Return the number of signals per task, of a cell with so many."""
+    sizes = [points]
+    for part in solver.walk():
+        if isinstance(part, Solver) and part.chunk is not None:
+            if not isinstance(part.chunk, int) or part.chunk < 1:
+                problem = f"must be None or an integer of at least 1, not {part.chunk!r}"
+                raise PluginError(f"the solver '{part.name}': its chunk {problem}")
+            sizes.append(part.chunk)
+    return min(sizes)
+
+
+def _check_chunks(suite: Suite) -> None:
+    """Count the chunks, which solvers choose, before any is made."""
+    chunks = 0
+    for experiment in suite.experiments:
+        for entry in experiment.entries:
+            points = min(entry.points or experiment.points, experiment.points)
+            each = -(-points // _chunk(entry.solver, points))
+            chunks += len(experiment.problems) * experiment.trials * each
+    if chunks > MOST_CELLS:
+        problem = f"{chunks:,} chunks to compute are too many; at most {MOST_CELLS:,} can be run"
+        raise SuiteError([f"{suite.name}: {problem}"])
 
 
 def problem_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

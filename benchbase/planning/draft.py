@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.planning.experiment import (
     KEYS,
+    MOST_CELLS,
+    MOST_SIGNALS,
     NEEDED,
     PROBLEM,
     Change,
@@ -93,14 +96,12 @@ class Draft:
         if type(value) is not int or value < _LEAST[key]:
             problem = f"must be an integer of at least {_LEAST[key]}, not {value!r}"
             self._complain((key,), problem)
-        elif value >= 2**63:
-            self._complain((key,), f"must be an integer of less than 2⁶³, not {value}")
         return value  # type: ignore[no-any-return] # checked, or the draft is refused
 
     def _limit(
         self, value: Any, path: tuple[str | int, ...], origin: str | None = None
     ) -> float | None:
-        if value is None or (type(value) in (int, float) and value > 0):
+        if value is None or (type(value) in (int, float) and 0 < value < math.inf):
             return None if value is None else float(value)
         self._complain(path, f"must be a number of seconds above 0, not {value!r}", origin)
         return None
@@ -120,6 +121,7 @@ class Draft:
             if change.path in dict(axes):
                 place = dotted(("grid", *change.path))
                 self._complain(change.path, f"the grid has this axis; set {place} instead")
+        self._check_size([len(values) for _, values in axes])
         if len(self.problems) > before:
             return ()
         known: dict[str, Component] = {}
@@ -138,6 +140,25 @@ class Draft:
                 self._check_fit(made, where)
                 points.append(made)
         return tuple(points)
+
+    def _check_size(self, axes: list[int]) -> None:
+        """Count cells and signals before any of them is made."""
+        trials, points = (self.table.get(key, _DEFAULTS[key]) for key in ("trials", "points"))
+        if type(trials) is not int or type(points) is not int:
+            return  # this has been told
+        listed = self.table.get("solver")
+        solvers = listed if isinstance(listed, list) and listed else [{}]
+        own = [each.get("points") for each in solvers if isinstance(each, dict)]
+        cells = math.prod(axes) * trials * len(solvers)
+        signals = math.prod(axes) * trials * sum(
+            min(number, points) if type(number) is int else points for number in own
+        )  # fmt: skip # one argument a line says no more
+        for count, most, name in ((cells, MOST_CELLS, "cells"), (signals, MOST_SIGNALS, "signals")):
+            if count > most:
+                problem = f"{count:,} {name} are too many for one suite; at most {most:,} can be run"
+                part = "trials" if math.prod(axes) <= MOST_CELLS < cells else "grid"
+                self._complain(("points" if name == "signals" else part,), problem)
+                return
 
     def _axes(
         self, table: Any, path: tuple[str, ...]

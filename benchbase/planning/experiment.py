@@ -8,13 +8,20 @@ from typing import Any, NamedTuple
 from benchbase.component import Component
 from benchbase.errors import SuiteError
 from benchbase.interfaces import Dataset, Hint, Noise, Solver
-from benchbase.planning.toml import from_toml, parse_path
+from benchbase.planning.toml import from_toml, parse_path, storable
 from benchbase.representation import FrameDesign, Pooling
 from benchbase.tasks import json_ready
 
 NEEDED = ("dataset", "frame", "pooling")
 PROBLEM = (*NEEDED, "noise", "hint")
 KEYS = ("title", "seed", "trials", "points", "time_limit", "trace", *PROBLEM, "grid", "solver")
+
+
+MOST_CELLS = 1_000_000
+"""The most cells of an experiment, and the most chunks of a suite: more do not fit into memory."""
+
+MOST_SIGNALS = 10_000_000
+"""The most signals of all cells of an experiment. Each is a row of the results."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,10 @@ class Change:
     value: Any
     origin: str
 
+    def __post_init__(self) -> None:
+        storable([*self.path], self.origin)
+        storable(self.value, self.origin)
+
     @classmethod
     def parse(cls, text: str) -> Change:
         """Read the argument of ``--set``: ``PATH=VALUE``, the value written in TOML.
@@ -132,3 +143,6 @@ class Extra:
     spec: Any
     origin: str
     if_new: bool = False
+
+    def __post_init__(self) -> None:
+        storable(self.spec, self.origin)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchbase.component import Component
-from benchbase.errors import SuiteError
+from benchbase.errors import SuiteError, dotted, unstorable
 
 _NOT_TOML = (ValueError, RecursionError)
 """What `tomllib` raises: its own error, an error for too many digits, or one for deep nesting."""
@@ -63,8 +63,15 @@ class TomlFile:
         Raises
         ------
         SuiteError
-            If the content is not TOML. The message names the line.
+            If the content is not TOML, or a value cannot be stored. The message names the line.
         """
+        data = self._parsed()
+        if found := unstorable(data):
+            path, problem = found
+            raise SuiteError([f"{self.place(path)}: {dotted(path)}: {problem}"])
+        return data
+
+    def _parsed(self) -> dict[str, Any]:
         try:
             return tomllib.loads(self.text)
         except _NOT_TOML as error:
@@ -195,7 +202,7 @@ def from_toml(text: str, origin: str) -> Any:
     Raises
     ------
     SuiteError
-        If the text is not one TOML value.
+        If the text is not one TOML value, or a value that cannot be stored.
     """
     try:
         data = tomllib.loads(f"value = {text}")
@@ -204,12 +211,33 @@ def from_toml(text: str, origin: str) -> Any:
         raise SuiteError([f"{origin}: {problem}"]) from error
     if len(data) > 1:
         raise SuiteError([f"{origin}: the value must be one TOML value, but more lines follow it"])
-    return data["value"]
+    return storable(data["value"], origin)
+
+
+def storable(value: Any, origin: str) -> Any:
+    """Return a value that was given beside a suite, if it can be stored.
+
+    Parameters
+    ----------
+    value : object
+        The value, with all that is inside it.
+    origin : str
+        Where it comes from, for the message.
+
+    Raises
+    ------
+    SuiteError
+        If it contains something that cannot be stored (`benchbase.errors.unstorable`).
+    """
+    if found := unstorable(value):
+        path, problem = found
+        raise SuiteError([f"{origin}: {f'{dotted(path)}: ' if path else ''}{problem}"])
+    return value
 
 
 def parse_path(text: str) -> tuple[str | int, ...]:
     """Split a path at its dots; whole numbers become indices into lists."""
-    return tuple(int(p) if p.isdecimal() else p for p in text.split("."))
+    return tuple(int(p) if p.isdecimal() and len(p) < 10 else p for p in text.split("."))
 
 
 def as_toml(value: Any) -> str:

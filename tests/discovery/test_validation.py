@@ -21,7 +21,7 @@ zeros = st.fixed_dictionaries(
         "tol": finite | st.integers(-(10**6), 10**6) | st.just(math.inf) | st.just("-inf"),
         "mode": st.sampled_from(["rows", "keep"]),
         "loud": st.booleans(),
-        "sizes": st.lists(st.integers()),
+        "sizes": st.lists(st.integers(-(2**63), 2**63 - 1)),
     },
 )
 specs = st.recursive(

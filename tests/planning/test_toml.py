@@ -1,5 +1,6 @@
 """TOML: the lines of values, and values read and written."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,8 +185,29 @@ def test_what_tomllib_gives_up_on_is_told(text: str, told: str) -> None:
 def test_a_file_without_lines_still_has_a_name() -> None:
     """A key with a null character, which nobody writes, could be taken for a table's line."""
     file = TomlFile("s.toml", '[a]\n"\\u0000line" = 7\n')
-    assert file.data == {"a": {"\0line": 7}}
     assert file.place(("a",)) == "s.toml"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("9223372036854775808", "must be an integer from -2⁶³"),
+        ("-9223372036854775809", "must be an integer from -2⁶³"),
+        ("0x" + 5000 * "f", "must be an integer from -2⁶³"),
+        ('"\\u0000"', "must be valid text"),
+        ('{ "\\u0000" = 1 }', r"must not have the key '\x00'"),
+        (60 * "[" + 60 * "]", "is nested too deeply; at most 50"),
+        (300 * "{ b = " + "1" + 300 * " }", "is nested too deeply; at most 50"),
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_told_with_its_line(value: str, told: str) -> None:
+    with pytest.raises(SuiteError) as caught:
+        _ = TomlFile("s.toml", f"[a]\nc = [1, {{ d = {value} }}]\n").data
+    (problem,) = caught.value.problems
+    place = "s.toml:1: a: " if "nested" in told else "s.toml:2: a.c[1].d: "
+    assert problem.removeprefix("s.toml: a: ").startswith((place + told, told))
+    with pytest.raises(SuiteError, match=f"^here: .*{re.escape(told)}"):
+        from_toml(value, "here")
 
 
 def test_all_lines_are_found_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,10 +249,11 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, told: str) -> No
 
 # Values -------------------------------------------------------------------------------------------
 
-PLAIN = st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text()
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+PLAIN = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXT
 VALUES = st.recursive(
     PLAIN,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
 

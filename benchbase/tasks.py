@@ -10,6 +10,7 @@ from benchbase.component import Array
 class Task(TypedDict):
     """The work that an executor passes to a worker: one chunk of a cell, as plain data.
 
+    `n` is the dimension of the signals, by which the executor checks what comes back.
     `code` holds the digests of what the components' modules reach and of the core, and `files` the
     digests of the data set's files, so that the worker can compare them with its own. `packages`
     holds the digests of whole packages, for the record. `send_signals` asks for the test signals,
@@ -29,6 +30,7 @@ class Task(TypedDict):
     seed: int
     trial: int
     points: int
+    n: int
     train_key: str
     signals_key: str
     problem_key: str

@@ -39,6 +39,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 
 ROOMS = (
     "errors",
+    "plain",
     "channel",
     "loading",
     "component",

@@ -94,6 +94,7 @@ class Cell:
                 seed=self.seed,
                 trial=self.trial,
                 points=self.points,
+                n=self.setting.dataset.n,
                 train_key=self.train_key,
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,

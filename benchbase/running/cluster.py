@@ -22,7 +22,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from benchbase.errors import BenchbaseError
-from benchbase.running.processes import LOOK, WorkerProcess, lost_outcome
+from benchbase.running.outcomes import lost_outcome
+from benchbase.running.processes import LOOK, WorkerProcess
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
@@ -175,7 +176,9 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
             state = getattr(worker.state.tasks.get(dask_key), "state", "cancelled")
             if state == "cancelled" or worker.status.name in ("closing", "closed"):
                 raise distributed.Reschedule  # Dask does not interrupt the thread itself
-            wait([process.outcomes], max(0, min(LOOK, process.deadline - time.monotonic())))
+            wait(
+                [process.outcomes.fileno()], max(0, min(LOOK, process.deadline - time.monotonic()))
+            )
         if outcome is not None:
             if outcome["status"] != "crashed":  # a process that ran out of memory is not used again
                 process.task = None

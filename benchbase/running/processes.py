@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -19,17 +18,20 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from benchbase import channel
-from benchbase.discovery.provenance import circumstances
-from benchbase.errors import BenchbaseError, system_error
+from benchbase.errors import BenchbaseError, FormatError, system_error
 from benchbase.running.executors import BLAS_VARIABLES
-from benchbase.running.serve import READY, STARTED
+from benchbase.running.messages import Message, Receiver
+from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
+from benchbase.running.serve import Kind
 from benchbase.tasks import Outcome, Task
 
 LOOK = 0.2  # seconds between two checks that workers live, because a pipe may outlive its worker
+_ATTEMPTS = 3  # how often a worker is started before its start counts as impossible
 _FAREWELL = 1  # seconds that a worker has to end after it closed its pipe
+_AT_ONCE = 100  # messages that are taken from one worker before the others have their turn
+_MOST_STARTS = 2  # how often a solver may begin with one task; see `Kind.STARTED`
 _TAIL = 2000  # characters of a crashed worker's output that are kept
 
 
@@ -87,12 +89,16 @@ def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
     """Wait until a worker reports, dies or is late, and yield the outcomes that follow from it."""
     deadlines = [process.deadline for process in pool]
     patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
-    wait([process.outcomes for process in pool], max(patience, 0))
+    wait([process.outcomes.fileno() for process in pool], max(patience, 0))
     for process in list(pool):
         outcome = process.listen()
         if process.lost is not None:
             pool.remove(process)
-            if process.task is not None and not process.started and queue.put_back(process.task):
+            if not process.ready and process.attempt < _ATTEMPTS:
+                pool.append(process.replaced())
+                continue
+            before_solver = process.ready and not process.started
+            if process.task is not None and before_solver and queue.put_back(process.task):
                 process.kill()
                 continue
             outcome = process.give_up()
@@ -106,18 +112,8 @@ def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
             yield outcome
 
 
-def lost_outcome(task: Task, status: str, message: str) -> Outcome:
-    """Return the outcome of a task whose worker is dead or late and cannot send one."""
-    return Outcome(
-        key=task["key"],
-        start=task["start"],
-        stop=task["stop"],
-        signals_key=task["signals_key"],
-        status=status,
-        message=message,
-        time_limit=task["time_limit"] if status == "timeout" else None,
-        environment=circumstances(task),
-    )
+def _fit_a_bar(numbers: list[object]) -> bool:
+    return len(numbers) == 2 and all(type(number) in (int, float) for number in numbers)
 
 
 class _Queue:
@@ -172,14 +168,20 @@ class WorkerProcess:
         Once the worker is dead or late: the status and message for its task.
     started : bool
         Whether the solver has begun with the task.
+    ready : bool
+        Whether it has said that it can take tasks.
+    attempt : int
+        Which attempt to start a worker in this place it is, from 1.
     """
 
-    def __init__(self, memory_limit: int | None) -> None:
+    def __init__(self, memory_limit: int | None, attempt: int = 1) -> None:
+        self._memory_limit, self.attempt = memory_limit, attempt
         self.task: Task | None = None
         self.problem: str | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
-        self.started = self._ready = False
+        self.started = self.ready = self._killed = False
+        self._starts = 0
         given, for_tasks = os.pipe()
         taken, for_outcomes = os.pipe()
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
@@ -197,37 +199,56 @@ class WorkerProcess:
         for descriptor in (given, for_outcomes):
             os.close(descriptor)
         self._tasks = Connection(for_tasks, readable=False)
-        self.outcomes: Connection[Any, Any] = Connection(taken, writable=False)
+        self.outcomes = Receiver(taken)
 
     def give(self, task: Task) -> None:
         """Send the worker a task. If the worker is dead, `listen` notices it."""
         self.task, self.problem, self.started = task, task["problem_key"], False
+        self.outcomes.most, self._starts = most_bytes(task), 0
         with contextlib.suppress(OSError):
             self._tasks.send(task)
 
     def listen(self) -> Outcome | None:
         """Return an outcome if there is one, and set `lost` if the worker is dead or late."""
         alive = self._process.poll() is None
-        while self.outcomes.poll():
-            try:
-                message = self.outcomes.recv()
-            except (EOFError, OSError, pickle.UnpicklingError):
-                self._lose("crashed", self._ending())
-                return None
-            if message == READY:
-                self._ready = True
-            elif message == STARTED:
-                self._start_clock()
-            elif isinstance(message, tuple):  # a note or progress, for the user
-                channel.send(message)
-            else:
-                self.deadline = float("inf")
-                return message  # type: ignore[no-any-return] # anything else is an outcome
+        try:
+            for _ in range(_AT_ONCE):
+                message = self.outcomes.receive()
+                if message is None:
+                    break
+                outcome = self._take(message)
+                if outcome is not None:
+                    self.deadline = float("inf")
+                    return outcome
+        except (EOFError, OSError):
+            self._lose("crashed", self._ending())
+            return None
+        except FormatError as error:
+            self._lose("crashed", f"the worker sent something that is not an outcome: {error}")
+            return None
         if not alive:
             self._lose("crashed", self._ending())
         elif time.monotonic() >= self.deadline:
             assert self.task is not None  # noqa: S101 # the clock runs only with a task
             self._lose("timeout", f"took longer than {self.task['time_limit']:g} s per signal")
+        return None
+
+    def _take(self, message: Message) -> Outcome | None:
+        """Act on a message, and return the outcome if it is one."""
+        match message:
+            case (Kind.OUTCOME, fields) if self.task is not None:
+                return checked_outcome(fields, self.task)
+            case (Kind.READY, {}):
+                self.ready = True
+            case (Kind.STARTED, {}) if self._starts < _MOST_STARTS:
+                self._starts += 1
+                self._start_clock()
+            case (Kind.REMARK, {"message": ["note" | "end" as kind, str(text)]}):
+                channel.send((kind, text))
+            case (Kind.REMARK, {"message": ["bar", str(text), *numbers]}) if _fit_a_bar(numbers):
+                channel.send(("bar", text, *numbers))
+            case _:
+                raise FormatError("its kind is unknown, or it comes at a wrong time")
         return None
 
     def _start_clock(self) -> None:
@@ -246,17 +267,20 @@ class WorkerProcess:
         Raises
         ------
         BenchbaseError
-            If the worker was never ready to take a task.
+            If the worker was never ready to take a task, at the last attempt to start one.
         """
         assert self.lost is not None  # noqa: S101 # called only for a lost worker
         status, message = self.lost
         self.kill()
-        if not self._ready:
+        if not self.ready:
             raise BenchbaseError(f"a worker process cannot start: {message}")
         return None if self.task is None else lost_outcome(self.task, status, message)
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
+        if self._killed:
+            return  # its number may belong to another process by now
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -267,6 +291,14 @@ class WorkerProcess:
     def exit_code(self) -> int | None:
         """The worker's exit code: −s if signal s killed it, and None while it lives."""
         return self._process.returncode
+
+    def replaced(self) -> WorkerProcess:
+        """Kill this worker, which was lost as it started, and give its task to a new one."""
+        self.kill()
+        other = WorkerProcess(self._memory_limit, self.attempt + 1)
+        if self.task is not None:
+            other.give(self.task)
+        return other
 
     def _ending(self) -> str:
         try:

@@ -10,16 +10,28 @@ import contextlib
 import os
 import signal
 import sys
+from enum import StrEnum
 from multiprocessing.connection import Connection
 
 from benchbase import channel
 from benchbase.discovery.registry import registry
 from benchbase.running.executors import one_blas_thread
+from benchbase.running.messages import Sender
 from benchbase.running.worker import Worker
 from benchbase.tasks import Task
 
-READY, STARTED = "ready", "started"
-"""The messages that a worker sends when it can take tasks, and when a solver begins."""
+
+class Kind(StrEnum):
+    """The kinds of messages that a worker sends.
+
+    It can take tasks; a solver begins, or begins again after it has imported what it needs; a
+    remark or the progress of work, for the user; the outcome of a task.
+    """
+
+    READY = "ready"
+    STARTED = "started"
+    REMARK = "remark"
+    OUTCOME = "outcome"
 
 
 def serve(arguments: list[str]) -> None:
@@ -37,15 +49,15 @@ def serve(arguments: list[str]) -> None:
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = Connection(given, writable=False)
-    outcomes = Connection(for_outcomes, readable=False)
+    messages = Sender(for_outcomes)
     own, output = os.getpid(), os.dup(1)
-    channel.pass_on(outcomes.send)
+    channel.pass_on(lambda message: messages.send(Kind.REMARK, {"message": message}))
     worker = Worker(registry())
     if memory:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    outcomes.send(READY)
+    messages.send(Kind.READY)
     while True:
         try:
             task: Task = tasks.recv()
@@ -57,13 +69,16 @@ def serve(arguments: list[str]) -> None:
             os.dup2(output, descriptor)
         try:
             with one_blas_thread():
-                outcome = worker.execute(task, lambda: outcomes.send(STARTED))
+                outcome = worker.execute(task, lambda: messages.send(Kind.STARTED))
         finally:
             if os.getpid() != own:  # a solver forked this child process and let it run on
                 os._exit(1)
         with contextlib.suppress(OSError, ValueError):  # the output is closed, or its disk is full
             sys.stdout.flush()
-        outcomes.send(outcome)
+        # The process that gave the task knows the rest of the environment.
+        loaded = outcome["environment"].get("loaded", {})
+        fields = {name: value for name, value in outcome.items() if name != "environment"}
+        messages.send(Kind.OUTCOME, fields | {"loaded": loaded})
 
 
 def _die_with(parent: int) -> None:

@@ -1,8 +1,10 @@
 """Solvers that go wrong for real, one way each; a plugin file."""
 
+import contextlib
 import ctypes
 import os
 import signal
+import struct
 import sys
 import time
 
@@ -131,4 +133,12 @@ class Unpicklable(benchbase.Solver):
 @benchbase.solver
 def sleeps(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
     time.sleep(0.01)
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def writes_to_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    for descriptor in range(3, 30):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, struct.pack("<4sIQ", b"\x93BM1", 20, 1 << 45))
     return rng.standard_normal(frame.n)

@@ -19,7 +19,7 @@ from benchbase.results import Results, load_results
 from benchbase.running import runner
 from benchbase.running.executors import InProcess
 from benchbase.running.launch import make_plan
-from benchbase.running.processes import lost_outcome
+from benchbase.running.outcomes import lost_outcome
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task

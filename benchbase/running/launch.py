@@ -49,9 +49,8 @@ def make_plan(
     """
     suite.select(rerun)  # raises if a label is not in the suite
     cells = make_cells(suite)
-    plugins = [str(path) for path in registry().plugin_files]
     with Store(folder) if has_results(folder) else nullcontext() as store:
-        return plan(cells, store, plugins, failed=failed, rerun=rerun, host_name=host_name)
+        return plan(cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name)
 
 
 def execute(

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from benchbase.discovery.code import Code
+from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
@@ -38,7 +39,7 @@ class Plan:
 def plan(
     cells: list[Cell],
     store: Store | None,
-    plugins: Sequence[str] = (),
+    known: Registry,
     *,
     failed: bool = False,
     rerun: Sequence[str] = (),
@@ -52,8 +53,8 @@ def plan(
         From `make_cells`.
     store : Store or None
         The store with earlier outcomes; None if there is no store yet.
-    plugins : sequence of str, optional
-        Plugin files that workers need.
+    known : Registry
+        Says which plugins supply the components.
     failed : bool, optional
         Plan only what failed, timed out or crashed, once more.
     rerun : sequence of str, optional
@@ -67,12 +68,12 @@ def plan(
             unique[cell.key] = cell
     again = {cell.key for cell in cells if cell.label in rerun}
     outcomes = store.outcomes([*unique]) if store else {}
-    known = store.known_signals() if store else set()
+    sent = store.known_signals() if store else set()
     changed = _changed(store, [*unique]) if store else set()
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):
-        for task in cell.tasks(list(plugins), host_name=host_name):
+        for task in cell.tasks(known, host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
             lost = outcome is not None and outcome[0] in LOST
             stale = task["key"] in changed or _is_due(task, outcome)
@@ -81,7 +82,7 @@ def plan(
                 n_done += outcome is not None
                 continue
             # Every task asks for the signals, because the worker of any one task may be lost.
-            task["send_signals"] = task["signals_key"] not in known
+            task["send_signals"] = task["signals_key"] not in sent
             tasks.append(task)
     return Plan(cells, tasks, n_done)
 

@@ -15,11 +15,11 @@ class Task(TypedDict):
     `code` holds, for each kind of component and for the core, the digests of what its modules
     reach, and `files` the digests of the data set's files, so that the worker can compare them with
     its own. `packages` holds the digests of whole packages, for the record. `sources` names, for
-    each kind, the plugin files and the entry points of other distributions that supply it, and
-    `shared` the packages of strangers from which both the solver and a part of its problem come.
-    `send_signals` asks for the test signals, unless the worker has sent them before. `time_limit`
-    is in wall-clock seconds per signal. `trace` asks for the scores of the snapshots that the
-    solver records.
+    each kind, the plugin files and the entry points of other distributions that supply it. `shared`
+    is what keeps the task from being sealed: the packages of strangers from which both the solver
+    and a part of its problem come, or this session. `send_signals` asks for the test signals,
+    unless the worker has sent them before. `time_limit` is in wall-clock seconds per signal.
+    `trace` asks for the scores of the snapshots that the solver records.
     """
 
     key: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
 from benchbase.discovery.code import Code
-from benchbase.discovery.providers import bundled
+from benchbase.discovery.providers import SESSION, bundled
 from benchbase.interfaces import Dataset, Solver
 from benchbase.loading import CORE
 from benchbase.tasks import Task, json_ready
@@ -95,6 +95,9 @@ class Cell:
         noise, hint = self.setting.noise, self.setting.hint
         parts = (*self.setting.parts(), self.solver)
         sources = {part.kind: sorted(known.sources(part)) for part in parts}
+        shared = self.common - bundled()
+        if any(map(known.is_local, self.parts())):
+            shared |= {SESSION.owner}
         for start in range(0, self.points, self.chunk):
             yield Task(
                 key=self.key,
@@ -114,7 +117,7 @@ class Cell:
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,
                 sources=sources,
-                shared=sorted(self.common - bundled()),
+                shared=sorted(shared),
                 code=self.code,
                 packages=self.packages,
                 files=self.files,

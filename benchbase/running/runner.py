@@ -13,6 +13,7 @@ from benchbase.errors import BenchbaseError
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor
+from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
 from benchbase.tasks import LOST, Task
 
@@ -44,6 +45,7 @@ def plan(
     failed: bool = False,
     rerun: Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
 ) -> Plan:
     """Find out which chunks are left to compute.
 
@@ -61,6 +63,8 @@ def plan(
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Let outcomes name the host that they come from.
+    sealed : bool, optional
+        Plan again what was not sealed and can be.
     """
     unique: dict[str, Cell] = {}
     for cell in cells:  # if several labels share a cell, the one with the longest time limit counts
@@ -75,8 +79,9 @@ def plan(
     for cell in _grouped(list(unique.values())):
         for task in cell.tasks(known, host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
-            lost = outcome is not None and outcome[0] in LOST
+            lost = outcome is not None and outcome.status in LOST
             stale = task["key"] in changed or _is_due(task, outcome)
+            stale |= sealed and not task["shared"] and not (outcome and outcome.sealed)
             due = task["key"] in again or (lost if failed else stale)
             if not due:
                 n_done += outcome is not None
@@ -99,7 +104,7 @@ def _patience(cell: Cell | None) -> float:
     return float("inf") if cell.time_limit is None else cell.time_limit
 
 
-def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
+def _is_due(task: Task, outcome: Ending | None) -> bool:
     """Return whether a task has no outcome, or one that may be different if it is computed now.
 
     A timeout may end differently if the limit is now longer. A solver that lacked a library may
@@ -107,10 +112,9 @@ def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
     """
     if outcome is None:
         return True
-    status, message, limit = outcome
-    if status == "timeout" and limit is not None:
-        return task["time_limit"] is None or task["time_limit"] > limit
-    return status == "unsupported" and message.startswith("not installed:")
+    if outcome.status == "timeout" and outcome.time_limit is not None:
+        return task["time_limit"] is None or task["time_limit"] > outcome.time_limit
+    return outcome.status == "unsupported" and outcome.message.startswith("not installed:")
 
 
 def _grouped(cells: list[Cell]) -> list[Cell]:

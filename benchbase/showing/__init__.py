@@ -43,6 +43,7 @@ from benchbase.showing.summary import (
 from benchbase.showing.table import (
     ProblemTable,
     comparative_table,
+    isolation_note,
     problem_tables,
     shared_notes,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "comparative_table",
     "component_of",
     "identifier",
+    "isolation_note",
     "latest",
     "latex_table",
     "log_axis",

@@ -21,6 +21,7 @@ from benchbase.running.executors import InProcess
 from benchbase.running.launch import make_plan
 from benchbase.running.outcomes import lost_outcome
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
+from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
@@ -460,7 +461,8 @@ def test_what_is_due_is_what_may_come_out_otherwise(
     outcome: tuple[str, str, float | None] | None, limit: float | None, due: bool
 ) -> None:
     task: Any = {"time_limit": limit}
-    assert runner._is_due(task, outcome) is due
+    ending = None if outcome is None else Ending(*outcome, sealed=False)
+    assert runner._is_due(task, ending) is due
 
 
 def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> None:

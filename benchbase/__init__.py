@@ -21,6 +21,8 @@ from benchbase.errors import (
     StoreError,
     SuiteError,
     check_range,
+    disk_errors,
+    system_error,
 )
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
@@ -100,6 +102,7 @@ __all__ = [
     "cached",
     "check_range",
     "code_digest",
+    "disk_errors",
     "divisors",
     "energies",
     "fitting_scale",
@@ -127,6 +130,7 @@ __all__ = [
     "start_of",
     "starting_at",
     "suite_problems",
+    "system_error",
     "write_records",
 ]
 

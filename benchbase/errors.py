@@ -18,7 +18,8 @@ from __future__ import annotations
 import errno
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -177,6 +178,21 @@ def system_error(
         # SQLite calls a quota that is used up an I/O error too.
         return DiskError(f"{text}; check the disk and its quota, then try again")
     return kind(text)
+
+
+@contextmanager
+def disk_errors(place: object) -> Iterator[None]:
+    """Turn a file system's errors into benchbase errors, as `system_error` does.
+
+    Parameters
+    ----------
+    place : object
+        What is named if an error does not name its file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise system_error(error.filename or place, error) from error
 
 
 def dotted(path: Iterable[str | int]) -> str:

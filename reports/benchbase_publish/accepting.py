@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import benchbase
-from benchbase import BenchbaseError, Referee, SpecError, SuiteError
+from benchbase import BenchbaseError, Referee, SpecError, SuiteError, disk_errors
 from benchbase.showing import alike, visible
 from benchbase_publish.bundle import Bundle, Head
 from benchbase_publish.folder import locked, write_site
@@ -133,17 +133,14 @@ def submit(
         If rows are missing, so that nobody would accept the bundle, or it cannot be written.
     """
     path = Path(path)
-    with tempfile.TemporaryDirectory() as place:
+    with disk_errors(path), tempfile.TemporaryDirectory() as place:
         file = Path(place, "bundle.zip")
         pack(results, file, labels, citation=citation, bibtex=bibtex)
         bundle = read_bundle(file)
         faults = gaps(bundle.manifest, _allowed(bundle))
         if faults:
             raise BenchbaseError(f"nobody would accept this:\n{_listed(faults)}")
-        try:
-            path.write_bytes(file.read_bytes())
-        except OSError as error:
-            raise BenchbaseError(f"{path}: {error.strerror or error}") from error
+        path.write_bytes(file.read_bytes())
     return bundle
 
 

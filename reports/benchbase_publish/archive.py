@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import benchbase
-from benchbase import Array
+from benchbase import Array, system_error
 from benchbase_publish.schema import BundleError
 
 MANIFEST = "manifest.json"
@@ -153,7 +153,7 @@ def _read_whole(path: Path) -> bytes:
         with path.open("rb") as file:  # no more memory is taken than the file has bytes
             data = file.read(min(path.stat().st_size, LARGEST) + 1)
     except OSError as error:
-        raise BundleError(f"{path}: {error.strerror or error}") from error
+        raise system_error(path, error, BundleError) from error
     if len(data) > LARGEST:
         raise BundleError(f"it is larger than {LARGEST >> 20} MiB")
     return data

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import benchbase
-from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord
+from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord, disk_errors
 from benchbase.showing import visible
 from benchbase_publish.archive import LARGEST, Archive, write_archive
 from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
@@ -95,10 +95,8 @@ def pack(
     read_manifest(manifest | {"digests": {}})  # refuses here what `read_bundle` would refuse
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
         raise BenchbaseError(f"the bundle would be larger than {LARGEST >> 20} MiB: pack fewer")
-    try:
+    with disk_errors(Path(path)):
         write_archive(Path(path), manifest, arrays)
-    except OSError as error:
-        raise BenchbaseError(f"{path}: {error.strerror or error}") from error
 
 
 def _choose(runs: Sequence[SuiteRunRecord], labels: Sequence[str]) -> list[CellRecord]:

@@ -139,12 +139,19 @@ def _alike(old: Array, new: Array) -> Array:
     return alike
 
 
-def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
+def unsupported_faults(bundle: Bundle, referee: Referee) -> tuple[list[str], list[str]]:
     """Say which rows are marked as unsupported without a reason that can be checked.
 
     Unsupported rows are left out of statistics, so marking the hard ones would hide them. A solver
-    that is installed is asked. A solver that is not installed is believed if it leaves out all
-    trials and numbers of pools of a problem, but not if it leaves out some.
+    that comes with benchbase is asked. Any other cannot be asked without running its code: it may
+    leave out all trials and numbers of pools of a problem, but not some, and not all problems.
+
+    Returns
+    -------
+    faults : list of str
+        One line per fault.
+    not_asked : list of str
+        The labels of the solvers that could not be asked.
     """
     manifest = bundle.manifest
     groups: defaultdict[tuple[int, int], list[Cell]] = defaultdict(list)
@@ -152,7 +159,7 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
         groups[cell.entry, cell.problem].append(cell)
     refused = {key: any(c.status == "unsupported" for x in cells for c in x.chunks)
                for key, cells in groups.items()}  # fmt: skip # a table
-    faults = []
+    faults, not_asked = [], set()
     for (number, problem), cells in groups.items():
         if not refused[number, problem]:
             continue
@@ -163,15 +170,22 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
         try:
             reason = referee.unsupported(entry.experiment, problem, entry.solver)
         except SpecError:
+            not_asked.add(entry.label)
             if not _all_sizes(bundle, refused, number, problem):
                 faults.append(
                     f"{where}: it is unsupported for some numbers of pools only, "
-                    "and the solver is not installed here and cannot be asked"
+                    "and the solver cannot be asked here"
                 )
             continue
         if reason is None:
             faults.append(f"{where}: it is marked as unsupported, but the solver does apply")
-    return faults
+    applying = {manifest.entries[e].label for (e, _), whole in refused.items() if not whole}
+    faults += [
+        f"{label!r} is unsupported on every problem, and cannot be asked here: nothing of its "
+        "rows could be verified"
+        for label in sorted(not_asked - applying)
+    ]
+    return faults, sorted(not_asked)
 
 
 def _all_sizes(

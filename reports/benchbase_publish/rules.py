@@ -207,6 +207,12 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
                     f"rows are missing: {label!r} has {found} of {wanted} problems and trials"
                     + (f" of {experiment.name!r}" if experiment.name else "")
                 )
+    return faults + unfinished(manifest)
+
+
+def unfinished(manifest: Manifest) -> list[str]:
+    """Say which signals have no outcome, as after an interrupted run; one line per cell."""
+    faults = []
     for cell in manifest.cells:
         missing = cell_shape(manifest, cell)[0] - sum(c.stop - c.start for c in cell.chunks)
         if missing:

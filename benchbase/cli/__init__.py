@@ -23,7 +23,8 @@ COMMANDS = {
 class Commands(click.Group):
     """The commands of the core and of plugins.
 
-    Plugins are loaded only to list all commands, or to find one that the core does not have.
+    Plugins are loaded only to list all commands, or to find one that the core does not have. Those
+    of strangers are not loaded to find a command that a bundled plugin has, such as `accept`.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,6 +62,13 @@ class Commands(click.Group):
             module = importlib.import_module(COMMANDS[cmd_name])
             command: click.Command = getattr(module, f"{cmd_name}_command")
             return command
+        from benchbase.discovery.registry import registry, without_strangers
+
+        bundled = click.Group()
+        with without_strangers():
+            registry().add_commands(bundled)
+        if cmd_name in bundled.commands:
+            return bundled.commands[cmd_name]
         self._of_plugins()
         added = super().get_command(ctx, cmd_name)
         if added is None:

@@ -132,6 +132,10 @@ class Closures:
         place = self._finder.find(module)
         return place is not None and place.is_package
 
+    def locate(self, module: str, file: Path) -> None:
+        """Say in which file a module is that no search finds, such as a plugin file's."""
+        self._finder.locate(module, file)
+
     def files(self, package: str) -> Iterator[tuple[str, Path]]:
         """Yield name and path of each file of a package, or of a module outside packages."""
         return self._finder.files(package)

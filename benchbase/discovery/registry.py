@@ -9,7 +9,9 @@ import inspect
 import sys
 import traceback
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -134,7 +136,7 @@ class Registry:
             source = file.read_bytes()
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
-        name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
+        name = plugin_module(file)
         provider = Provider(f"the file {file}", name, str(file))
         if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
@@ -323,6 +325,11 @@ def _is_mutable(hint: Any) -> bool:
     return plain in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
 
 
+def plugin_module(file: Path) -> str:
+    """Return the name of a plugin file's module, which depends on the file's path."""
+    return f"benchbase_plugin_{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:16]}"
+
+
 def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
     """Run a plugin file as a module of the given name."""
     spec = importlib.util.spec_from_file_location(name, file)
@@ -348,9 +355,42 @@ def _explained(error: BaseException, file: Path, shown: str) -> str:
     return f"{place}: {type(error).__name__}: {error}"
 
 
-@cache
 def registry() -> Registry:
-    """Return the registry of this process, with the installed plugins loaded."""
+    """Return the registry of this process, with the installed plugins loaded.
+
+    Inside of `without_strangers` it is another, which has the bundled plugins only.
+    """
+    return _registry(strangers=not _alone.get())
+
+
+@cache
+def _registry(*, strangers: bool) -> Registry:
     loaded = Registry()
-    loaded.load_installed()
+    loaded.load_installed(strangers=strangers)
     return loaded
+
+
+forget_plugins = _registry.cache_clear
+"""Make `registry` load the plugins again, as after one was installed."""
+
+_alone: ContextVar[bool] = ContextVar("without strangers", default=False)
+
+
+@contextmanager
+def without_strangers() -> Iterator[None]:
+    """Let `registry` load no stranger's plugin while the context lasts.
+
+    Where a verdict is made about a stranger's results, none of that stranger's code may run: it
+    could change the code that makes the verdict.
+    """
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
+def strangers() -> dict[str, str]:
+    """Return the strangers' plugins that are installed, and their modules, without loading them."""
+    points = entry_points(group=GROUP)
+    return {point.name: point.module for point in points if point.module not in bundled()}

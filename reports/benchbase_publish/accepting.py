@@ -121,9 +121,7 @@ def _parts(source: Path, run: str | None) -> list[benchbase.Results]:
     return parts
 
 
-def _publish(
-    results: benchbase.Results, file: Path, labels: Sequence[str], verify: bool
-) -> Held:
+def _publish(results: benchbase.Results, file: Path, labels: Sequence[str], verify: bool) -> Held:
     pack(results, file, labels)
     bundle = read_bundle(file)
     suite = bundle.manifest.suite.name
@@ -266,8 +264,12 @@ def accept(
             earlier = site.earlier(bundle, submitter)
             site = site.without(earlier)
             not_asked = _check(site, bundle, referee)
-            receipt = before.receipt if before else _receipt(
-                bundle, "submitted", scored=True, not_asked=not_asked, submitter=submitter
+            receipt = (
+                before.receipt
+                if before
+                else _receipt(
+                    bundle, "submitted", scored=True, not_asked=not_asked, submitter=submitter
+                )
             )
             other: list[str] = []
             if rerun:

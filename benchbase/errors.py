@@ -195,14 +195,14 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` if no known word is close;
+        ``"; did you mean 'altmin'?"``, or ``"; there are: 'a', 'b'"`` if no known word is close;
         ``"; there is none"`` if there are no known words.
     """
     names = sorted(known)
     close = get_close_matches(word, names, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; there are: {', '.join(names)}" if names else "; there is none"
+    return f"; there are: {', '.join(map(repr, names))}" if names else "; there is none"
 
 
 def in_one_line(value: object) -> str:

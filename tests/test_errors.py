@@ -86,7 +86,7 @@ def test_suggestion_names_only_what_there_is(known: set[str], word: str) -> None
     if text.startswith("; did you mean '"):
         assert text.removeprefix("; did you mean '").removesuffix("'?") in known
     else:
-        assert text == f"; there are: {', '.join(sorted(known))}"
+        assert text == f"; there are: {', '.join(map(repr, sorted(known)))}"
 
 
 # Letters that differ: of those that recur, the search for close words may match the wrong ones.
@@ -100,7 +100,7 @@ def test_suggestion_sees_through_a_slip(word: str, i: int) -> None:
 
 
 def test_suggestion_where_nothing_is_near_or_there() -> None:
-    assert suggestion("x", ["knn", "altmin"]) == "; there are: altmin, knn"
+    assert suggestion("x", ["knn", "altmin"]) == "; there are: 'altmin', 'knn'"
     assert suggestion("x", []) == "; there is none"
 
 

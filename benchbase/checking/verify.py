@@ -20,9 +20,10 @@ from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
-from benchbase.results import load_results
+from benchbase.results import columns_of, load_results
 from benchbase.running.executors import InProcess, one_blas_thread
 from benchbase.running.rebuild import Rebuilder
+from benchbase.showing import pooling_name
 from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
 
@@ -37,15 +38,14 @@ _Remark = tuple[Iterable[int], str]
 class Finding:
     """Something that does not reproduce: its place, and a message about what differs by how much.
 
-    `signals` is empty if the message is about the whole cell. In `p`, infinity is "inf". `p` and
-    `n_pools` are None if they do not apply.
+    `signals` is empty if the message is about the whole cell. `pooling` is what tables call it.
+    `n_pools` is None if it does not apply.
     """
 
     run: int
     experiment: str
     label: str
     pooling: str
-    p: float | str | None
     n_pools: int | None
     trial: int
     signals: tuple[int, ...]
@@ -121,7 +121,7 @@ class _Stored:
     present one.
     """
 
-    head: tuple[int, str, str, str, float | str | None, int | None, int]
+    head: tuple[int, str, str, str, int | None, int]
     key: str
     signals_key: str
     facts: dict[str, Any]
@@ -143,7 +143,7 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
             chunks = store.chunks(run)
             for experiment, label, key, facts in store.cells(run):
                 n_pools = facts.get("n_pools", facts["frame"].get("n_pools"))
-                problem = facts["pooling"]["name"], facts["p"], n_pools, facts["trial"]
+                problem = _pooling(facts), n_pools, facts["trial"]
                 own = chunks.get(key, [])
                 for chunk in own:
                     made = environments[chunk["environment"]]
@@ -306,6 +306,16 @@ class _Verifier:
         if not abs(gap.mean()) <= max(3 * error, TOLERANCE):
             size = f"{gap.mean():.3g}, with a standard error of {error:.3g}"
             yield (), f"run again: the mean squared cosine differs by {size}"
+
+
+def _pooling(facts: dict[str, Any]) -> str:
+    """Return what tables call the pooling of a cell."""
+    import pandas as pd
+
+    columns = columns_of(facts)
+    return pooling_name(
+        pd.Series(columns | {"p": np.nan if columns["p"] is None else columns["p"]})
+    )
 
 
 def _origin(part: Component) -> tuple[str, str]:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @options.results
 @options.run
-@options.output("DIR", "Folder for the files. Default: the folder of results.")
+@options.output(
+    "DIR",
+    "Folder under which the files are written, in SUITE/run-ID. Default: the folder of results.",
+)
 def report_command(
     names: tuple[str, ...], results: Path, run: str | None, output: str | None
 ) -> None:
@@ -68,7 +71,9 @@ def say_where(files: list[Path], folder: Path) -> None:
 @options.results
 @options.run
 def export_command(form: str, output: str | None, results: Path, run: str | None) -> None:
-    """Export results as a table with one row per signal.
+    """Export results as a table with one row per signal of each cell.
+
+    A cell is one solver on one setting in one trial.
 
     The columns hold the problem, the solver, all their parameters, the scores and the times. The
     page "Running and reading" of the documentation describes each column.

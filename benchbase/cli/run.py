@@ -62,8 +62,9 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--time-limit",
     metavar="SECONDS",
     type=_ABOVE_ZERO,
-    help="Time that a solver may take per signal. A worker whose solver takes longer is killed. "
-    "Default: the limits in the suite, or else none.",
+    help="Wall-clock seconds that a solver may take per signal. A worker is killed if a chunk of m "
+    "signals takes more than m times as long. With --jobs 0 there is no limit. Default: the limits "
+    "in the suite, or else none.",
 )
 @click.option(
     "--memory-limit",
@@ -89,7 +90,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "solvers.",
 )
 @click.option("--host-name", is_flag=True, help="Store the name of the computer with the results.")
-@click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be computed, and run no solver.")
 @options.as_json("a summary")
 @click.pass_context
 def run_command(
@@ -227,7 +228,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
         error = caught
     cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
     click.echo(
-        f"run {run}: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
+        f"run {run}: cells: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
     )
     say_where(files, results.folder)
     for failure in failures:

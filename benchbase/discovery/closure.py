@@ -94,7 +94,8 @@ class Closures:
         Raises
         ------
         PluginError
-            If a file was edited after this process had loaded it, so that its program is another.
+            If a file was edited after this process had loaded it, so that it no longer says what
+            the running code does.
         """
         if name not in self._closures:
             package = name.removesuffix(".*")

@@ -132,7 +132,11 @@ def _explain(
     same = [error for error in everything if error["loc"][0] == parameter]
     if same[0]["type"] == "missing":
         return (path, f"{cls.name} needs the parameter '{parameter}'")
+    given = same[0]["input"]
     wanted = dict.fromkeys(
         error["msg"].removeprefix("Input ").replace("should be", "must be") for error in same
     )
-    return ((*path, parameter), f"{' or '.join(wanted)}, not {same[0]['input']!r}")
+    hint = ""
+    if isinstance(given, str) and any("instance of" in each for each in wanted):
+        hint = f'; write a table, such as {{ name = "{given}" }}'
+    return ((*path, parameter), f"{' or '.join(wanted)}, not {given!r}{hint}")

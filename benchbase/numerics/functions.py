@@ -75,7 +75,12 @@ class _FunctionSolver(Solver):
                 type(self).function(problem.frame, problem.pooling, row, rng, **parameters)
                 for row, rng in zip(b, run.generators, strict=True)
             ]
-            return Recovery(x=np.stack([np.asarray(row) for row in rows]))
+            x = [np.asarray(row) for row in rows]
+            for row in x:
+                if row.shape != (n := problem.frame.n,):
+                    problem_said = f"an estimate of shape {row.shape}, not {(n,)}"
+                    raise ValueError(f"the solver returned {problem_said}, the shape of a signal")
+            return Recovery(x=np.stack(x))
 
         return inverse
 

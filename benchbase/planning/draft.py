@@ -85,6 +85,8 @@ class Draft:
         except (KeyError, IndexError, TypeError):
             first = str(change.path[0])
             hint = "" if first in KEYS else suggestion(first, KEYS)
+            if first == "solver" and len(self.table.get("solver", ())) > 1:
+                hint = f"; its solvers are numbered 0 to {len(self.table['solver']) - 1}"
             message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
             raise SuiteError([message]) from None
 
@@ -225,7 +227,9 @@ class Draft:
         try:
             solver = self.registry.build("solver", own or spec, path)
         except SpecError as error:
-            self._complain(error.path, sentence(error), origin)
+            # Who adds a solver does not see its number in the suite.
+            within = error.path if origin is None else error.path[len(path) :]
+            self._complain(within, sentence(SpecError(within, error.problem)), origin)
             return
         if points is not None and (type(points) is not int or points < 1):
             problem = f"must be an integer of at least 1, not {points!r}"
@@ -245,7 +249,8 @@ class Draft:
     def _complain(
         self, path: tuple[str | int, ...], problem: str, origin: str | None = None
     ) -> None:
-        name = "" if problem.startswith(dotted(path[:1])) else f"{dotted(path)}: "
+        own = path[1:] if path[:1] == ("grid",) and path[1:] else path
+        name = "" if problem.startswith(dotted(own[:1])) else f"{dotted(path)}: "
         place = origin or self._place(path)
         self.problems.append(f"{place}: {name if path else ''}{problem}")
 

@@ -123,7 +123,8 @@ def _find(source: str | Path, registry: Registry, near: Path | None = None) -> P
     if isinstance(source, Path) or name.endswith(".toml") or "/" in name:
         return (near or Path()) / source
     hint = suggestion(name, registry.suites)
-    raise SuiteError([f"no suite named {name!r}{hint} (a suite file's name must end in .toml)"])
+    file = "to run a file, give a path that ends in .toml or contains /"
+    raise SuiteError([f"no suite named {name!r}{hint} ({file})"])
 
 
 def _load(

@@ -21,6 +21,7 @@ from benchbase.component import Component
 from benchbase.errors import SuiteError
 
 _NOT_TOML = (ValueError, RecursionError)
+_BARE_PAIR = re.compile(r"\s*[\w-]+\s*=")
 """What `tomllib` raises: its own error, an error for too many digits, or one for deep nesting."""
 
 
@@ -174,7 +175,10 @@ def _reason(error: Exception) -> str:
         return "Nested too deeply"
     if not isinstance(error, tomllib.TOMLDecodeError):
         return "Number with too many digits"
-    return str(error).partition(" (at ")[0]
+    reason = str(error).partition(" (at ")[0]
+    if reason == "Invalid value":
+        reason += "; text needs quotes, and numbers a digit before the point"
+    return reason
 
 
 def from_toml(text: str, origin: str) -> Any:
@@ -200,8 +204,8 @@ def from_toml(text: str, origin: str) -> Any:
     try:
         data = tomllib.loads(f"value = {text}")
     except _NOT_TOML as error:
-        problem = f"not a TOML value: {_reason(error)}; put quotes around text"
-        raise SuiteError([f"{origin}: {problem}"]) from error
+        hint = "; put braces around a table" if _BARE_PAIR.match(text) else ""
+        raise SuiteError([f"{origin}: not a TOML value: {_reason(error)}{hint}"]) from error
     if len(data) > 1:
         raise SuiteError([f"{origin}: the value must be one TOML value, but more lines follow it"])
     return data["value"]

@@ -151,13 +151,13 @@ def _notes(cells: pd.DataFrame) -> Iterator[str]:
 
 
 def _sampling(trials: Sequence[int], points: int) -> str:
-    """Return the note about what a cell is a mean of, and what ± means there."""
+    """Return the note about what the numbers are means of, and what ± means there."""
     signals = "1 signal" if points == 1 else f"{points} signals"
     if trials == [1]:
-        return f"Each cell: {signals}, one frame; ± is the standard error for this frame only"
+        return f"Means over {signals} of one frame; ± is the standard error for this frame only"
     span = f"{trials[0]} to {trials[-1]}" if len(trials) > 1 else trials[0]
     alone = ", or for the one frame if there is only one trial" if trials[0] == 1 else ""
-    return f"Each cell: {span} trials of {signals}; ± is the standard error over trials{alone}"
+    return f"Means over {span} trials of {signals}; ± is the standard error over trials{alone}"
 
 
 def best_means(cells: pd.DataFrame, digits: int) -> list[bool]:

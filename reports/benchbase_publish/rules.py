@@ -68,7 +68,7 @@ def _check_entries(manifest: Manifest) -> None:
         if entry.experiment >= len(experiments):
             raise BundleError(f"{entry.label!r} is of an experiment that the suite does not have")
         if entry.points > experiments[entry.experiment].points:
-            raise BundleError(f"{entry.label!r} has more signals a trial than its experiment")
+            raise BundleError(f"{entry.label!r} has more signals per trial than its experiment")
         key = entry.experiment, folded(entry.label)
         if key in seen:
             both = f"{seen[key]!r} and {entry.label!r}"
@@ -80,7 +80,8 @@ def _check_entries(manifest: Manifest) -> None:
     for entry in manifest.entries:
         first = spelt.setdefault(folded(entry.label), entry.label)
         if first != entry.label:
-            raise BundleError(f"one solver is labelled {first!r} here and {entry.label!r} there")
+            both = f"{first!r} in one experiment and {entry.label!r} in another"
+            raise BundleError(f"a solver is labelled {both}; both must have the same spelling")
 
 
 def _names(value: Any, path: str = "") -> Iterator[str]:
@@ -112,9 +113,11 @@ def _check_signals(manifest: Manifest, cell: Cell) -> None:
     if cell.signals is None:
         return
     if cell.signals >= len(manifest.signals):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals are not there")
+        raise BundleError(f"{name_of(manifest, cell)}: the bundle does not have its signals")
     if manifest.signals[cell.signals] != cell_shape(manifest, cell):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals have another shape")
+        raise BundleError(
+            f"{name_of(manifest, cell)}: its signals do not have the shape that the suite gives"
+        )
 
 
 def _check_dates(manifest: Manifest) -> None:
@@ -223,4 +226,4 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
 
 def _fewer(entry: Entry, points: int) -> Iterator[str]:
     if entry.points < points:
-        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals a trial"
+        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals per trial"

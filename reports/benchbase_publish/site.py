@@ -157,7 +157,8 @@ class Site:
         ]
         taken = {folded(label): label for held in others for label in held.bundle.labels}
         return [
-            f"the label {label!r} is taken: the site has a solver labelled {taken[folded(label)]!r}"
+            f"the site already has a solver labelled {taken[folded(label)]!r} on this suite; run "
+            "yours under another label and submit it again"
             for label in bundle.labels
             if folded(label) in taken
         ]

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MEASURE = "Mean squared cosine ± standard error"
-_BEST = "the best of each column among the solvers that ran on the most signals"
+_BEST = (
+    "the best mean of each column, with all that round to the same, among the solvers that ran on "
+    "the most signals"
+)
 _FORMS = ((3, " ± "), (2, "±"))  # digits and what stands before the error: wide, narrow
 
 

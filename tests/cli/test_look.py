@@ -77,7 +77,9 @@ def test_show_gives_documentation_and_a_table_that_builds_the_component(
     assert fresh_registry.classes[kind]
     for name, cls in fresh_registry.classes[kind].items():
         text = cli("show", name).stdout
-        parts = text[text.index(f"{kind} {name}") :].split("In a suite, with all defaults:\n\n")
+        parts = text[text.index(f"{kind} {name}") :].split(
+            "In a suite, with the defaults (parameters that are unset by default are left out):\n\n"
+        )
         assert "benchbase" in parts[0].splitlines()[0]
         assert (cls.__doc__ or "").strip().splitlines()[0] in parts[0]
         table, needed = parts[1].partition("\n\n")[0], "needs a value"
@@ -111,7 +113,7 @@ def test_show_spells_parameters_of_every_type(cli: Cli, fresh_registry: Registry
 
     fresh_registry.add(Various)
     assert cli("show", "various").stdout.partition("\n\n")[2] == (
-        "In a suite, with all defaults:\n\n"
+        "In a suite, with the defaults (parameters that are unset by default are left out):\n\n"
         '[[solver]]\nname = "various"\n'
         "# either = ... needs a value: int | str\n"
         "# inner = ... needs a value: benchbase.interfaces.Solver | None\n"

@@ -399,6 +399,8 @@ BAD_SUITES = [
     ("", "", ["--set", "poits=3"], None, "the suite has no poits; did you mean 'points'?"),
     ("", "", ["--set", "solver.0.n_itr=3"], None, "--set solver.0.n_itr=3: solver[0].n_itr: alt"),
     ("", "", ["--with", "altmin"], None, "--with altmin: not a TOML value"),
+    ("", "", ["--with", 'name = "knn"'], None, "Invalid value; text needs quotes"),
+    ("", "", ["--with", "{name = 'altmin', n_itr = 1}"], None, "n_itr = 1}: n_itr: altmin has no"),
     ("", "", ["--with", '"altmin"'], None, '--with "altmin": '),
     ("", "", ["--with", "{n = 1}"], None, "--with {n = 1}: "),
     ("", "", ["--with", "{name = 'altmni'}"], None, "'altmni'; did you mean 'altmin'?"),
@@ -472,7 +474,7 @@ def test_bad_input_is_one_message_and_leaves_results_alone(
     ("source", "told"),
     [
         ("quik", "no suite named 'quik'; did you mean 'quick'?"),
-        ("qqqq", "no suite named 'qqqq'; there are: figure1, figure1-small, figure1a"),
+        ("qqqq", "no suite named 'qqqq'; there are: 'figure1', 'figure1-small', 'figure1a'"),
         ("no.toml", "no.toml: No such file or directory"),
         ("folder/", "folder: No such file or directory"),
         (".toml", ".toml: No such file or directory"),

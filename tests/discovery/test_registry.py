@@ -388,7 +388,7 @@ def test_add_cannot_replace_what_is_installed() -> None:
     ("kind", "spec", "path", "problem"),
     [
         ("solver", {"name": "zeroo"}, ("name",), "no solver named 'zeroo'; did you mean 'zero'?"),
-        ("frame", {"name": "qqqqqq"}, ("name",), "no frame named 'qqqqqq'; there are: random"),
+        ("frame", {"name": "qqqqqq"}, ("name",), "no frame named 'qqqqqq'; there are: 'random'"),
         ("report", {"name": "x"}, ("name",), "no report named 'x'; there is none"),
         ("solver", "zero", (), "must be a table with a name, not 'zero'"),
         ("solver", {}, (), "must be a table with a name, not {}"),

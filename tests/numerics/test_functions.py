@@ -73,6 +73,16 @@ def test_each_signal_has_its_own_stream_whatever_the_batch(problem: Problem) -> 
     assert not np.isin(other, batch).any()
 
 
+def test_an_estimate_of_another_shape_is_told_by_its_own_shape(problem: Problem) -> None:
+    @benchbase.solver
+    def coefficients(frame: object, pooling: object, b: object, rng: object) -> object:
+        return np.zeros(problem.frame.n_pools)
+
+    shapes = rf"shape \({problem.frame.n_pools},\), not \({problem.frame.n},\)"
+    with pytest.raises(ValueError, match=f"an estimate of {shapes}, the shape of a signal"):
+        benchbase.solve(solver_class(coefficients)(), problem, np.ones((2, problem.frame.n_pools)))
+
+
 def test_a_marked_class_is_itself() -> None:
     class Mine(benchbase.Solver):
         name = "mine"

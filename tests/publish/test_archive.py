@@ -173,9 +173,9 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path, honest: Path, refused: R
         path.write_bytes(data)
         refused(path, reason)
     path.unlink()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
     path.mkdir()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
 
 
 def test_members_are_counted_before_they_are_listed(
@@ -227,9 +227,9 @@ def with_manifest(with_member: Callable[..., Path], honest: Path) -> Callable[..
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"seed": 7', '"seed": NaN', "holds NaN, which is not a number in JSON"),
-        ('"seed": 7', '"seed": Infinity', "holds Infinity, which is not a number in JSON"),
-        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is not a number in JSON"),
+        ('"seed": 7', '"seed": NaN', "holds NaN, which JSON does not allow"),
+        ('"seed": 7', '"seed": Infinity', "holds Infinity, which JSON does not allow"),
+        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which JSON does not allow"),
         ('"seed": 7', '"seed": 1e999', "holds 1e999, which is not finite"),
         ('"seed": 7', '"seed": 7, "seed": 8', "says 'seed' twice"),
         ('"seed": 7', f'"seed": {"[" * 100_000}', "the manifest is nested too deeply"),

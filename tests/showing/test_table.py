@@ -97,7 +97,7 @@ def test_notes_say_what_a_reader_must_know(cell: Make, unsupported: Make, join: 
     (table,) = problem_tables(summarise(join(*rows)))
     assert table.title == "digits, n = 64 · gaussian frame, pools of 2 · ℓ2"
     assert table.own_notes() == [
-        "Each cell: 3 signals, one frame; ± is the standard error for this frame only",
+        "Means over 3 signals of one frame; ± is the standard error for this frame only",
         "(2 pts): only the first 2 signals of each trial",
         "…: signals still to be computed",
         "n/a, a, b: needs p = 2",
@@ -117,7 +117,7 @@ def test_notes_say_what_the_standard_error_is_over(
 ) -> None:
     rows = [cell([0, 1], str(i), trial=t) for i, size in enumerate(trials) for t in range(size)]
     (table,) = problem_tables(summarise(join(*rows)))
-    assert table.general[0] == f"Each cell: {expected}"
+    assert table.general[0] == f"Means over {expected}"
 
 
 def test_all_problems_are_in_one_table(cell: Make, join: Make) -> None:

@@ -129,13 +129,13 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
         limit = f"within a budget of {board.budget:g} frame applications per signal"
     ranking = (
         "Ranked by K95, the number of pools at which 95 % of the signals are recovered (squared "
-        f"cosine above {recovered:g}), {limit}; solvers with the same K95 (> and ≤: outside the "
-        "grid) by area, which is that under the recovery curve and at most 1"
+        f"cosine above {recovered:g}), {limit}. Solvers with the same K95 are ranked by Area, the "
+        "area under the recovery curve (at most 1). > and ≤ mark a K95 outside the grid"
     )
     intervals = (
         "Rank [best, worst] is a 95 % interval from a bootstrap of paired differences, clustered "
-        "by trial; without brackets no other rank is in it. Success and Mean (squared cosine) are "
-        "over all K; their brackets are 95 % intervals, clustered by trial"
+        "by trial; a rank without brackets is the only one in it. Success and Mean (squared "
+        "cosine) are over all K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
         "Seconds and Applications (of the frame) are means per signal; Start is the part of the "
@@ -192,8 +192,8 @@ def many_text(board: Board, tab: str) -> str | None:
     p = "p < .001" if found.p < 0.001 else f"p = {_share(found.p)}"
     ranks = ", ".join(f"{label} {value:.2g}" for label, value in found.ranks.items())
     return (
-        f"Mean ranks by mean squared cosine over {found.problems} trials (each with its frames, of "
-        f"all the K and problems that all ran on): {ranks} (Friedman's chi-squared "
-        f"{found.statistic:.3g}, {p}; two solvers differ at 5 % where their ranks are more than "
-        f"{found.critical_difference:.2g} apart, Nemenyi)"
+        f"Mean ranks by mean squared cosine, over {found.problems} trials and the problems and K "
+        f"that all solvers ran on: {ranks}. Friedman's chi-squared is {found.statistic:.3g}, {p}. "
+        "By Nemenyi's test at the 5 % level, two solvers differ if their mean ranks are more than "
+        f"{found.critical_difference:.2g} apart"
     )

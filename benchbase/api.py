@@ -58,6 +58,7 @@ def run(
     failed: bool = False,
     rerun: str | Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite and return its results.
@@ -98,6 +99,10 @@ def run(
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Record the name of the host that computes.
+    sealed : bool, optional
+        Keep the signals and the seed in other processes than the solvers, and compute again what
+        was not computed so. It needs worker processes. Rows whose solver and problem come from one
+        stranger's package or file cannot be sealed, and neither can those of this session.
     progress : bool, optional
         Show a progress bar on standard error; by default, only if standard error is a terminal.
 
@@ -122,10 +127,12 @@ def run(
     command = run_command(suite, **asked, extras=specs, changes=changes)
     folder = results_folder(results)
     again = [rerun] if isinstance(rerun, str) else rerun
-    todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
+    todo = make_plan(
+        resolved, folder, failed=failed, rerun=again, host_name=host_name, sealed=sealed
+    )
     return execute(
         resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
-        progress=progress,
+        sealed=sealed, progress=progress,
     )  # fmt: skip # one argument a line says no more
 
 
@@ -222,6 +229,7 @@ def execute(
     jobs: int | None = None,
     memory_limit: float | None = None,
     dask: str | None = None,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a resolved suite with a progress bar and return its results.
@@ -236,7 +244,7 @@ def execute(
         The folder of results.
     command : str
         The command that asked for the run, for the record.
-    jobs, memory_limit, dask : optional
+    jobs, memory_limit, dask, sealed : optional
         As in `run`.
     progress : bool, optional
         Show a progress bar; by default, only if standard error is a terminal.
@@ -250,7 +258,7 @@ def execute(
     with _progress_bar(suite.name, todo, shown) as advance:
         number = launch.execute(
             suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,
-            dask=dask, on_outcome=advance,
+            dask=dask, sealed=sealed, on_outcome=advance,
         )  # fmt: skip # one argument a line says no more
     return Results(folder, (number,))
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, final
 from benchbase.component import Array
 
 
+@final
 class Task(TypedDict):
     """The work that an executor passes to a worker: one chunk of a cell, as plain data.
 
@@ -78,6 +79,7 @@ class Posed(TypedDict):
     trace: bool
 
 
+@final
 class Solved(TypedDict, total=False):
     """What a solver made of a chunk, as plain data; it is checked before it is scored.
 

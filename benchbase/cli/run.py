@@ -77,6 +77,12 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     help="Compute on the workers of the Dask scheduler at this address.",
 )
 @click.option(
+    "--sealed",
+    is_flag=True,
+    help="Keep the signals and the seed in other processes than the solvers, and compute again "
+    "what was not computed so.",
+)
+@click.option(
     "--failed",
     is_flag=True,
     help="Compute only results that failed, timed out or crashed before.",
@@ -106,6 +112,7 @@ def run_command(
     time_limit: float | None,
     memory_limit: float | None,
     dask: str | None,
+    sealed: bool,
     failed: bool,
     rerun: tuple[str, ...],
     host_name: bool,
@@ -136,7 +143,9 @@ def run_command(
         time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    todo = make_plan(resolved, results, failed=failed, rerun=rerun, host_name=host_name)
+    todo = make_plan(
+        resolved, results, failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+    )
     if dry_run:
         workers = 1 if dask else default_jobs() if jobs is None else jobs
         _say_plan(resolved, todo, results, max(1, min(workers, len(todo.tasks))), as_json)
@@ -151,6 +160,7 @@ def run_command(
             jobs=jobs,
             memory_limit=memory_limit,
             dask=dask,
+            sealed=sealed,
         )
     except InterruptedRun as interrupted:
         message = "interrupted; finished results are stored, and the same command computes the rest"

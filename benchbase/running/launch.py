@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from benchbase.channel import note
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError
 from benchbase.planning.cells import make_cells
@@ -26,6 +27,7 @@ def make_plan(
     failed: bool = False,
     rerun: Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
 ) -> Plan:
     """Find out what a run would compute, without writing anything.
 
@@ -41,6 +43,8 @@ def make_plan(
         Labels of solvers to run again.
     host_name : bool, optional
         Record which host computes.
+    sealed : bool, optional
+        Compute again what was not computed in a sealed run.
 
     Raises
     ------
@@ -50,7 +54,9 @@ def make_plan(
     suite.select(rerun)  # raises if a label is not in the suite
     cells = make_cells(suite)
     with Store(folder) if has_results(folder) else nullcontext() as store:
-        return plan(cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name)
+        return plan(
+            cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+        )
 
 
 def execute(
@@ -62,6 +68,7 @@ def execute(
     jobs: int | None = None,
     memory_limit: float | None = None,
     dask: str | None = None,
+    sealed: bool = False,
     on_outcome: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a suite on the workers asked for.
@@ -82,6 +89,9 @@ def execute(
         GB of memory that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
+    sealed : bool, optional
+        Keep the signals and the seed in other processes than the solvers. What cannot be sealed is
+        computed as usual, and a note says why.
     on_outcome : callable, optional
         Called after each stored outcome.
 
@@ -96,16 +106,26 @@ def execute(
         If the store cannot be read or written, or a task is refused.
     """
     limit = None if memory_limit is None else int(memory_limit * 1e9)
-    executor = _executor(registry(), todo, jobs, limit, dask)
+    executor = _executor(registry(), todo, jobs, limit, dask, sealed=sealed)
     with Store(folder, create=True) as store:
         return run_suite(suite, todo, store, executor, command, on_outcome)
 
 
 def _executor(
-    known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
+    known: Registry,
+    todo: Plan,
+    jobs: int | None,
+    memory_limit: int | None,
+    dask: str | None,
+    *,
+    sealed: bool,
 ) -> Executor:
     """Return the executor for the tasks of a plan."""
     here = InProcess(known)
+    if jobs is None:
+        jobs = default_jobs()
+    if sealed:
+        _check_sealed(known, todo, jobs, dask)
     if not todo.tasks:
         return here
     mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
@@ -113,11 +133,29 @@ def _executor(
         from benchbase.running.cluster import DaskCluster
 
         return Split(here, DaskCluster(dask, memory_limit), mine)
-    if jobs is None:
-        jobs = default_jobs()
     if jobs == 0:
         return here
-    return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
+    workers = LocalWorkers(min(jobs, len(todo.tasks)), memory_limit, sealed=sealed)
+    return Split(here, workers, mine)
+
+
+def _check_sealed(known: Registry, todo: Plan, jobs: int, dask: str | None) -> None:
+    """Refuse to seal a run that cannot be, and tell which solvers' rows cannot be."""
+    if dask is not None:
+        message = "a run on a Dask cluster cannot be sealed; leave out --dask or --sealed"
+        raise BenchbaseError(message)
+    if jobs == 0:
+        raise BenchbaseError(
+            "a sealed run needs worker processes, but there are to be none; leave out --jobs 0 "
+            "(or BENCHBASE_JOBS=0) or --sealed"
+        )
+    unsealed: dict[str, dict[str, None]] = {}
+    for cell in todo.cells:
+        for origin in cell.shared(known):
+            unsealed.setdefault(origin, {})[cell.label] = None
+    for origin, labels in unsealed.items():
+        named = ", ".join(labels)
+        note(f"not sealed: {named}; the solver and a part of its problem both come from {origin}")
 
 
 def default_jobs() -> int:

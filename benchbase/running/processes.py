@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import OrderedDict, deque
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from benchbase import channel
@@ -24,7 +24,8 @@ from benchbase.errors import BenchbaseError, FormatError, system_error
 from benchbase.running.executors import BLAS_VARIABLES
 from benchbase.running.messages import Message, Receiver
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
-from benchbase.running.serve import Kind
+from benchbase.running.serve import Kind, Role
+from benchbase.running.waiting import Realm, Waiting, realm_of
 from benchbase.tasks import Outcome, Task
 
 LOOK = 0.2  # seconds between two checks that workers live, because a pipe may outlive its worker
@@ -44,11 +45,13 @@ class LocalWorkers:
         The number of workers, at least 1.
     memory_limit : int, optional
         Bytes of address space that a worker may have; a solver that needs more gets `MemoryError`.
+    sealed : bool, optional
+        Whether to seal the tasks that can be: the signals and the seed are in other processes than
+        the solvers (see `benchbase.running.sealed`).
     """
 
-    def __init__(self, jobs: int, memory_limit: int | None = None) -> None:
-        self._jobs = jobs
-        self._memory_limit = memory_limit
+    def __init__(self, jobs: int, memory_limit: int | None = None, *, sealed: bool = False) -> None:
+        self._jobs, self._memory_limit, self._sealed = jobs, memory_limit, sealed
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Execute tasks and yield their outcomes as they come.
@@ -60,7 +63,7 @@ class LocalWorkers:
         DiskError
             If there is no room for what workers print.
         """
-        queue = _Queue(tasks)
+        queue = Waiting(tasks, partial(realm_of, sealed=self._sealed))
         pool: list[WorkerProcess] = []
         try:
             while queue or any(process.task for process in pool):
@@ -72,24 +75,37 @@ class LocalWorkers:
             for process in pool:
                 process.kill()
 
-    def _assign(self, queue: _Queue, pool: list[WorkerProcess]) -> None:
+    def _assign(self, queue: Waiting, pool: list[WorkerProcess]) -> None:
         """Give each idle worker a task, and start workers while tasks are waiting."""
         idle = [process for process in pool if process.task is None]
         while queue and (idle or len(pool) < self._jobs):
-            if idle:
-                process = idle.pop()
-            else:
-                process = WorkerProcess(self._memory_limit)
-                pool.append(process)
+            process = idle.pop() if idle else None
             held = {other.problem for other in pool if other is not process}
-            process.give(queue.take(process.problem, held))
+            own = (None, None) if process is None else (process.realm, process.problem)
+            realm, task = queue.take(*own, held)
+            if process is not None and not (process.realm or realm).takes(realm):
+                pool.remove(process)  # it has run the code of others
+                process.kill()
+                process = None
+            if process is None:
+                process = self._started(realm)
+                pool.append(process)
+            process.realm = realm
+            process.give(task)
+
+    def _started(self, realm: Realm) -> WorkerProcess:
+        if not realm.sealed:
+            return WorkerProcess(self._memory_limit)
+        from benchbase.running.sealed import SealedWorker
+
+        return SealedWorker(self._memory_limit)
 
 
-def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
+def _collect(queue: Waiting, pool: list[WorkerProcess]) -> Iterator[Outcome]:
     """Wait until a worker reports, dies or is late, and yield the outcomes that follow from it."""
     deadlines = [process.deadline for process in pool]
     patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
-    wait([process.outcomes.fileno() for process in pool], max(patience, 0))
+    wait([each for process in pool for each in process.descriptors()], max(patience, 0))
     for process in list(pool):
         outcome = process.listen()
         if process.lost is not None:
@@ -109,50 +125,12 @@ def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
             process.kill()
         process.task = None
         if outcome is not None:
-            yield outcome
+            sealed = process.realm is not None and process.realm.sealed
+            yield outcome | {"isolated": True, "sealed": sealed}
 
 
 def _fit_a_bar(numbers: list[object]) -> bool:
     return len(numbers) == 2 and all(type(number) in (int, float) for number in numbers)
-
-
-class _Queue:
-    """Waiting tasks by problem; if possible, a task goes to a worker that holds its problem."""
-
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self._problems: OrderedDict[str, deque[Task]] = OrderedDict()
-        self._came_back: set[tuple[str, int]] = set()
-        for task in tasks:
-            self._problems.setdefault(task["problem_key"], deque()).append(task)
-
-    def __bool__(self) -> bool:
-        return bool(self._problems)
-
-    def put_back(self, task: Task) -> bool:
-        """Take back a task whose worker was lost before the solver began.
-
-        A task is taken back only once. Return whether it was taken back.
-        """
-        place = (task["key"], task["start"])
-        first = place not in self._came_back
-        if first:
-            self._came_back.add(place)
-            self._problems.setdefault(task["problem_key"], deque()).appendleft(task)
-            self._problems.move_to_end(task["problem_key"], last=False)
-        return first
-
-    def take(self, own: str | None, held: set[str | None]) -> Task:
-        """Remove and return a task, preferably of a worker's own problem.
-
-        If there is none, a task of a problem that no other worker holds comes next, then any task.
-        """
-        key = own if own in self._problems else None
-        free = (problem for problem in self._problems if problem not in held)
-        key = key or next(free, next(iter(self._problems)))
-        task = self._problems[key].popleft()
-        if not self._problems[key]:
-            del self._problems[key]
-        return task
 
 
 class WorkerProcess:
@@ -162,6 +140,8 @@ class WorkerProcess:
     ----------
     task : Task or None
         The task that it works on.
+    realm : Realm or None
+        Whose code it has run.
     problem : str or None
         The key of the problem that it holds.
     lost : tuple of (str, str) or None
@@ -174,9 +154,12 @@ class WorkerProcess:
         Which attempt to start a worker in this place it is, from 1.
     """
 
+    role = Role.WHOLE
+
     def __init__(self, memory_limit: int | None, attempt: int = 1) -> None:
         self._memory_limit, self.attempt = memory_limit, attempt
         self.task: Task | None = None
+        self.realm: Realm | None = None
         self.problem: str | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
@@ -185,7 +168,7 @@ class WorkerProcess:
         given, for_tasks = os.pipe()
         taken, for_outcomes = os.pipe()
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
-        arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
+        arguments = [given, for_outcomes, os.getpid(), memory_limit or 0, self.role]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
             # With -P, a file in the current folder is not taken for a library.
             [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)],
@@ -203,10 +186,20 @@ class WorkerProcess:
 
     def give(self, task: Task) -> None:
         """Send the worker a task. If the worker is dead, `listen` notices it."""
+        self._begin(task)
+        self._send(task)
+
+    def _begin(self, task: Task) -> None:
         self.task, self.problem, self.started = task, task["problem_key"], False
         self.outcomes.most, self._starts = most_bytes(task), 0
+
+    def _send(self, message: object) -> None:
         with contextlib.suppress(OSError):
-            self._tasks.send(task)
+            self._tasks.send(message)
+
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors on which messages may come."""
+        return [self.outcomes.fileno()]
 
     def listen(self) -> Outcome | None:
         """Return an outcome if there is one, and set `lost` if the worker is dead or late."""
@@ -236,8 +229,8 @@ class WorkerProcess:
     def _take(self, message: Message) -> Outcome | None:
         """Act on a message, and return the outcome if it is one."""
         match message:
-            case (Kind.OUTCOME, fields) if self.task is not None:
-                return checked_outcome(fields, self.task)
+            case (Kind.OUTCOME | Kind.POSED | Kind.SOLVED, _) if self.task is not None:
+                return self._answered(message, self.task)
             case (Kind.READY, {}):
                 self.ready = True
             case (Kind.STARTED, {}) if self._starts < _MOST_STARTS:
@@ -250,6 +243,12 @@ class WorkerProcess:
             case _:
                 raise FormatError("its kind is unknown, or it comes at a wrong time")
         return None
+
+    def _answered(self, message: Message, task: Task) -> Outcome | None:
+        """Act on the answer to a task, and return the outcome if it is one."""
+        if message.kind != Kind.OUTCOME:
+            raise FormatError("it is no outcome")
+        return checked_outcome(message.fields, task)
 
     def _start_clock(self) -> None:
         self.started, task = True, self.task
@@ -295,7 +294,8 @@ class WorkerProcess:
     def replaced(self) -> WorkerProcess:
         """Kill this worker, which was lost as it started, and give its task to a new one."""
         self.kill()
-        other = WorkerProcess(self._memory_limit, self.attempt + 1)
+        other = type(self)(self._memory_limit, self.attempt + 1)
+        other.realm = self.realm
         if self.task is not None:
             other.give(self.task)
         return other

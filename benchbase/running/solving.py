@@ -15,15 +15,13 @@ from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.instance import own_copy
 from benchbase.numerics.recovery import RecoveryError, as_arrays, recover
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot
+from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
 from benchbase.tasks import Posed, Solved
 
 KINDS = ("frame", "pooling", "solver")
 """The kinds of components that this half builds."""
-
-MOST_SNAPSHOTS = 2**28
-"""The bytes of snapshots that a solver may record in one chunk."""
 
 
 class Solving:

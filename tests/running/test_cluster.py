@@ -75,7 +75,7 @@ name = "gaussian"
 [pooling]
 name = "lp"
 """
-TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
 QUIET = {  # Dask itself looks a hundred times a second what its workers do
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",

@@ -25,7 +25,7 @@ SIGNALS = np.ones((7, 4), np.float32)
 @pytest.fixture
 def task() -> Task:
     more = {"points": 7, "n": 4, "send_signals": False, "trace": False, "time_limit": 2.0}
-    return PLACE | more | {"code": {"a": "1"}, "packages": {}, "host_name": False}  # type: ignore[return-value] # what is needed
+    return PLACE | more | {"code": {"solver": {"a": "1"}}, "packages": {}, "host_name": False}  # type: ignore[return-value] # what is needed
 
 
 def test_what_workers_send_is_taken(task: Task) -> None:

@@ -19,7 +19,7 @@ from click.testing import Result
 import benchbase
 from benchbase.running import processes
 from benchbase.running.messages import Receiver, Sender
-from benchbase.running.processes import LocalWorkers, WorkerProcess, _Queue
+from benchbase.running.processes import LocalWorkers, WorkerProcess
 from benchbase.running.serve import Kind
 from tests.running.alive import workers
 
@@ -66,7 +66,7 @@ EXPECTED = {
     "sleeps": ("done", ""),
     "writes_to_pipes": ("crashed", "sent something that is not an outcome: it claims to be larger"),
 }
-TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG")
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
@@ -293,31 +293,6 @@ def test_a_worker_that_dies_as_it_starts_is_replaced_twice(
     else:
         assert ran.exit_code == 0
         assert set(rows(tmp_path / "r")["status"]) == {"done"}
-
-
-def task(problem: str) -> Any:
-    return {"problem_key": problem, "key": problem, "start": 0}
-
-
-def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
-    queue = _Queue([task("a"), task("b"), task("a"), task("c"), task("b")])
-    assert queue.take("b", {"a"})["problem_key"] == "b"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "c"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "a"
-    assert queue.take("a", {"b"})["problem_key"] == "a"
-    assert queue
-    assert queue.take("a", {"b"})["problem_key"] == "b"
-    assert not queue
-
-
-def test_a_task_comes_back_once() -> None:
-    queue = _Queue([task("a"), task("b")])
-    first = queue.take(None, set())
-    assert queue.put_back(first)
-    assert queue.take(None, set()) is first
-    assert not queue.put_back(first)
-    assert queue.take(None, set())["problem_key"] == "b"
-    assert not queue
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 from benchbase import channel
 from benchbase.errors import BenchbaseError, FormatError, system_error
 from benchbase.running.executors import BLAS_VARIABLES
+from benchbase.running.family import MARK, kill_family
 from benchbase.running.messages import Message, Receiver
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
 from benchbase.running.serve import Kind, Role
@@ -165,6 +167,7 @@ class WorkerProcess:
         self.deadline = float("inf")
         self.started = self.ready = self._killed = False
         self._starts = 0
+        self._mark = secrets.token_hex(16)
         given, for_tasks = os.pipe()
         taken, for_outcomes = os.pipe()
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
@@ -177,7 +180,7 @@ class WorkerProcess:
             stderr=subprocess.STDOUT,
             pass_fds=(given, for_outcomes),
             start_new_session=True,
-            env=os.environ | dict.fromkeys(BLAS_VARIABLES, "1"),
+            env=os.environ | dict.fromkeys(BLAS_VARIABLES, "1") | {MARK: self._mark},
         )
         for descriptor in (given, for_outcomes):
             os.close(descriptor)
@@ -276,12 +279,12 @@ class WorkerProcess:
         return None if self.task is None else lost_outcome(self.task, status, message)
 
     def kill(self) -> None:
-        """Kill the worker and all processes that it has started."""
+        """Kill the worker and all processes that it has started; see `kill_family`."""
         if self._killed:
             return  # its number may belong to another process by now
         self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        waited = self._process.returncode is not None
+        kill_family(self._process.pid, self._mark, waited=waited)
         self._process.wait()
         for end in (self._tasks, self.outcomes, self._output):
             end.close()

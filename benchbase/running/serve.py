@@ -18,6 +18,7 @@ from typing import Any
 from benchbase import channel
 from benchbase.discovery.registry import Registry
 from benchbase.running.executors import one_blas_thread
+from benchbase.running.family import adopt_orphans, die_with
 from benchbase.running.messages import Sender
 from benchbase.running.scorer import Scorer
 from benchbase.running.solving import Solving
@@ -62,7 +63,8 @@ def serve(arguments: list[str]) -> None:
     given, for_outcomes, parent, memory = map(int, arguments[:4])
     for descriptor in (given, for_outcomes):
         os.set_inheritable(descriptor, False)
-    _die_with(parent)
+    die_with(parent)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = Connection(given, writable=False)
     messages = Sender(for_outcomes)
@@ -128,16 +130,6 @@ def _outcome(outcome: Outcome) -> _Answer:
     loaded = outcome["environment"].get("loaded", {})
     fields = {name: value for name, value in outcome.items() if name != "environment"}
     return Kind.OUTCOME, fields | {"loaded": loaded}
-
-
-def _die_with(parent: int) -> None:
-    """Ask Linux to kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:  # the parent ended before the call above
-        sys.exit(1)
 
 
 if __name__ == "__main__":

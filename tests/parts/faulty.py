@@ -90,6 +90,17 @@ def forks(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users wr
 
 
 @benchbase.solver
+def leaves_its_group(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    os.wait()
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
 def forks_and_goes_on(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
     if os.fork() == 0:
         raise RuntimeError("who am I?")

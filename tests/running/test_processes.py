@@ -59,6 +59,7 @@ EXPECTED = {
     "prints": ("done", ""),
     "writes": ("failed", "read-only"),
     "forks": ("done", ""),
+    "leaves_its_group": ("done", ""),
     "forks_and_goes_on": ("done", ""),
     "closes_output": ("done", ""),
     "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),

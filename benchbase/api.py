@@ -19,7 +19,7 @@ from benchbase.planning.suite import Suite, load_suite
 from benchbase.planning.toml import parse_path
 from benchbase.results import Results
 from benchbase.running import launch
-from benchbase.running.launch import make_plan
+from benchbase.running.launch import check_workers, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
 from benchbase.showing.display import progress as progress_bar
@@ -115,6 +115,7 @@ def run(
     BenchbaseError
         If any part of the request cannot be carried out; what was computed before is kept.
     """
+    check_workers(jobs, memory_limit, dask)
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.discovery.registry import Registry
-from benchbase.errors import SpecError, SuiteError, dotted, suggestion
+from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
 from benchbase.planning.draft import Draft, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
@@ -55,7 +55,17 @@ class Suite:
         return replace(self, experiments=tuple(e for e in chosen if e.entries))
 
     def limited(self, time_limit: float) -> Suite:
-        """Return the suite with one time limit for all solvers, in seconds per signal."""
+        """Return the suite with one time limit for all solvers, in seconds per signal.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a number above 0.
+        """
+        try:
+            check_range("time_limit", time_limit, above=0)
+        except TypeError:
+            raise ParameterError("time_limit", f"must be a number, not {time_limit!r}") from None
         experiments = (
             replace(
                 e,

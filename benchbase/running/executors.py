@@ -121,6 +121,6 @@ def one_blas_thread() -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)  # a solver may have removed it
             else:
                 os.environ[name] = value

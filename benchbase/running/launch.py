@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from benchbase.channel import note
 from benchbase.discovery.registry import Registry, registry
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, ParameterError, check_range
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
@@ -57,6 +59,37 @@ def make_plan(
         return plan(
             cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
         )
+
+
+def check_workers(
+    jobs: int | None = None, memory_limit: float | None = None, dask: str | None = None
+) -> None:
+    """Refuse workers that cannot be had, before anything is planned.
+
+    Parameters
+    ----------
+    jobs, memory_limit, dask
+        As `execute` takes them.
+
+    Raises
+    ------
+    BenchbaseError
+        If `jobs` is not a number of processes, or `memory_limit` is not above 0.
+    """
+    if jobs is not None:
+        try:
+            check_range("jobs", operator.index(jobs), least=0)
+        except TypeError:
+            raise ParameterError("jobs", f"must be a whole number, not {jobs!r}") from None
+    elif dask is None:
+        default_jobs()
+    if memory_limit is not None:
+        try:
+            check_range("memory_limit", memory_limit, above=0, below=math.inf)
+        except TypeError:
+            raise ParameterError(
+                "memory_limit", f"must be a number, not {memory_limit!r}"
+            ) from None
 
 
 def execute(
@@ -161,13 +194,15 @@ def _check_sealed(known: Registry, todo: Plan, jobs: int, dask: str | None) -> N
 def default_jobs() -> int:
     """Return ``BENCHBASE_JOBS``, or the number of cores that this process may use.
 
+    An empty variable is like none.
+
     Raises
     ------
     BenchbaseError
         If the variable is not a number.
     """
-    chosen = os.environ.get("BENCHBASE_JOBS")
-    if chosen is None:
+    chosen = os.environ.get("BENCHBASE_JOBS", "").strip()
+    if not chosen:
         return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if not chosen.isdecimal():
         message = f"the variable BENCHBASE_JOBS must be a number of processes, not {chosen!r}"

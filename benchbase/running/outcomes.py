@@ -160,13 +160,15 @@ def _check_snapshots(fields: dict[str, Any], rows: int, n: int) -> None:
 
 def lost_outcome(task: Task, status: str, message: str) -> Outcome:
     """Return the outcome of a task whose worker is dead or late and cannot send one."""
-    return Outcome(
+    outcome = Outcome(
         key=task["key"],
         start=task["start"],
         stop=task["stop"],
         signals_key=task["signals_key"],
         status=status,
         message=message,
-        time_limit=task["time_limit"] if status == "timeout" else None,
         environment=circumstances(task),
     )
+    if status == "timeout":
+        outcome["time_limit"] = task["time_limit"]
+    return outcome

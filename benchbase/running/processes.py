@@ -8,8 +8,9 @@ another worker takes its place.
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,13 +19,13 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 
 from benchbase import channel
-from benchbase.errors import BenchbaseError, FormatError, system_error
+from benchbase.errors import BenchbaseError, FormatError, check_range, system_error
 from benchbase.running.executors import BLAS_VARIABLES
 from benchbase.running.family import MARK, kill_family
-from benchbase.running.messages import Message, Receiver
+from benchbase.running.messages import PATIENCE, Message, Receiver, pickled, write_within
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
 from benchbase.running.serve import Kind, Role
 from benchbase.running.waiting import Realm, Waiting, realm_of
@@ -35,7 +36,8 @@ _ATTEMPTS = 3  # how often a worker is started before its start counts as imposs
 _FAREWELL = 1  # seconds that a worker has to end after it closed its pipe
 _AT_ONCE = 100  # messages that are taken from one worker before the others have their turn
 _MOST_STARTS = 2  # how often a solver may begin with one task; see `Kind.STARTED`
-_TAIL = 2000  # characters of a crashed worker's output that are kept
+_READ, _TAIL = 20_000, 1000  # characters of a lost worker's output that are read, and kept
+_TRACEBACK = re.compile(r"[^\n]*Traceback \(most recent call last\):\n(?:[ \t|+][^\n]*\n)*")
 
 
 class LocalWorkers:
@@ -50,9 +52,15 @@ class LocalWorkers:
     sealed : bool, optional
         Whether to seal the tasks that can be: the signals and the seed are in other processes than
         the solvers (see `benchbase.running.sealed`).
+
+    Raises
+    ------
+    ParameterError
+        If `jobs` is less than 1.
     """
 
     def __init__(self, jobs: int, memory_limit: int | None = None, *, sealed: bool = False) -> None:
+        check_range("jobs", jobs, least=1)
         self._jobs, self._memory_limit, self._sealed = jobs, memory_limit, sealed
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
@@ -131,6 +139,18 @@ def _collect(queue: Waiting, pool: list[WorkerProcess]) -> Iterator[Outcome]:
             yield outcome | {"isolated": True, "sealed": sealed}
 
 
+def _above_standard(descriptor: int) -> int:
+    """Move a descriptor away from those of the standard streams, which a child has replaced.
+
+    Pipes get these numbers in a process whose standard streams are closed.
+    """
+    if descriptor > 2:
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return moved
+
+
 def _fit_a_bar(numbers: list[object]) -> bool:
     return len(numbers) == 2 and all(type(number) in (int, float) for number in numbers)
 
@@ -168,8 +188,7 @@ class WorkerProcess:
         self.started = self.ready = self._killed = False
         self._starts = 0
         self._mark = secrets.token_hex(16)
-        given, for_tasks = os.pipe()
-        taken, for_outcomes = os.pipe()
+        given, for_tasks, taken, for_outcomes = map(_above_standard, (*os.pipe(), *os.pipe()))
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0, self.role]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
@@ -184,7 +203,8 @@ class WorkerProcess:
         )
         for descriptor in (given, for_outcomes):
             os.close(descriptor)
-        self._tasks = Connection(for_tasks, readable=False)
+        os.set_blocking(for_tasks, False)
+        self._for_tasks = for_tasks
         self.outcomes = Receiver(taken)
 
     def give(self, task: Task) -> None:
@@ -197,8 +217,12 @@ class WorkerProcess:
         self.outcomes.most, self._starts = most_bytes(task), 0
 
     def _send(self, message: object) -> None:
-        with contextlib.suppress(OSError):
-            self._tasks.send(message)
+        try:
+            write_within(self._for_tasks, pickled(message), PATIENCE)
+        except TimeoutError:
+            self._lose("crashed", "the worker does not take its task")
+        except OSError:  # it has closed the pipe, as `listen` will find
+            pass
 
     def descriptors(self) -> list[int]:
         """Return the file descriptors on which messages may come."""
@@ -286,8 +310,9 @@ class WorkerProcess:
         waited = self._process.returncode is not None
         kill_family(self._process.pid, self._mark, waited=waited)
         self._process.wait()
-        for end in (self._tasks, self.outcomes, self._output):
-            end.close()
+        os.close(self._for_tasks)
+        self.outcomes.close()
+        self._output.close()
 
     @property
     def exit_code(self) -> int | None:
@@ -313,9 +338,9 @@ class WorkerProcess:
         return f"the worker ended with exit code {code}"
 
     def _printed(self) -> str:
-        """Return the last part of what the worker has printed, in one line."""
+        """Return the end of what the worker has printed, in one line; of tracebacks, the error."""
         number = self._output.fileno()
         end = os.fstat(number).st_size
         # `pread` leaves the file's position alone, which the worker shares.
-        printed = os.pread(number, _TAIL, max(0, end - _TAIL))
-        return " ".join(printed.decode(errors="replace").split())
+        printed = os.pread(number, _READ, max(0, end - _READ)).decode(errors="replace")
+        return " ".join(_TRACEBACK.sub("", printed).split())[-_TAIL:]

@@ -93,9 +93,14 @@ def serve(arguments: list[str]) -> None:
         finally:
             if os.getpid() != own:  # a solver forked this child process and let it run on
                 os._exit(1)
-        with contextlib.suppress(OSError, ValueError):  # the output is closed, or its disk is full
+        # The output may be closed or gone, or its disk full.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
-        messages.send(kind, fields)
+        try:
+            messages.send(kind, fields)
+        except OSError as error:  # a solver may have closed the pipe
+            sys.stderr.write(f"the outcome cannot be sent: {error}\n")
+            os._exit(1)  # the end of Python would close the pipes again, and complain
 
 
 _Answer = tuple[Kind, Mapping[str, Any]]
@@ -109,10 +114,10 @@ def _handler(role: Role, known: Registry, messages: Sender) -> Callable[[Any], _
 
     workshop = Workshop(known)
     if role is Role.SOLVER:
-        solving = Solving(workshop)
+        solving = Solving(workshop, interruptible=False)
         return lambda posed: (Kind.SOLVED, solving.solve(posed, on_start))
     if role is Role.WHOLE:
-        worker = Worker(known)
+        worker = Worker(known, interruptible=False)
         return lambda task: _outcome(worker.execute(task, on_start))
     scorer = Scorer(workshop)
 

@@ -31,10 +31,14 @@ class Solving:
     ----------
     workshop : Workshop
         Builds components and frames.
+    interruptible : bool, optional
+        Whether a `KeyboardInterrupt` is the user's. In a process that ignores the signal, it is an
+        error of the solver.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, *, interruptible: bool = True) -> None:
         self._workshop = workshop
+        self._users: tuple[type[BaseException], ...] = (KeyboardInterrupt,) * interruptible
         self._prepared: tuple[str, _Prepared] | None = None
 
     def solve(self, posed: Posed, on_start: Callable[[], None] = lambda: None) -> Solved:
@@ -46,7 +50,7 @@ class Solving:
         try:
             with contained():
                 return self._solve(posed, on_start)
-        except KeyboardInterrupt:
+        except self._users:
             raise
         except BaseException as error:  # third-party code may raise anything
             return went_wrong(error)
@@ -61,7 +65,7 @@ class Solving:
             return refused(error)
         try:
             solved = self._run(posed, problem, on_start)
-        except KeyboardInterrupt:
+        except self._users:
             raise
         except BaseException as error:  # third-party code may raise anything
             solved = went_wrong(error)

@@ -24,6 +24,7 @@ from benchbase.running.serve import Kind
 from tests.running.alive import workers
 
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
+PROGRAM = "from benchbase_command import main; main()"
 PROBLEM = """
 report = []
 points = 2
@@ -101,7 +102,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         (tmp_path / "s.toml").write_text(text)
         command = ["run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments]
         process = subprocess.Popen(
-            [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
+            [
+                sys.executable,
+                "-c",
+                "from benchbase_command import main; main()",
+                *map(str, command),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -24,6 +24,7 @@ from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
 from benchbase.showing.display import progress as progress_bar
 from benchbase.showing.display import terminal
+from benchbase.wording import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,4 +332,5 @@ def report_errors(report: Report) -> Iterator[None]:
 def report_folder(results: Results, folder: str | Path | None = None) -> Path:
     """Return the folder for reports of one suite's results; each run has a folder of its own."""
     base = Path(folder) if folder is not None else results.folder
-    return base / str(results.suites[-1]["suite"]) / f"run-{'-'.join(map(str, results.runs))}"
+    suite = file_name(str(results.suites[-1]["suite"]))  # a merged store may name it "../x"
+    return base / suite / f"run-{'-'.join(map(str, results.runs))}"

@@ -38,6 +38,7 @@ PUBLIC = {
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 ROOMS = (
+    "wording",
     "errors",
     "plain",
     "channel",

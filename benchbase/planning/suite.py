@@ -10,10 +10,11 @@ from typing import Any
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
-from benchbase.planning.draft import Draft, sentence
+from benchbase.planning.draft import Draft, faulty_title, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
 from benchbase.planning.toml import TomlFile
 from benchbase.tasks import json_ready
+from benchbase.wording import check_name, look_alike
 
 TOP_KEYS = (*KEYS, "report", "include", "experiment")
 
@@ -168,8 +169,25 @@ def _load(
     elif "solver" in data or not experiments:
         draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
         experiments.append(draft.build())
-    title = _typed(file, data, "title", str, path.stem)
+    _check_labels(path, experiments)
+    title = data.get("title", path.stem)
+    if problem := faulty_title(title):
+        raise SuiteError([f"{file.place(('title',))}: title: {problem}"])
     return Suite(path.stem, title, tuple(experiments), _reports(file, data, registry))
+
+
+def _check_labels(path: Path, experiments: Sequence[Experiment]) -> None:
+    """Refuse a suite whose file has no proper name, or that writes one label in two ways."""
+    try:
+        check_name(path.stem)
+    except ValueError as error:
+        file = ascii(path.name)[1:-1]
+        problem = f"a suite has the name of its file, and this one {error}; rename the file"
+        raise SuiteError([f"{file}: {problem}"]) from None
+    labels = (entry.label for experiment in experiments for entry in experiment.entries)
+    if pair := look_alike(labels):
+        problem = f"the labels {pair[0]!r} and {pair[1]!r} look alike"
+        raise SuiteError([f"{path.name}: {problem}; write one in the same way everywhere"])
 
 
 def _append(
@@ -180,6 +198,8 @@ def _append(
 ) -> None:
     """Add experiments; refuse two with the same name, whose results could not be told apart."""
     for experiment in more:
+        if fault := faulty_title(experiment.name):  # an included one's begins with its suite's
+            raise SuiteError([f"{file.place(path)}: the title {fault}"])
         if any(experiment.name == other.name for other in experiments):
             problem = f"two experiments have the title {experiment.name!r}; change one of them"
             raise SuiteError([f"{file.place(path)}: {problem}"])

@@ -14,6 +14,7 @@ from benchbase.errors import (
     BenchbaseError,
     DataError,
     DiskError,
+    FormatError,
     ParameterError,
     PluginError,
     SpecError,
@@ -31,6 +32,7 @@ from benchbase.numerics.recovery import solve
 from benchbase.numerics.rounds import BestSoFar, run_rounds
 from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
 from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
+from benchbase.plain import array_bytes, parse_array, parse_json
 from benchbase.problem import (
     Problem,
     Recovery,
@@ -65,6 +67,7 @@ __all__ = [
     "Dataset",
     "DenseFrame",
     "DiskError",
+    "FormatError",
     "Frame",
     "FrameDesign",
     "Hint",
@@ -90,6 +93,7 @@ __all__ = [
     "StoreError",
     "SuiteError",
     "SuiteRunRecord",
+    "array_bytes",
     "as_toml",
     "build",
     "cache_folder",
@@ -107,6 +111,8 @@ __all__ = [
     "moved",
     "norms",
     "note",
+    "parse_array",
+    "parse_json",
     "problem_facts",
     "progress",
     "read_records",

@@ -19,11 +19,12 @@ from benchbase.planning.suite import Suite, load_suite
 from benchbase.planning.toml import parse_path
 from benchbase.results import Results
 from benchbase.running import launch
-from benchbase.running.launch import make_plan
+from benchbase.running.launch import check_workers, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
 from benchbase.showing.display import progress as progress_bar
 from benchbase.showing.display import terminal
+from benchbase.wording import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,7 @@ def run(
     failed: bool = False,
     rerun: str | Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite and return its results.
@@ -98,6 +100,10 @@ def run(
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Record the name of the host that computes.
+    sealed : bool, optional
+        Keep the signals and the seed in other processes than the solvers, and compute again what
+        was not computed so. It needs worker processes. Rows whose solver and problem come from one
+        stranger's package or file cannot be sealed, and neither can those of this session.
     progress : bool, optional
         Show a progress bar on standard error; by default, only if standard error is a terminal.
 
@@ -110,6 +116,7 @@ def run(
     BenchbaseError
         If any part of the request cannot be carried out; what was computed before is kept.
     """
+    check_workers(jobs, memory_limit, dask)
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
@@ -122,10 +129,12 @@ def run(
     command = run_command(suite, **asked, extras=specs, changes=changes)
     folder = results_folder(results)
     again = [rerun] if isinstance(rerun, str) else rerun
-    todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
+    todo = make_plan(
+        resolved, folder, failed=failed, rerun=again, host_name=host_name, sealed=sealed
+    )
     return execute(
         resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
-        progress=progress,
+        sealed=sealed, progress=progress,
     )  # fmt: skip # one argument a line says no more
 
 
@@ -222,6 +231,7 @@ def execute(
     jobs: int | None = None,
     memory_limit: float | None = None,
     dask: str | None = None,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a resolved suite with a progress bar and return its results.
@@ -236,7 +246,7 @@ def execute(
         The folder of results.
     command : str
         The command that asked for the run, for the record.
-    jobs, memory_limit, dask : optional
+    jobs, memory_limit, dask, sealed : optional
         As in `run`.
     progress : bool, optional
         Show a progress bar; by default, only if standard error is a terminal.
@@ -250,7 +260,7 @@ def execute(
     with _progress_bar(suite.name, todo, shown) as advance:
         number = launch.execute(
             suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,
-            dask=dask, on_outcome=advance,
+            dask=dask, sealed=sealed, on_outcome=advance,
         )  # fmt: skip # one argument a line says no more
     return Results(folder, (number,))
 
@@ -322,4 +332,5 @@ def report_errors(report: Report) -> Iterator[None]:
 def report_folder(results: Results, folder: str | Path | None = None) -> Path:
     """Return the folder for reports of one suite's results; each run has a folder of its own."""
     base = Path(folder) if folder is not None else results.folder
-    return base / str(results.suites[-1]["suite"]) / f"run-{'-'.join(map(str, results.runs))}"
+    suite = file_name(str(results.suites[-1]["suite"]))  # a merged store may name it "../x"
+    return base / suite / f"run-{'-'.join(map(str, results.runs))}"

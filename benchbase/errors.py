@@ -9,6 +9,7 @@
     ├── PluginError             plugins clash, or a plugin file cannot be loaded
     ├── DataError               a data set's files are missing or not what they should be
     ├── StoreError              results cannot be read or written
+    ├── FormatError             bytes from elsewhere are not the plain data that they should be
     └── DiskError               a disk is full or fails
 """
 
@@ -141,6 +142,10 @@ class DataError(BenchbaseError):
 
 class StoreError(BenchbaseError):
     """Results cannot be read or written."""
+
+
+class FormatError(BenchbaseError):
+    """Bytes from a stranger or a worker process are not the plain data that they should be."""
 
 
 class DiskError(BenchbaseError):

@@ -25,7 +25,7 @@ from benchbase.running.executors import InProcess, one_blas_thread
 from benchbase.running.rebuild import Rebuilder
 from benchbase.showing import pooling_name
 from benchbase.storage.store import SCORES, Store
-from benchbase.tasks import Outcome
+from benchbase.tasks import Outcome, code_of
 
 TOLERANCE = 1e-6
 """How far two numbers may differ; relative to the stored or rebuilt one if that is above 1."""
@@ -199,7 +199,8 @@ class _Verifier:
             for name, value in cell.facts().items():  # some follow from the components
                 if stored.facts.get(name, value) != value:
                     yield (), f"{name} is stored as {stored.facts[name]}, but it is {value}"
-            code = sorted(cell.code.values())  # a plugin file's name depends on where it is
+            # Digests only, since the name of a plugin file's module depends on where the file is.
+            code = sorted(code_of(cell.code).values())
             if any(sorted(chunk["code"].values()) != code for chunk in stored.chunks):
                 yield (), "the stored digests of the code are not those that made the cell's key"
             return
@@ -274,7 +275,7 @@ class _Verifier:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
     def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
-        outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks([]))}
+        outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks(self._known))}
         pairs = []
         for chunk in stored.chunks:
             again = outcomes[chunk["start"]]

@@ -8,6 +8,9 @@ import click
 
 from benchbase.errors import BenchbaseError
 
+INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
+"""What the user is told after Ctrl-C or a SIGTERM."""
+
 COMMANDS = {
     "run": "benchbase.cli.run",
     "list": "benchbase.cli.look",
@@ -75,7 +78,7 @@ class Commands(click.Group):
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted; finished results are stored", err=True)
+            click.echo(INTERRUPTED, err=True)
             ctx.exit(130)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 from contextlib import nullcontext
 from datetime import timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbase.cli import options, warn_of_broken_plugins
+from benchbase.cli import INTERRUPTED, options, warn_of_broken_plugins
 from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
@@ -78,6 +77,12 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     help="Compute on the workers of the Dask scheduler at this address.",
 )
 @click.option(
+    "--sealed",
+    is_flag=True,
+    help="Keep the signals and the seed in other processes than the solvers, and compute again "
+    "what was not computed so.",
+)
+@click.option(
     "--failed",
     is_flag=True,
     help="Compute only results that failed, timed out or crashed before.",
@@ -107,6 +112,7 @@ def run_command(
     time_limit: float | None,
     memory_limit: float | None,
     dask: str | None,
+    sealed: bool,
     failed: bool,
     rerun: tuple[str, ...],
     host_name: bool,
@@ -122,9 +128,10 @@ def run_command(
     from benchbase.planning.experiment import Change, Extra
     from benchbase.planning.toml import from_toml
     from benchbase.results import load_results
-    from benchbase.running.launch import default_jobs, make_plan
+    from benchbase.running.launch import check_workers, default_jobs, make_plan
     from benchbase.running.runner import InterruptedRun
 
+    check_workers(jobs, memory_limit, dask)
     extras = [Extra(from_toml(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
     resolved = resolve(
         suite,
@@ -137,12 +144,13 @@ def run_command(
         time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    todo = make_plan(resolved, results, failed=failed, rerun=rerun, host_name=host_name)
+    todo = make_plan(
+        resolved, results, failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+    )
     if dry_run:
         workers = 1 if dask else default_jobs() if jobs is None else jobs
         _say_plan(resolved, todo, results, max(1, min(workers, len(todo.tasks))), as_json)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         computed = execute(
             resolved,
@@ -152,11 +160,14 @@ def run_command(
             jobs=jobs,
             memory_limit=memory_limit,
             dask=dask,
+            sealed=sealed,
         )
     except InterruptedRun as interrupted:
-        message = "interrupted; finished results are stored, and the same command computes the rest"
-        click.echo(message, err=True)
-        _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        click.echo(INTERRUPTED, err=True)
+        try:
+            _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        except BenchbaseError as error:  # the exit code is that of the interruption all the same
+            click.echo(f"error: {error}", err=True)
         ctx.exit(130)
     ctx.exit(1 if _finish(resolved, computed, len(todo.tasks), as_json) else 0)
 
@@ -204,6 +215,8 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
     run = results.runs[0]
     with Store(results.folder) as store:
         counts = count_by_status(store, run)
+    if counts.keys() <= {"pending"}:  # interrupted before the first outcome
+        reports = ()
     failures = _failures(results) if counts["failed"] else []
     if as_json:
         summary: dict[str, Any] = {
@@ -226,9 +239,12 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
         files = show_reports(results, reports)
     except BenchbaseError as caught:
         error = caught
-    cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    cells = ", ".join(
+        f"{count} {'cell' if count == 1 else 'cells'} {status}"
+        for status, count in sorted(counts.items())
+    )
     click.echo(
-        f"run {run}: cells: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
+        f"run {run}: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
     )
     say_where(files, results.folder)
     for failure in failures:

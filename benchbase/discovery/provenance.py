@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.discovery.code import Code
-from benchbase.tasks import Task
+from benchbase.tasks import Task, code_of
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")
 
@@ -57,7 +57,7 @@ def circumstances(task: Task) -> dict[str, Any]:
     task : Task
         The task, which holds these digests and says whether to name the host.
     """
-    facts = environment() | {"code": task["code"], "packages": task["packages"]}
+    facts = environment() | {"code": code_of(task["code"]), "packages": task["packages"]}
     return facts | {"host": platform.node()} if task["host_name"] else facts
 
 

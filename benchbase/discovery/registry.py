@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,6 +21,7 @@ import pluggy
 from benchbase import hookspecs
 from benchbase.component import Component
 from benchbase.discovery.code import Code
+from benchbase.discovery.providers import GROUP, SESSION, Provider, bundled, distribution_of
 from benchbase.discovery.validation import validate
 from benchbase.errors import PluginError, SpecError, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
@@ -29,7 +29,6 @@ from benchbase.loading import give_source, given_source
 from benchbase.numerics.functions import MARK, solver_class
 from benchbase.representation import FrameDesign, Pooling
 
-GROUP = "benchbase"
 COMMANDS = "register_commands"
 KINDS: dict[str, type[Component]] = {
     "dataset": Dataset,
@@ -40,28 +39,6 @@ KINDS: dict[str, type[Component]] = {
     "solver": Solver,
     "report": Report,
 }
-
-
-@dataclass(frozen=True)
-class Provider:
-    """The supplier of a component: a plugin of a distribution, a plugin file, or a session.
-
-    Attributes
-    ----------
-    owner : str
-        The distribution or the file.
-    plugin : str
-        The name of the entry point or of the file's module.
-    """
-
-    owner: str
-    plugin: str
-
-    def __str__(self) -> str:
-        return self.owner
-
-
-SESSION = Provider("this session", "")
 
 
 class Registry:
@@ -91,27 +68,50 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self._loaded: list[Provider] = []
 
-    def load_installed(self) -> None:
+    def load_installed(self, *, strangers: bool = True) -> None:
         """Load the plugins of all installed distributions.
 
         A plugin that fails to load becomes a warning that names its distribution.
+
+        Parameters
+        ----------
+        strangers : bool, optional
+            Whether to load those of other distributions too. If not, `load_source` loads them one
+            by one, so that a process runs no other stranger's code than it needs.
 
         Raises
         ------
         PluginError
             If two distributions use the same name for a plugin or a component.
         """
+        own = bundled()
         points: defaultdict[str, list[EntryPoint]] = defaultdict(list)
         for point in entry_points(group=GROUP):
             points[point.name].append(point)
         for name, same in sorted(points.items()):
             if len(same) > 1:
-                owners = " and ".join(sorted(_distribution(point) for point in same))
+                owners = " and ".join(sorted(distribution_of(point) for point in same))
                 raise PluginError(
                     f"two plugins are named '{name}', one in each of the distributions {owners}; "
                     "uninstall one of them"
                 )
-            self._load_entry_point(same[0])
+            if strangers or same[0].module in own:
+                self._load_entry_point(same[0])
+
+    def load_source(self, source: str) -> None:
+        """Load a stranger's plugin, by its file's path or its entry point, unless it is loaded."""
+        if any(provider.source == source for provider in self._loaded):
+            return
+        if Path(source).is_absolute():
+            self.load_file(source)
+        else:
+            for point in entry_points(group=GROUP, name=source):
+                self._load_entry_point(point)
+
+    def sources(self, component: Component) -> set[str]:
+        """Return the sources of the strangers' plugins that supply a component and its parts."""
+        parts = ((part.kind, part.name) for part in component.walk())
+        return {self.providers.get(part, SESSION).source for part in parts} - {""}
 
     def load_file(self, path: str | Path) -> list[type[Solver]]:
         """Load one plugin file, as ``--plugin`` does.
@@ -135,7 +135,7 @@ class Registry:
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
         name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
-        provider = Provider(f"the file {file}", name)
+        provider = Provider(f"the file {file}", name, str(file))
         if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
         before = set(sys.modules)
@@ -225,7 +225,8 @@ class Registry:
         return validate(cls, parameters, path, build, trusted=trusted)
 
     def _load_entry_point(self, point: EntryPoint) -> None:
-        provider = Provider(f"the distribution {_distribution(point)}", point.name)
+        source = "" if point.module in bundled() else point.name
+        provider = Provider(f"the distribution {distribution_of(point)}", point.name, source)
         try:
             self._adopt(point.load(), provider)
         except PluginError:
@@ -320,10 +321,6 @@ def _is_mutable(hint: Any) -> bool:
     """Whether a type holds lists, sets or dicts, which a hashable component cannot have."""
     plain = get_origin(hint) or hint
     return plain in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
-
-
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "(unknown)"
 
 
 def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.interfaces import Inverse, Solver
+from benchbase.numerics.instance import own_copy
 from benchbase.problem import Problem, Recovery, Run
 
 MARK = "__benchbase_solver__"
@@ -71,9 +72,10 @@ class _FunctionSolver(Solver):
         parameters = {field.name: getattr(self, field.name) for field in fields}
 
         def inverse(b: Array, run: Run) -> Recovery:
+            given = zip(map(own_copy, b), run.generators, strict=True)
             rows = [
                 type(self).function(problem.frame, problem.pooling, row, rng, **parameters)
-                for row, rng in zip(b, run.generators, strict=True)
+                for row, rng in given
             ]
             x = [np.asarray(row) for row in rows]
             for row in x:

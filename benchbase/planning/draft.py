@@ -22,9 +22,18 @@ from benchbase.planning.experiment import (
     Setting,
 )
 from benchbase.planning.toml import TomlFile
+from benchbase.wording import (
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    alike,
+    check_name,
+    check_text,
+    visible,
+)
 
 _LEAST = {"seed": 0, "trials": 1, "points": 1}
 _DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
+_ROOM = 10  # for the number that tells a label from others
 _Where = dict[tuple[str, ...], tuple[str | int, ...]]
 
 
@@ -57,8 +66,8 @@ class Draft:
         for change in self.changes:
             self._apply(change)
         title = self.table["title"]
-        if not isinstance(title, str):
-            self._complain(("title",), f"must be a string, not {title!r}")
+        if problem := faulty_title(title):
+            self._complain(("title",), problem)
         numbers = {key: self._number(key) for key in _DEFAULTS}
         limit = self._limit(self.table.get("time_limit"), ("time_limit",))
         trace = self.table.get("trace", False)
@@ -234,14 +243,20 @@ class Draft:
         if points is not None and (type(points) is not int or points < 1):
             problem = f"must be an integer of at least 1, not {points!r}"
             self._complain((*path, "points"), problem, origin)
-        if label is not None and not isinstance(label, str):
-            self._complain((*path, "label"), f"must be a string, not {label!r}", origin)
-        taken = {entry.label for entry in entries}
+        taken = [entry.label for entry in entries]
         chosen = label if label is not None else solver.name
-        if chosen in taken and label is None and origin is not None:
-            chosen = _telling_label(solver.name, own, taken)
-        if chosen in taken:
-            problem = f"two solvers are labelled {chosen!r}; give one of them another label"
+        try:
+            other = alike(check_name(chosen), taken)
+            if other is not None and label is None and origin is not None:
+                chosen = _telling_label(solver.name, own, taken)
+        except ValueError as error:
+            problem = f"{chosen!r} {error}" if isinstance(chosen, str) else str(error)
+            self._complain((*path, "label"), problem, origin)
+            return
+        if (other := alike(chosen, taken)) is not None:
+            both = f"{other!r} and {chosen!r}, which look alike"
+            which = f"{chosen!r}" if other == chosen else both
+            problem = f"two solvers are labelled {which}; give one of them another label"
             self._complain((*path, "label"), problem, origin)
             return
         entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
@@ -282,12 +297,27 @@ def sentence(error: SpecError) -> str:
     return str(SpecError(error.path, error.problem))
 
 
-def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:
+def faulty_title(title: object) -> str | None:
+    """Return what is wrong with the title of a suite or an experiment, or None if nothing is."""
+    if not isinstance(title, str):
+        return f"must be a string, not {title!r}"
+    if len(title) > LONGEST_TITLE:
+        return f"has {len(title)} characters; at most {LONGEST_TITLE} are allowed"
+    try:
+        check_text(title)
+    except ValueError as error:
+        return f"{title!r} {error}"
+    return None
+
+
+def _telling_label(name: str, spec: dict[str, Any], taken: Sequence[str]) -> str:
     """Return a label for an added solver whose name is taken, made of name and parameters."""
     parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
-    base = f"{name}({parameters})" if parameters else name
+    base = visible(f"{name}({parameters})" if parameters else name)
+    if len(base) > LONGEST_NAME - _ROOM:
+        base = base[: LONGEST_NAME - _ROOM - 1].rstrip() + "…"
     numbers = itertools.count(2)
     label = base
-    while label in taken:
+    while alike(label, taken) is not None:
         label = f"{base} {next(numbers)}"
     return label

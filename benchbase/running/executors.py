@@ -57,7 +57,7 @@ class InProcess:
         for task in tasks:
             with one_blas_thread(), _output_to_stderr():
                 outcome = worker.execute(task)
-            yield outcome
+            yield outcome | {"isolated": False, "sealed": False}
 
 
 class Split:
@@ -121,6 +121,6 @@ def one_blas_thread() -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)  # a solver may have removed it
             else:
                 os.environ[name] = value

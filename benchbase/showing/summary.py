@@ -41,6 +41,7 @@ STATISTICS = {
     "failed": "signals without a finite estimate, counted as 0",
     "unsupported": "signals that the solver does not apply to, left out",
     "pending": "signals without an outcome yet, left out",
+    "not_isolated": "signals that were solved in benchbase's own process",
     "message": "why signals failed or are unsupported",
 }
 """The columns that `summarise` adds to those that name a cell, and what each holds."""
@@ -109,6 +110,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         "failed": signals["lost"].sum(),
         "unsupported": signals["unsupported"].sum(),
         "pending": signals["pending"].sum(),
+        "not_isolated": signals["not_isolated"].sum(),
         "message": signals["mishap"].agg(_together),
     }
     return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
@@ -142,8 +144,8 @@ def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with ``score`` (the squared cosine that counts), ``exact`` and ``wrong_fit``
         (1.0 or 0.0), all three NaN for signals that are left out; with ``seconds``; with ``lost``,
-        ``unsupported`` and ``pending`` (booleans); and with ``mishap``, the message of a signal
-        that failed or is unsupported, and otherwise "".
+        ``unsupported``, ``pending`` and ``not_isolated`` (booleans); and with ``mishap``, the
+        message of a signal that failed or is unsupported, and otherwise "".
     """
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
@@ -158,6 +160,7 @@ def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
         lost=ran & ~found,
         unsupported=unsupported,
         pending=pending,
+        not_isolated=frame["isolated"].eq(other=False).fillna(value=False),
         mishap=frame["message"].where(unsupported | (ran & ~found), ""),
     )
 

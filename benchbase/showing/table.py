@@ -138,6 +138,12 @@ def _general(cells: pd.DataFrame) -> Iterator[str]:
         yield "…: signals still to be computed"
 
 
+def isolation_note(labels: Iterable[str]) -> str:
+    """Return the note about solvers that ran in benchbase's own process, by their labels."""
+    named = ", ".join(dict.fromkeys(labels))
+    return f"not isolated, {named}: computed in benchbase's own process instead of a worker's"
+
+
 def _notes(cells: pd.DataFrame) -> Iterator[str]:
     refused = cells[cells["unsupported"] > 0]
     for reason, rows in refused.groupby("message", sort=False):
@@ -148,6 +154,9 @@ def _notes(cells: pd.DataFrame) -> Iterator[str]:
         where = ", ".join(f"{k}" for k in rows["n_pools"].dropna())
         reason = shortened("; ".join(rows["message"].unique()))
         yield f"{solver}: {share} at K={where} failed and count as 0 ({reason})"
+    shared = cells[cells["not_isolated"] > 0]
+    if len(shared):
+        yield isolation_note(shared["label"])
 
 
 def _sampling(trials: Sequence[int], points: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import benchbase
 from benchbase import BenchbaseError, Referee, SpecError, SuiteError
+from benchbase.showing import alike, visible
 from benchbase_publish.bundle import Bundle, Head
 from benchbase_publish.folder import locked, write_site
 from benchbase_publish.judge import differences, score_again, token, unsupported_faults
@@ -19,7 +20,6 @@ from benchbase_publish.rerun import run_again
 from benchbase_publish.rules import gaps
 from benchbase_publish.schema import BundleError, software
 from benchbase_publish.site import BUNDLES, INDEX, Held, Receipt, Site
-from benchbase_publish.wording import folded, visible
 
 _SHOWN = 20
 
@@ -260,11 +260,11 @@ def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
 def _impostors(bundle: Bundle) -> list[str]:
     """Say which labels are, or look like, labels of other solvers in the installed suite."""
     known = Referee.entries_of_installed(bundle.manifest.suite.name)
-    names = {folded(label) for _, label in known}
+    names = [label for _, label in known]
     experiments = bundle.suite["experiments"]
     faults = []
     for entry in bundle.manifest.entries:
-        if folded(entry.label) not in names:
+        if alike(entry.label, names) is None:
             continue
         here = known.get((experiments[entry.experiment]["name"], entry.label))
         same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]

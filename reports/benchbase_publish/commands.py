@@ -102,8 +102,8 @@ def accept_command(
     signal is scored again, and then the pages of the site are made again. If a check fails, the
     bundle is refused with the reasons, and the site stays as it is.
     """
+    from benchbase.showing import visible
     from benchbase_publish.accepting import accept
-    from benchbase_publish.wording import visible
 
     done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
     if done.other_code:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchbase.showing import file_name
 from benchbase_publish.schema import Digest
 from benchbase_publish.site import BUNDLES, Held, Level, Site
 
@@ -101,7 +102,7 @@ def make_index(site: Site) -> Index:
 
 def _suite_entry(held: list[Held]) -> SuiteEntry:
     suite = held[0].bundle.manifest.suite
-    place = f"suites/{suite.name}"
+    place = f"suites/{file_name(suite.name)}"
     return SuiteEntry(
         name=suite.name,
         title=suite.title,

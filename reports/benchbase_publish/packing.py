@@ -12,6 +12,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord
+from benchbase.showing import visible
 from benchbase_publish.archive import LARGEST, Archive, write_archive
 from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
 from benchbase_publish.rules import check_arrays, check_manifest
@@ -23,7 +24,6 @@ from benchbase_publish.schema import (
     read_manifest,
     software,
 )
-from benchbase_publish.wording import visible
 from benchbase_reports.invocation import suite_command
 
 _COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array
+from benchbase.showing import look_alike
 from benchbase_publish.bundle import Bundle, cell_shape
 from benchbase_publish.schema import BundleError, Cell, Entry, Manifest
-from benchbase_publish.wording import folded
 
 _CLOCKS = timedelta(minutes=10)
 """How far the clocks of two machines may be apart."""
@@ -63,25 +63,17 @@ def check_manifest(manifest: Manifest) -> None:
 
 def _check_entries(manifest: Manifest) -> None:
     experiments = manifest.suite.experiments
-    seen: dict[tuple[int, str], str] = {}
+    seen: set[tuple[int, str]] = set()
     for entry in manifest.entries:
         if entry.experiment >= len(experiments):
             raise BundleError(f"{entry.label!r} is of an experiment that the suite does not have")
         if entry.points > experiments[entry.experiment].points:
             raise BundleError(f"{entry.label!r} has more signals per trial than its experiment")
-        key = entry.experiment, folded(entry.label)
-        if key in seen:
-            both = f"{seen[key]!r} and {entry.label!r}"
-            raise BundleError(
-                f"two solvers are labelled {both}: labels must differ by more than case and width"
-            )
-        seen[key] = entry.label
-    spelt: dict[str, str] = {}
-    for entry in manifest.entries:
-        first = spelt.setdefault(folded(entry.label), entry.label)
-        if first != entry.label:
-            both = f"{first!r} in one experiment and {entry.label!r} in another"
-            raise BundleError(f"a solver is labelled {both}; both must have the same spelling")
+        if (key := (entry.experiment, entry.label)) in seen:
+            raise BundleError(f"two solvers are labelled {entry.label!r}")
+        seen.add(key)
+    if pair := look_alike(entry.label for entry in manifest.entries):
+        raise BundleError(f"the labels {pair[0]!r} and {pair[1]!r} look alike")
 
 
 def _names(value: Any, path: str = "") -> Iterator[str]:

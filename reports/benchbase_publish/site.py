@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchbase import BenchbaseError
+from benchbase.showing import alike, file_name
 from benchbase_publish.bundle import Head
 from benchbase_publish.packing import read_bundle
 from benchbase_publish.schema import BundleError, Date, Digest, Seed, Text
-from benchbase_publish.wording import folded
 
 BUNDLES, INDEX = "bundles", "index.json"
 
@@ -96,7 +96,7 @@ class Held:
     @property
     def stem(self) -> str:
         """The name of its files in the site, without their suffix."""
-        return f"{self.suite}-{self.bundle.digest}"
+        return f"{file_name(self.suite)}-{self.bundle.digest}"
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,12 @@ class Site:
         others = [
             h for h in self.of(bundle.manifest.suite.name) if h.bundle.digest != bundle.digest
         ]
-        taken = {folded(label): label for held in others for label in held.bundle.labels}
+        taken = [label for held in others for label in held.bundle.labels]
         return [
-            f"the site already has a solver labelled {taken[folded(label)]!r} on this suite; run "
-            "yours under another label and submit it again"
+            f"the site already has a solver labelled {other!r} on this suite; run yours under "
+            "another label and submit it again"
             for label in bundle.labels
-            if folded(label) in taken
+            if (other := alike(label, taken)) is not None
         ]
 
     def having(self, held: Held) -> Site:

@@ -82,7 +82,7 @@ def executor(tmp_path: Path) -> tuple[InProcess, list[Any]]:
     known = Registry()
     known.load_installed()
     known.add(Looks)
-    return InProcess(known), plan(make_cells(load_suite(file, known)), None).tasks
+    return InProcess(known), plan(make_cells(load_suite(file, known)), None, known).tasks
 
 
 def test_blas_has_one_thread_inside_and_as_many_as_before_after() -> None:

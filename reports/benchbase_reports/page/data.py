@@ -10,7 +10,14 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase.showing import RECOVERED, component_of, latest, problem_columns, solver_specs
+from benchbase.showing import (
+    RECOVERED,
+    component_of,
+    isolation_note,
+    latest,
+    problem_columns,
+    solver_specs,
+)
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.invocation import row_command, sized_command, suite_command
 from benchbase_reports.page.pictures import LARGEST, Album, ProblemKey, album, identity
@@ -143,7 +150,7 @@ def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LA
         title=board.title,
         command=board.command or _command(results.suites[-1]),
         budget=float(board.budget) if np.isfinite(board.budget) else None,
-        notes=[*_notes(table), *drawn.notes],
+        notes=[*_notes(table), *_isolation(results), *drawn.notes],
         solvers=solvers,
         problems=problems,
         pictures=drawn.pictures,
@@ -200,6 +207,12 @@ def _notes(table: pd.DataFrame) -> list[str]:
         return []
     which = "All rows" if alone.all() else f"{int(alone.sum())} of {len(alone)} rows"
     return [f"{which} come from a single trial: their intervals hold for this frame only"]
+
+
+def _isolation(results: benchbase.ResultsView) -> list[str]:
+    rows = results.rows()
+    shared = rows.loc[rows["isolated"].eq(other=False).fillna(value=False), "label"]
+    return [isolation_note(shared).capitalize()] if len(shared) else []
 
 
 def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], list[str]]:

@@ -40,7 +40,7 @@ class Nothing:
     )
 
     def rows(self) -> pd.DataFrame:
-        raise AssertionError("without pictures nothing is looked up")
+        return pd.DataFrame({"label": ["mean"], "isolated": pd.array([True], "boolean")})
 
 
 NAMES = (

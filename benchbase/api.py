@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.discovery.registry import Registry, registry
-from benchbase.errors import BenchbaseError, system_error
+from benchbase.errors import BenchbaseError, ReportError, described, system_error
 from benchbase.interfaces import Report
 from benchbase.planning.cells import make_cells
 from benchbase.planning.experiment import Change, Extra
@@ -274,13 +275,21 @@ def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], N
 
 
 def installed_reports() -> tuple[Report, ...]:
-    """Return all reports of plugins with their defaults, except those made only ``on_request``."""
+    """Return all reports of plugins with their defaults, except those made only ``on_request``.
+
+    A report that cannot be made with its defaults becomes a warning of the registry.
+    """
     known = registry()
-    return tuple(
-        known.build("report", {"name": name})  # type: ignore[misc] # built as a report
-        for name, cls in sorted(known.classes["report"].items())
-        if not getattr(cls, "on_request", False)
-    )
+    made: list[Report] = []
+    for name, cls in sorted(known.classes["report"].items()):
+        if getattr(cls, "on_request", False):
+            continue
+        try:
+            made.append(known.build("report", {"name": name}))  # type: ignore[arg-type] # built as a report
+        except BenchbaseError as error:
+            warning = f"the report '{name}' is left out: {error}"
+            known.warnings += [warning] if warning not in known.warnings else []
+    return tuple(made)
 
 
 def report(
@@ -301,32 +310,64 @@ def report(
     -------
     list of pathlib.Path
         The files written.
+
+    Raises
+    ------
+    ReportError
+        If reports fail. All others have been written.
     """
     chosen = installed_reports() if reports is None else reports
-    files: list[Path] = []
-    for part in results.by_suite():
-        place = report_folder(part, folder)
-        for each in chosen:
-            with report_errors(each):
-                place.mkdir(parents=True, exist_ok=True)
-                files += each.write(part, place)
+    files, errors = write_reports(results, chosen, folder)
+    if errors:
+        raise ReportError(errors)
     return files
 
 
+def write_reports(
+    results: Results, reports: Sequence[Report], folder: str | Path | None = None
+) -> tuple[list[Path], list[BenchbaseError]]:
+    """Write reports as `report` does; return the files, and the errors of those that failed."""
+    files: list[Path] = []
+    errors: list[BenchbaseError] = []
+    for part in results.by_suite():
+        place = report_folder(part, folder)
+        for each in reports:
+            with collect_errors(each, errors):
+                place.mkdir(parents=True, exist_ok=True)
+                files += [Path(file) for file in each.write(part, place)]
+    return files, errors
+
+
 @contextmanager
-def report_errors(report: Report) -> Iterator[None]:
-    """Turn whatever a report raises into a `BenchbaseError` with one sentence."""
+def collect_errors(report: Report, errors: list[BenchbaseError]) -> Iterator[None]:
+    """Turn whatever a report raises into a `BenchbaseError` with one sentence, and go on."""
+    name = f"the report '{report.name}'"
     try:
         yield
-    except BenchbaseError:
+    except KeyboardInterrupt:
         raise
+    except BenchbaseError as error:
+        errors.append(error)
     except OSError as error:
-        place = f"the report '{report.name}' cannot be written"
+        place = f"{name} cannot be written"
         place += f": {error.filename}" if error.filename else ""
-        raise system_error(place, error) from error
-    except Exception as error:  # a plugin's report may raise anything
-        message = f"the report '{report.name}' failed: {type(error).__name__}: {error}"
-        raise BenchbaseError(message) from error
+        errors.append(system_error(place, error))
+    except BaseException as error:  # a plugin's report may raise anything, such as SystemExit
+        errors.append(
+            BenchbaseError(f"{name} failed at {_place(report, error)}: {described(error)}")
+        )
+
+
+def _place(report: Report, error: BaseException) -> str:
+    """Return the file and line of a report's own code at which an error came up."""
+    module = type(report).__module__
+    own = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == module.partition(".")[0]
+    ]
+    code = type(report).write.__code__  # for a method that does not take what it is given
+    return own[-1] if own else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def report_folder(results: Results, folder: str | Path | None = None) -> Path:

@@ -10,7 +10,8 @@
     ├── DataError               a data set's files are missing or not what they should be
     ├── StoreError              results cannot be read or written
     ├── FormatError             bytes from elsewhere are not the plain data that they should be
-    └── DiskError               a disk is full or fails
+    ├── DiskError               a disk is full or fails
+    └── ReportError             reports failed; each is told in a line of its own
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import errno
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -152,6 +153,20 @@ class DiskError(BenchbaseError):
     """A disk or a quota is full, or a disk fails."""
 
     exit_code = 1
+
+
+class ReportError(BenchbaseError):
+    """Reports failed.
+
+    Parameters
+    ----------
+    errors : sequence of BenchbaseError
+        What each of them says; there is at least one.
+    """
+
+    def __init__(self, errors: Sequence[BenchbaseError]) -> None:
+        super().__init__("\n".join(dict.fromkeys(map(str, errors))))
+        self.exit_code = max(error.exit_code for error in errors)
 
 
 def system_error(

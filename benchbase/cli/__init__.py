@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from benchbase.errors import BenchbaseError
+from benchbase.outputs import patient_streams
 
 INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
 """What the user is told after Ctrl-C or a SIGTERM."""
@@ -28,6 +30,11 @@ class Commands(click.Group):
 
     Plugins are loaded only to list all commands, or to find one that the core does not have.
     """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; faults of standard output and error end no work."""
+        with patient_streams():
+            return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the core's commands in the order of their use, then the others."""

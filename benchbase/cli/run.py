@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchbase.cli import INTERRUPTED, options, warn_of_broken_plugins
-from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
     from benchbase.planning.suite import Suite
@@ -164,12 +163,9 @@ def run_command(
         )
     except InterruptedRun as interrupted:
         click.echo(INTERRUPTED, err=True)
-        try:
-            _finish(resolved, load_results(results, interrupted.run), None, as_json)
-        except BenchbaseError as error:  # the exit code is that of the interruption all the same
-            click.echo(f"error: {error}", err=True)
+        _finish(resolved, load_results(results, interrupted.run), None, as_json)
         ctx.exit(130)
-    ctx.exit(1 if _finish(resolved, computed, len(todo.tasks), as_json) else 0)
+    ctx.exit(_finish(resolved, computed, len(todo.tasks), as_json))
 
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
@@ -202,11 +198,11 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
 
 
 def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:
-    """Show and write reports, print what failed, and return the number of cells that failed.
+    """Write and show reports, print what failed, and return the exit code.
 
     `computed` is the number of chunks that were computed, or None after an interruption.
     """
-    from benchbase.api import installed_reports, report
+    from benchbase.api import installed_reports, write_reports
     from benchbase.cli.output import say_where, show_reports
     from benchbase.running.runner import count_by_status
     from benchbase.storage.store import Store
@@ -218,6 +214,7 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
     if counts.keys() <= {"pending"}:  # interrupted before the first outcome
         reports = ()
     failures = _failures(results) if counts["failed"] else []
+    files, errors = write_reports(results, reports)
     if as_json:
         summary: dict[str, Any] = {
             "suite": suite.name,
@@ -227,33 +224,25 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
             "cells": dict(counts),
             "chunks_computed": computed,
             "failures": failures,
+            "files": [str(file) for file in files],
         }
-        try:
-            summary["files"] = [str(file) for file in report(results, reports=reports)]
-        finally:  # the summary is printed even if a report fails
-            click.echo(json.dumps(summary))
-        return counts["failed"]
-    files: list[Path] = []
-    error = None
-    try:
-        files = show_reports(results, reports)
-    except BenchbaseError as caught:
-        error = caught
-    cells = ", ".join(
-        f"{count} {'cell' if count == 1 else 'cells'} {status}"
-        for status, count in sorted(counts.items())
-    )
-    click.echo(
-        f"run {run}: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
-    )
-    say_where(files, results.folder)
-    for failure in failures:
-        click.echo(
-            "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+        click.echo(json.dumps(summary))
+    else:
+        show_reports(results, reports, errors)
+        cells = ", ".join(
+            f"{count} {'cell' if count == 1 else 'cells'} {status}"
+            for status, count in sorted(counts.items())
         )
-    if error is not None:
-        raise error
-    return counts["failed"]
+        chunks = "" if computed is None else f"; {computed} chunks computed"
+        click.echo(f"run {run}: {cells}{chunks}")
+        say_where(files, results.folder)
+        for failure in failures:
+            click.echo(
+                "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+            )
+    for message in dict.fromkeys(map(str, errors)):
+        click.echo(f"error: {message}", err=True)
+    return max([int(counts["failed"] > 0), *(error.exit_code for error in errors)])
 
 
 def _failures(results: Results) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ data frames, as `benchbase.Results.rows` returns them or as `summarise` makes th
 """
 
 from benchbase.showing.components import component_of, offline, solver_specs
+from benchbase.showing.display import open_console
 from benchbase.showing.names import (
     lp_name,
     norm_name,
@@ -14,6 +15,7 @@ from benchbase.showing.names import (
     variant_name,
     varying_parameters,
 )
+from benchbase.showing.samples import REDUCED, may_lead, reduced, sample_notes, sample_texts
 from benchbase.showing.style import (
     CHARACTER,
     COLOURS,
@@ -80,6 +82,7 @@ __all__ = [
     "LONGEST_TITLE",
     "MARKERS",
     "RECOVERED",
+    "REDUCED",
     "STATISTICS",
     "STYLE",
     "ProblemTable",
@@ -103,12 +106,17 @@ __all__ = [
     "lp_name",
     "markdown_list",
     "markdown_table",
+    "may_lead",
     "norm_name",
     "offline",
+    "open_console",
     "pooling_name",
     "power_of_ten",
     "problem_columns",
     "problem_tables",
+    "reduced",
+    "sample_notes",
+    "sample_texts",
     "save_figure",
     "set_title",
     "setting_columns",

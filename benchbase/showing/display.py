@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchbase.channel import Message, is_received, receiving, send, without_bars
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 _PAUSE = 0.1  # seconds between two messages about one bar
+_NARROWEST = 40  # columns; in fewer, names are folded beyond recognition
+_SIZE = re.compile("[1-9][0-9]{0,3}")  # of a terminal; some editors and containers set COLUMNS=0
 
 
 class Bar:
@@ -111,8 +116,27 @@ class _Terminal:
             self._bars.update(self._tasks[text], completed=done, total=total)
 
 
-def _rich_bars() -> Progress:
+def open_console(file: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Return a console that is wide enough to read, whatever ``COLUMNS`` says.
+
+    Parameters
+    ----------
+    file : text stream, optional
+        Where to print; by default standard output.
+    stderr : bool, optional
+        Whether to print on standard error instead.
+    """
     from rich.console import Console
+
+    sizes = {"COLUMNS", "LINES"}
+    usable = {k: v for k, v in os.environ.items() if k not in sizes or _SIZE.fullmatch(v)}
+    console = Console(file=file, stderr=stderr, _environ=usable)
+    if console.width < _NARROWEST:
+        console.width = _NARROWEST
+    return console
+
+
+def _rich_bars() -> Progress:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -130,4 +154,4 @@ def _rich_bars() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=open_console(stderr=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -56,14 +57,14 @@ def leaderboard_command(
             f"{form} holds the leaderboard of one suite; choose a run with --run: {runs}"
         )
     if form == "terminal":
-        from rich.console import Console
+        from benchbase.showing import open_console
 
-        with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-            console = Console(file=stream if output else None)
-            for board in boards:
-                print_board(board, console)
-        return
-    if form == "html":
+        stream = io.StringIO()
+        console = open_console(stream if output else None)
+        for board in boards:
+            print_board(board, console)
+        text = stream.getvalue()
+    elif form == "html":
         from benchbase_reports.page import page_data, render
 
         text = "".join(map(render, map(page_data, suites, boards)))

@@ -109,13 +109,13 @@ def print_tables(title: str, tables: Sequence[ProblemTable], console: Console) -
     styled = console.color_system is not None
     for digits, plus_minus in _FORMS:
         texts = [_texts(each, digits, plus_minus, starred=not styled) for each in tables]
-        if all(terminal_width(table) <= console.width for table in texts):
+        if all(terminal_width(table, console) <= console.width for table in texts):
             break
     shared = shared_notes(tables)
     say(title, "bold")
     for each, table in zip(tables, texts, strict=True):
         say(f"\n{each.title}")
-        for part in terminal_tables(table, console.width, each.best(digits) if styled else None):
+        for part in terminal_tables(table, console, each.best(digits) if styled else None):
             console.print(part)
         for note in each.own_notes(shared):
             say(f"{note}.", "dim")

@@ -185,7 +185,7 @@ def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> Non
     say("\nHow many pools: K95 [95 % interval], and seconds; frame applications", "bold")
     for panel in panels:
         say(f"\n{panel.title}")
-        for table in terminal_tables(main_grid(panel, costs=True), console.width):
+        for table in terminal_tables(main_grid(panel, costs=True), console):
             console.print(table)
         for note in panel.notes():
             say(f"{note}.", "dim")

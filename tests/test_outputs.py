@@ -54,11 +54,16 @@ def ending(monkeypatch: pytest.MonkeyPatch, out: Any, err: Any, code: Any = None
     """Write to both streams as a command does, and return the exit code."""
     monkeypatch.setattr("sys.stdout", out)
     monkeypatch.setattr("sys.stderr", err)
-    with pytest.raises(SystemExit) as end, patient_streams():
-        for _ in range(3):
-            sys.stdout.write("twelve chars")
-            sys.stderr.write("")
-        raise SystemExit(code)
+
+    def write() -> None:
+        with patient_streams():
+            for _ in range(3):
+                sys.stdout.write("twelve chars")
+                sys.stderr.write("")
+            raise SystemExit(code)
+
+    with pytest.raises(SystemExit) as end:
+        write()
     return end.value.code
 
 

@@ -50,10 +50,14 @@ def sample_texts(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
     Parameters
     ----------
-    table, columns
-        As for `reduced`.
+    table : pandas.DataFrame
+        As for `reduced`, with the column ``reduced`` that it gave for the same columns.
+    columns : sequence of str
+        The columns that tell groups apart.
     """
     found = [""] * len(table)
+    if not table["reduced"].any():
+        return found
     for size in reversed(_known(table)):  # signals are told if there are fewer of both
         most = _most(table, columns, size)
         pairs = zip(table["signals"], table[size], most, strict=True)

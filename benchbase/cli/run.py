@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchbase.cli import INTERRUPTED, options, warn_of_broken_plugins
+from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
     from benchbase.planning.suite import Suite
@@ -163,7 +164,10 @@ def run_command(
         )
     except InterruptedRun as interrupted:
         click.echo(INTERRUPTED, err=True)
-        _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        try:
+            _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        except BenchbaseError as error:  # the exit code is that of the interruption all the same
+            click.echo(f"error: {error}", err=True)
         ctx.exit(130)
     ctx.exit(_finish(resolved, computed, len(todo.tasks), as_json))
 

@@ -252,7 +252,7 @@ class Broken(Lister):
 
     def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
         if self.fault == "write":
-            raise ZeroDivisionError("in my report\nof two lines")
+            raise ZeroDivisionError("in my report\nof two lines\x1b")
         if self.fault == "ends":
             sys.exit(0)
         return []
@@ -273,7 +273,7 @@ def broken(fresh_registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("write", "ZeroDivisionError: in my report of two lines"),
+        ("write", r"ZeroDivisionError: in my report of two lines\\x1b"),
         ("show", "ZeroDivisionError: in my report"),
         ("ends", "SystemExit: 0"),
     ],

@@ -15,7 +15,14 @@ from benchbase.showing.names import (
     variant_name,
     varying_parameters,
 )
-from benchbase.showing.samples import REDUCED, may_lead, reduced, sample_notes, sample_texts
+from benchbase.showing.samples import (
+    REDUCED,
+    mark_meaning,
+    may_lead,
+    reduced,
+    sample_notes,
+    sample_texts,
+)
 from benchbase.showing.style import (
     CHARACTER,
     COLOURS,
@@ -104,6 +111,7 @@ __all__ = [
     "look_alike",
     "looks",
     "lp_name",
+    "mark_meaning",
     "markdown_list",
     "markdown_table",
     "may_lead",

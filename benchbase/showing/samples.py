@@ -6,7 +6,7 @@ ones. It is shown with a mark and never called the best. Neither is one without 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ def sample_notes(
         pools = {name: ", ".join(filter(None, places)) for name, places in solvers.items()}
         each = "; ".join(f"{name} at K={k}" if k else name for name, k in pools.items())
         yield f"{REDUCED}, only {text}: {each}"
+
+
+def mark_meaning(names: Iterable[str]) -> str | None:
+    """Return what the mark of small samples means, as a legend's title; None if no name has it."""
+    return f"{REDUCED}: fewer signals" if any(REDUCED in name for name in names) else None
 
 
 def _known(table: pd.DataFrame) -> list[str]:

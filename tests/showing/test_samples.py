@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from benchbase.showing import (
+    mark_meaning,
     may_lead,
     reduced,
     sample_notes,
@@ -41,6 +42,11 @@ def test_only_full_samples_with_an_estimate_may_lead() -> None:
     table = pd.DataFrame({"signals": [4, 4, 4, 0], "failed": [0, 3, 4, 0]})
     assert may_lead(table.assign(reduced=False)).tolist() == [True, True, False, False]
     assert not may_lead(table.assign(reduced=True)).any()
+
+
+def test_a_legend_explains_the_mark_if_a_name_has_it() -> None:
+    assert mark_meaning(["a", "b †"]) == "†: fewer signals"
+    assert mark_meaning(["a", "b (2 pts)"]) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.showing import CHARACTER, REDUCED, log_axis, looks, set_title, split, wrapped
+from benchbase.showing import (
+    CHARACTER,
+    REDUCED,
+    log_axis,
+    looks,
+    mark_meaning,
+    set_title,
+    split,
+    wrapped,
+)
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import performance_profiles
 
@@ -138,7 +147,8 @@ def _panels(count: int, style: dict[str, dict[str, Any]], title: str) -> tuple[F
     size = across * _PANEL[0] + beside, down * _PANEL[1] + 0.7
     figure = Figure(size, layout="constrained")
     keys = [Line2D([], [], **look) for look in style.values()]
-    figure.legend(keys, [*style], loc="outside right center", ncols=columns, frameon=False)
+    said = {"title": mark_meaning(style), "ncols": columns, "frameon": False}
+    figure.legend(keys, [*style], loc="outside right center", **said)
     set_title(figure, title)
     axes: list[Axes] = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for ax in axes[count:]:

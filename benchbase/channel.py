@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from benchbase.errors import in_one_line
@@ -52,7 +52,8 @@ def receiving(receiver: Callable[[Message], None]) -> Iterator[None]:
 def without_bars(message: Message) -> None:
     """Show notes on standard error, and nothing else."""
     if message[0] == "note":
-        sys.stderr.write(f"{message[1]}\n")
+        with suppress(AttributeError, OSError, ValueError):  # it may be missing or closed
+            sys.stderr.write(f"{message[1]}\n")
 
 
 def is_received() -> bool:

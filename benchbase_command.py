@@ -4,7 +4,6 @@ It is a module of its own because any import from `benchbase` runs the whole pac
 a noticeable time.
 """
 
-import contextlib
 import os
 import signal
 
@@ -28,6 +27,8 @@ def main() -> None:
 
 def _end(number: int, frame: object) -> None:
     del number, frame
-    with contextlib.suppress(OSError):  # standard error may be closed
+    try:  # noqa: SIM105 # contextlib is not imported, because this program has to be ready soon
         os.write(2, _EARLY)
+    except OSError:  # standard error may be closed
+        pass
     os._exit(_INTERRUPTED)  # an exception could be lost in the middle of an import

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ from benchbase.running import launch
 from benchbase.running.launch import check_workers, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
+from benchbase.showing.display import is_terminal, terminal
 from benchbase.showing.display import progress as progress_bar
-from benchbase.showing.display import terminal
 from benchbase.wording import file_name, visible
 
 if TYPE_CHECKING:
@@ -258,7 +257,7 @@ def execute(
     BenchbaseError
         If the store cannot be read or written, or a task is refused.
     """
-    shown = sys.stderr.isatty() if progress is None else progress
+    shown = is_terminal() if progress is None else progress
     with _progress_bar(suite.name, todo, shown) as advance:
         number = launch.execute(
             suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,

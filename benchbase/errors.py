@@ -22,6 +22,8 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
+from benchbase.wording import visible
+
 
 class BenchbaseError(Exception):
     """The root of all errors that the user can mend; its text is one clear message.
@@ -33,6 +35,10 @@ class BenchbaseError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message, with escapes for characters that a terminal might obey."""
+        return visible(super().__str__(), "\n\t")
 
 
 class ParameterError(BenchbaseError, ValueError):
@@ -225,13 +231,22 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; there are: {', '.join(map(repr, names))}" if names else "; there is none"
 
 
+LONGEST_MESSAGE = 2000
+"""The most characters of a message that is stored or shown in one line."""
+
+
 def in_one_line(value: object) -> str:
-    """Return the text of any object in one line that can be stored; "" if it has no text."""
+    """Return the text of any object in one line that can be stored and shown; "" if it has none.
+
+    Invisible characters are escaped, and of a long text the end is left out. So no solver can send
+    commands to a terminal, or fill a disk with what it says.
+    """
     try:
         line = " ".join(str(value).split())
     except Exception:  # a plugin's own `__str__` may raise anything
         return ""
-    return line.encode(errors="replace").decode()
+    shown = visible(line[: LONGEST_MESSAGE + 1])
+    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[: LONGEST_MESSAGE - 1]}…"
 
 
 def described(error: BaseException) -> str:

@@ -129,8 +129,8 @@ class Registry:
         PluginError
             If the file cannot be read or run, supplies nothing, or supplies a name that is taken.
         """
-        file = Path(path).absolute()
         try:
+            file = Path(path).absolute()  # refused if the current folder has been deleted
             source = file.read_bytes()
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error

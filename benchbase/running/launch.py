@@ -74,8 +74,14 @@ def check_workers(
     Raises
     ------
     BenchbaseError
-        If `jobs` is not a number of processes, or `memory_limit` is not above 0.
+        If `jobs` is not a number of processes, `memory_limit` is not above 0, or the current folder
+        has been deleted, without which plugins and libraries cannot work.
     """
+    try:
+        Path.cwd()
+    except OSError:
+        message = "the current folder has been deleted; go to another one, for example with: cd ~"
+        raise BenchbaseError(message) from None
     if jobs is not None:
         try:
             check_range("jobs", operator.index(jobs), least=0)

@@ -92,7 +92,7 @@ def _unpack(header: bytes, arrays: memoryview) -> Message:
         raise FormatError("its header does not fit its arrays")
     begin = 0
     for name, size in sizes.items():
-        fields[name] = parse_array(ascii(name[:80]), bytes(arrays[begin : begin + size]))
+        fields[name] = parse_array(ascii(name[:80]), arrays[begin : begin + size])
         begin += size
     return Message(kind, fields)
 
@@ -239,10 +239,9 @@ class Receiver:
         end = middle + arrays
         if len(self._data) < end:
             return None
-        with memoryview(self._data)[:end] as whole, whole[middle:] as rest:
-            message = _unpack(bytes(whole[_HEAD.size : middle]), rest)
+        whole = bytes(memoryview(self._data)[:end])
         del self._data[:end]
-        return message
+        return _unpack(whole[_HEAD.size : middle], memoryview(whole)[middle:])
 
     def close(self) -> None:
         """Close this end."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.discovery.provenance import circumstances
-from benchbase.errors import FormatError
+from benchbase.errors import FormatError, in_one_line
 from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.running.messages import ArrayField, Field, check_fields
 from benchbase.storage.store import SCORES
@@ -166,7 +166,7 @@ def lost_outcome(task: Task, status: str, message: str) -> Outcome:
         stop=task["stop"],
         signals_key=task["signals_key"],
         status=status,
-        message=message,
+        message=in_one_line(message),
         environment=circumstances(task),
     )
     if status == "timeout":

@@ -12,6 +12,7 @@ import numpy as np
 
 from benchbase.errors import BenchbaseError, PluginError, in_one_line
 from benchbase.interfaces import Inverse, Solver
+from benchbase.loading import CORE
 from benchbase.numerics.instance import own_copy
 from benchbase.numerics.recovery import RecoveryError, as_arrays, recover
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot
@@ -69,6 +70,9 @@ class Solving:
             raise
         except BaseException as error:  # third-party code may raise anything
             solved = went_wrong(error)
+        if any(name not in sys.modules for name in before if name.startswith(CORE)):
+            message = "the solver has removed modules of benchbase from its process"
+            return Solved(status="crashed", message=message)
         try:
             self._workshop.compare(posed["code"], KINDS)
             loaded = self._workshop.unforeseen(posed["code"], KINDS, before)

@@ -58,6 +58,14 @@ class Bar:
         send(("bar", self.label, self._done, self.total))
 
 
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal; it may also be closed or missing."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 @contextmanager
 def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
     """Show a progress bar on standard error while the context lasts, if that is a terminal.
@@ -71,7 +79,7 @@ def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
     done : float, optional
         The amount that is already done.
     """
-    with terminal(shown=sys.stderr.isatty()):
+    with terminal(shown=is_terminal()):
         try:
             yield Bar(label, total, done)
         finally:
@@ -147,7 +155,7 @@ def _rich_bars() -> Progress:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

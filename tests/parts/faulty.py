@@ -153,3 +153,21 @@ def writes_to_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # a
         with contextlib.suppress(OSError):
             os.write(descriptor, struct.pack("<4sIQ", b"\x93BM1", 20, 1 << 45))
     return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def closes_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    os.closerange(3, 100)
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def interrupts(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    raise KeyboardInterrupt
+
+
+@benchbase.solver
+def removes_modules(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    for name in [name for name in sys.modules if name.startswith("benchbase")]:
+        del sys.modules[name]
+    return rng.standard_normal(frame.n)

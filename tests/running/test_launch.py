@@ -2,13 +2,15 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import benchbase
-from benchbase.errors import BenchbaseError, ParameterError
+from benchbase.discovery.registry import Registry
+from benchbase.errors import BenchbaseError, ParameterError, PluginError
 from benchbase.running.launch import check_workers, default_jobs
 from benchbase.running.local import LocalWorkers
 
@@ -60,3 +62,15 @@ def test_numbers_that_cannot_be_are_refused_at_once(options: dict[str, Any], rea
 def test_an_executor_has_workers() -> None:
     with pytest.raises(ParameterError, match="jobs must be at least 1, not 0"):
         LocalWorkers(0)
+
+
+def test_a_run_in_a_folder_that_has_been_deleted_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(BenchbaseError, match="the current folder has been deleted; go to another"):
+        benchbase.run("quick", results=tmp_path / "r")
+    with pytest.raises(PluginError, match=r"plugin p\.py: No such file or directory"):
+        Registry().load_file("p.py")

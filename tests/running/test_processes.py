@@ -67,6 +67,9 @@ EXPECTED = {
     "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),
     "unpicklable": ("done", ""),
     "sleeps": ("done", ""),
+    "closes_pipes": ("crashed", "it printed: the outcome cannot be sent: [Errno 9]"),
+    "interrupts": ("failed", "KeyboardInterrupt: no message"),
+    "removes_modules": ("crashed", "the solver has removed modules of benchbase"),
     "writes_to_pipes": ("crashed", "sent something that is not an outcome: it claims to be larger"),
 }
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]

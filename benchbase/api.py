@@ -331,9 +331,14 @@ def write_reports(
     errors: list[BenchbaseError] = []
     for part in results.by_suite():
         place = report_folder(part, folder)
+        try:
+            if reports:
+                place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            errors.append(system_error(place, error))
+            continue
         for each in reports:
             with collect_errors(each, errors):
-                place.mkdir(parents=True, exist_ok=True)
                 files += [Path(file) for file in each.write(part, place)]
     return files, errors
 

@@ -107,6 +107,9 @@ class Stream:
             self._fail(error)
             self.has_lost |= isinstance(error, OSError)  # closing it has passed on everything
 
+    def close(self) -> None:
+        """Stay open: the rest of the command writes to this stream too."""
+
     def remark(self) -> str:
         """Return what was lost and why, as a message; "" if nothing was, or the reader has left."""
         if not self.has_lost or self._error is None or self._error.errno == EPIPE:

@@ -103,6 +103,15 @@ def test_streams_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not out.closed
 
 
+def test_code_that_closes_a_stream_leaves_it_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    with patient_streams():
+        sys.stdout.close()
+        sys.stdout.write("more")
+    assert out.getvalue() == "more"
+
+
 def test_no_bytes_pass_by(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 import sys
@@ -20,6 +19,8 @@ from benchbase.running.local import LocalWorkers
 from benchbase.running.runner import Plan, plan, run_suite
 from benchbase.storage.database import has_results
 from benchbase.storage.store import Store
+
+_MOST_GB = 9e9  # whose bytes still are a number that systems know
 
 
 def make_plan(
@@ -91,7 +92,7 @@ def check_workers(
         default_jobs()
     if memory_limit is not None:
         try:
-            check_range("memory_limit", memory_limit, above=0, below=math.inf)
+            check_range("memory_limit", memory_limit, above=0, below=_MOST_GB)
         except TypeError:
             raise ParameterError(
                 "memory_limit", f"must be a number, not {memory_limit!r}"

@@ -84,6 +84,7 @@ class WorkerProcess:
         self.deadline = float("inf")
         self.started = self.ready = self._killed = False
         self._starts = 0
+        self._cells: set[str] = set()  # the keys of those that it was given tasks of
         self._mark = secrets.token_hex(16)
         given, for_tasks, taken, for_outcomes = map(_above_standard, (*os.pipe(), *os.pipe()))
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
@@ -111,6 +112,7 @@ class WorkerProcess:
 
     def _begin(self, task: Task) -> None:
         self.task, self.problem, self.started = task, task["problem_key"], False
+        self._cells.add(task["key"])
         self.outcomes.most, self._starts = most_bytes(task), 0
 
     def _send(self, message: object) -> None:
@@ -142,6 +144,8 @@ class WorkerProcess:
             return None
         except FormatError as error:
             self._lose("crashed", f"the worker sent something that is not an outcome: {error}")
+            if len(self._cells) > 1:
+                self.started = False  # a thread or child of another solver may have sent it
             return None
         if not alive:
             self._lose("crashed", self._ending())

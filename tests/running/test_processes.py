@@ -334,6 +334,23 @@ def test_the_time_of_a_chunk_is_that_of_all_its_signals(
         assert process.lost == late
 
 
+@pytest.mark.parametrize(("cells", "at_fault"), [({"a"}, True), ({"a", "b"}, False)])
+def test_a_broken_message_is_blamed_on_a_solver_only_if_it_was_alone(
+    cells: set[str], at_fault: bool
+) -> None:
+    """If not, its task is given to another worker."""
+    taken, given = os.pipe()
+    with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given, "wb"):
+        process = WorkerProcess.__new__(WorkerProcess)
+        living = SimpleNamespace(poll=lambda: None)
+        facts = {"outcomes": receiver, "_process": living, "lost": None, "started": True}
+        vars(process).update(facts, _cells=cells, _printed=lambda: "")
+        os.write(given, b"garbage")
+        assert process.listen() is None
+    assert process.lost is not None
+    assert process.started is at_fault
+
+
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "WorkerProcess", None)
     assert list(LocalWorkers(2).run([])) == []

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 CORE = "benchbase"
+VERSION = "0.1.0"
+"""The version of benchbase, whatever the distribution that it was installed from is called."""
 
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = tuple(str(Path(sysconfig.get_path(name))) + os.sep for name in _PATHS)

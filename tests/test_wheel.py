@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import benchbase
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -44,6 +46,14 @@ def test_every_source_file_is_in_the_wheel_and_nothing_else(wheel: zipfile.ZipFi
     found = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert found == expected | {"benchbase_command.py"}
     assert {f"benchbase_suites/{name}.toml" for name in ("quick", "figure1a", "figure1b")} <= found
+
+
+def test_the_wheel_has_a_name_of_its_own(wheel: zipfile.ZipFile) -> None:
+    """On the package index, "benchbase" is another program."""
+    (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    lines = wheel.read(metadata).decode().splitlines()
+    assert "Name: benchbase-recovery" in lines
+    assert f"Version: {benchbase.__version__}" in lines
 
 
 def test_the_wheel_has_the_command_the_plugins_and_the_licence(wheel: zipfile.ZipFile) -> None:

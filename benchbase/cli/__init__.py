@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from benchbase.errors import BenchbaseError
+from benchbase.loading import VERSION
 from benchbase.outputs import patient_streams
 
 INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
@@ -90,7 +91,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="benchbase")
+@click.version_option(VERSION)
 def main() -> None:
     """Benchmark signal recovery from pooling representations.
 

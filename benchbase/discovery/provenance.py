@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbase.discovery.code import Code
+from benchbase.loading import CORE, VERSION
 from benchbase.tasks import Task, code_of
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")
@@ -24,8 +25,8 @@ def environment() -> dict[str, Any]:
     """
     from threadpoolctl import threadpool_info
 
-    versions = {}
-    plugins = {p.dist.name for p in metadata.entry_points(group="benchbase") if p.dist}
+    versions = {CORE: VERSION}
+    plugins = {p.dist.name for p in metadata.entry_points(group=CORE) if p.dist}
     for name in sorted({*_LIBRARIES, *plugins}):
         try:
             versions[name] = metadata.version(name)

@@ -126,7 +126,7 @@ def _library() -> Any:
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        message = f"Dask cannot be imported ({error}); install benchbase[dask]"
+        message = f"Dask cannot be imported ({error}); install it: `pip install distributed`"
         raise BenchbaseError(message) from error
 
 

@@ -73,7 +73,7 @@ def test_bundled_plugins_are_found_like_any_other() -> None:
     assert {"altmin", "knn", "mean"} <= set(known.classes["solver"])
     assert {"quick", "figure1a", "figure1b"} <= set(known.suites)
     assert {str(provider) for provider in known.providers.values()} == {
-        "the distribution benchbase"
+        "the distribution benchbase-recovery"
     }
     assert known.warnings == []
     for kind, table in known.classes.items():
@@ -142,7 +142,7 @@ def test_two_plugins_of_one_name_are_refused_by_both_distributions_names(install
 def test_two_distributions_that_supply_one_solver_are_named(install: Install, name: str) -> None:
     install("acme", one=SOLVER.format(cls="Mine", name="mine"))
     install("zenith", two=SOLVER.format(cls="Mine", name=name))
-    first = "acme" if name == "mine" else "benchbase"
+    first = "acme" if name == "mine" else "benchbase-recovery"
     with pytest.raises(PluginError, match=rf"solver named '{name}': .*{first} and .*zenith"):
         loaded()
 
@@ -351,7 +351,7 @@ def test_what_is_no_plugin_file_is_refused(tmp_path: Path, name: str, told: str)
 
 def test_a_plugin_file_cannot_take_a_name_that_is_taken(plugin: Callable[[str], Path]) -> None:
     known = loaded()
-    with pytest.raises(PluginError, match=r"solver named 'altmin': .*benchbase and .*mine\.py"):
+    with pytest.raises(PluginError, match=r"solver named 'altmin': .*-recovery and .*mine\.py"):
         known.load_file(plugin(FUNCTION.replace("mine", "altmin")))
     assert known.build("solver", {"name": "altmin"}).spec()["name"] == "altmin"
 
@@ -380,7 +380,7 @@ def test_add_cannot_replace_what_is_installed() -> None:
     def altmin(frame: object, pooling: object, b: object, rng: object) -> object:
         return b
 
-    with pytest.raises(PluginError, match=r"solver named 'altmin': .*benchbase and this session"):
+    with pytest.raises(PluginError, match=r"solver named 'altmin': .*-recovery and this session"):
         known.add(altmin)
 
 

@@ -47,6 +47,11 @@ def attribute(module: Any, name: str) -> Any:
         return None
 
 
+def names_in(module: str) -> dict[str, Any]:
+    """Return the names that a module defines, or none if it is not loaded."""
+    return getattr(sys.modules.get(module), "__dict__", {})
+
+
 def note_loaded(module: str = CORE) -> None:
     """Keep the sources of all modules that were loaded since the last call, except libraries.
 

@@ -70,7 +70,7 @@ class Cell:
         """The number of signals per task: the least that any of its solvers asks for."""
         parts = (part for part in self.solver.walk() if isinstance(part, Solver))
         sizes = [part.chunk for part in parts if part.chunk is not None]
-        return min([self.points, *sizes])
+        return int(min([self.points, *sizes]))
 
     def parts(self) -> Iterator[Component]:
         """Yield all its components, including those inside others."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchbase.component import Component
+from benchbase.component import Component, plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.planning.experiment import (
@@ -62,7 +62,7 @@ class Draft:
         SuiteError
             If anything is wrong; the message lists all mistakes.
         """
-        self.table = copy.deepcopy(self.table)
+        self.table = plain(self.table)  # a copy, which changes and axes may write to
         for change in self.changes:
             self._apply(change)
         title = self.table["title"]
@@ -90,7 +90,7 @@ class Draft:
             for part in parents:
                 inside = isinstance(target, dict)
                 target = target.setdefault(str(part), {}) if inside else target[part]
-            target[str(last) if isinstance(target, dict) else last] = change.value
+            target[str(last) if isinstance(target, dict) else last] = plain(change.value)
         except (KeyError, IndexError, TypeError):
             first = str(change.path[0])
             hint = "" if first in KEYS else suggestion(first, KEYS)
@@ -229,7 +229,7 @@ class Draft:
     def _add(
         self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
     ) -> None:
-        spec = spec.spec() if isinstance(spec, Component) else spec
+        spec = spec.spec() if isinstance(spec, Component) else plain(spec)
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
         limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchbase.component import plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
@@ -63,6 +64,7 @@ class Suite:
         ParameterError
             If it is not a number above 0.
         """
+        time_limit = plain(time_limit)
         try:
             check_range("time_limit", time_limit, above=0)
         except TypeError:

@@ -15,9 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchbase.component import Component
+from benchbase.component import Component, plain
 from benchbase.errors import SuiteError
 
 _NOT_TOML = (ValueError, RecursionError)
@@ -222,13 +220,12 @@ def as_toml(value: Any) -> str:
     Parameters
     ----------
     value : object
-        A number, text, path, component, or lists and dicts of these. The key ``name`` of a dict is
-        written first, and entries that are None are left out.
+        A number, text, path, component, or lists and dicts of these; `plain` makes the rest so. The
+        key ``name`` of a dict is written first, and entries that are None are left out.
     """
     if isinstance(value, Component):
         value = value.spec()
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
+    value = plain(value)
     if isinstance(value, Mapping):
         named = sorted(value.items(), key=lambda item: item[0] != "name")  # keeps the other order
         pairs = [as_toml_pair(key, item) for key, item in named if item is not None]

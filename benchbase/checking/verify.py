@@ -21,7 +21,8 @@ from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
 from benchbase.results import columns_of, load_results
-from benchbase.running.executors import InProcess, one_blas_thread
+from benchbase.running.executors import Executor, InProcess, one_blas_thread
+from benchbase.running.local import LocalWorkers
 from benchbase.running.rebuild import Rebuilder
 from benchbase.showing import pooling_name
 from benchbase.storage.store import SCORES, Store
@@ -82,7 +83,8 @@ def verify(
     Each estimate is scored again. The scores must be equal if versions, BLAS and processor are
     those recorded, and equal up to 1e-6 otherwise.
 
-    Sampled cells are run again, without a time limit. Estimates and scores must be equal if the
+    Sampled cells are run again, without a time limit, and those with code that did not come with
+    benchbase each in a process of its own. Estimates and scores must be equal if the
     environment is that recorded. Otherwise the mean squared cosine must be within 3 standard errors
     of the paired differences.
 
@@ -275,7 +277,11 @@ class _Verifier:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
     def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
-        outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks(self._known))}
+        tasks = [*cell.tasks(self._known)]
+        strange = any(source for each in tasks for source in each["sources"].values())
+        # A stranger's code gets a process of its own, so that it can change nothing in this one.
+        executor: Executor = LocalWorkers(1) if strange else InProcess(self._known)
+        outcomes = {outcome["start"]: outcome for outcome in executor.run(tasks)}
         pairs = []
         for chunk in stored.chunks:
             again = outcomes[chunk["start"]]

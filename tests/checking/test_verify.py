@@ -20,8 +20,10 @@ from benchbase import cli as command_line
 from benchbase.checking.verify import Verification, verify
 from benchbase.discovery.code import Code
 from benchbase.discovery.provenance import environment
+from benchbase.discovery.registry import registry
 from benchbase.numerics.streams import solver_keys
 from benchbase.running.executors import InProcess
+from benchbase.running.local import LocalWorkers
 from benchbase.storage.database import FILE
 
 SUITE = """\
@@ -87,6 +89,14 @@ def register_solvers(register):
     register(Fragile)
 """
 Cli = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run strangers' solvers in this process, as starting one for each cell takes half a second."""
+    monkeypatch.setattr(
+        "benchbase.checking.verify.LocalWorkers", lambda jobs: InProcess(registry())
+    )
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +325,7 @@ KERNEL = """
 import sys
 from benchbase.cli import main
 from benchbase.discovery.provenance import environment
+from benchbase.discovery.registry import registry
 print(environment()["blas"], file=sys.stderr)
 main()
 """
@@ -380,6 +391,30 @@ def test_a_component_that_is_not_installed_is_a_finding(verify_cli: Cli, folder:
         for label in ("scaled", "fragile")
     ]
     assert hint == "solvers in a plugin file need --plugin FILE"
+
+
+def test_what_a_plugin_changes_in_its_process_changes_nothing_in_the_verifying_one(
+    tmp_path: Path, fresh_registry: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s.toml").write_text(SUITE.partition("[[solver]]")[0].replace("90", "12"))
+    (tmp_path / "leaky.py").write_text("""\
+import numpy as np
+import benchbase
+
+@benchbase.solver
+def leaky(frame, pooling, b, rng):
+    np.linalg.leaky = 1
+    return np.ones(frame.n)
+""")
+    monkeypatch.setattr("benchbase.checking.verify.LocalWorkers", LocalWorkers)
+    given: dict[str, Any] = {"plugins": [tmp_path / "leaky.py"]}
+    benchbase.run(
+        tmp_path / "s.toml", results=tmp_path, points=1, trials=1, jobs=1,
+        changes={"grid.dataset": [{"name": "gaussian", "n": 6}]}, **given,
+    )  # fmt: skip # one argument per line would not be clearer
+    found = verify(tmp_path, sample=None, **given)
+    assert (found.cells_run, found.findings) == (2, [])
+    assert not hasattr(np.linalg, "leaky")
 
 
 def test_a_solver_that_gives_something_else_is_found_by_running_it(

@@ -17,6 +17,7 @@ from benchbase.errors import (
     FormatError,
     ParameterError,
     PluginError,
+    ReportError,
     SpecError,
     StoreError,
     SuiteError,
@@ -26,6 +27,7 @@ from benchbase.errors import (
 )
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
+from benchbase.loading import VERSION
 from benchbase.numerics.compose import has_init, starting_at
 from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from benchbase.results import Results, load_results
     from benchbase.storage.records import CellRecord, SuiteRunRecord, read_records, write_records
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Array",
@@ -84,6 +86,7 @@ __all__ = [
     "Recovery",
     "Referee",
     "Report",
+    "ReportError",
     "Results",
     "ResultsView",
     "Run",
@@ -95,6 +98,7 @@ __all__ = [
     "StoreError",
     "SuiteError",
     "SuiteRunRecord",
+    "__version__",
     "array_bytes",
     "as_toml",
     "build",

@@ -10,7 +10,8 @@
     ├── DataError               a data set's files are missing or not what they should be
     ├── StoreError              results cannot be read or written
     ├── FormatError             bytes from elsewhere are not the plain data that they should be
-    └── DiskError               a disk is full or fails
+    ├── DiskError               a disk is full or fails
+    └── ReportError             reports failed; each is told in a line of its own
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from __future__ import annotations
 import errno
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+
+from benchbase.wording import visible
 
 
 class BenchbaseError(Exception):
@@ -33,6 +36,10 @@ class BenchbaseError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message, with escapes for characters that a terminal might obey."""
+        return visible(super().__str__(), "\n\t")
 
 
 class ParameterError(BenchbaseError, ValueError):
@@ -155,6 +162,20 @@ class DiskError(BenchbaseError):
     exit_code = 1
 
 
+class ReportError(BenchbaseError):
+    """Reports failed.
+
+    Parameters
+    ----------
+    errors : sequence of BenchbaseError
+        What each of them says; there is at least one.
+    """
+
+    def __init__(self, errors: Sequence[BenchbaseError]) -> None:
+        super().__init__("\n".join(dict.fromkeys(map(str, errors))))
+        self.exit_code = max(error.exit_code for error in errors)
+
+
 def system_error(
     place: object, error: Exception, kind: type[BenchbaseError] = BenchbaseError
 ) -> BenchbaseError:
@@ -216,23 +237,32 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` if no known word is close;
+        ``"; did you mean 'altmin'?"``, or ``"; there are: 'a', 'b'"`` if no known word is close;
         ``"; there is none"`` if there are no known words.
     """
     names = sorted(known)
     close = get_close_matches(word, names, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; there are: {', '.join(names)}" if names else "; there is none"
+    return f"; there are: {', '.join(map(repr, names))}" if names else "; there is none"
+
+
+LONGEST_MESSAGE = 2000
+"""The most characters of a message that is stored or shown in one line."""
 
 
 def in_one_line(value: object) -> str:
-    """Return the text of any object in one line that can be stored; "" if it has no text."""
+    """Return the text of any object in one line that can be stored and shown; "" if it has none.
+
+    Invisible characters are escaped, and of a long text the end is left out. So no solver can send
+    commands to a terminal, or fill a disk with what it says.
+    """
     try:
         line = " ".join(str(value).split())
     except Exception:  # a plugin's own `__str__` may raise anything
         return ""
-    return line.encode(errors="replace").decode()
+    shown = visible(line[: LONGEST_MESSAGE + 1])
+    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[: LONGEST_MESSAGE - 1]}…"
 
 
 def described(error: BaseException) -> str:

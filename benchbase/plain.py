@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -94,13 +95,34 @@ def parse_json(name: str, data: bytes, *, finite: bool = True) -> Any:
 
 def array_bytes(array: npt.NDArray[Any]) -> bytes:
     """Return an array as an NPY file of version 1.0."""
+    array = np.ascontiguousarray(array)
+    return _head(array.dtype, array.shape) + array.tobytes()
+
+
+@lru_cache(maxsize=1000)
+def _head(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """Return the head of an NPY file; kept, because many arrays have the same."""
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, head)
     return file.getvalue()
 
 
+@lru_cache(maxsize=1000)
+def _parsed_head(head: bytes) -> tuple[str, bool, tuple[int, ...]] | None:
+    """Return type, order and shape from the header of an NPY file, or None if it is not plain."""
+    found = _HEADER.fullmatch(head)  # parsed here, because NumPy evaluates it
+    if found is None:
+        return None
+    kind, order, listed = (part.decode() for part in found.groups())
+    return kind, order == "True", tuple(int(size) for size in listed.split(",") if size.strip())
+
+
 def parse_array(
-    name: str, data: bytes, dtype: str | None = None, shape: tuple[int, ...] | None = None
+    name: str,
+    data: bytes | memoryview,
+    dtype: str | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> npt.NDArray[Any]:
     """Read an NPY file; nothing is unpickled, no claimed size trusted.
 
@@ -108,8 +130,8 @@ def parse_array(
     ----------
     name : str
         What the array is called in messages.
-    data : bytes
-        The file.
+    data : bytes or memoryview
+        The file; the array keeps it.
     dtype : str, optional
         The type of its numbers, for example ``"<f4"``; by default any in `PLAIN`.
     shape : tuple of int, optional
@@ -130,18 +152,17 @@ def parse_array(
     if data[6:8] != b"\x01\x00":
         raise FormatError(f"{name} is an NPY file of version {data[6]}.{data[7]}, not 1.0")
     begin = 10 + int.from_bytes(data[8:10], "little")
-    header = _HEADER.fullmatch(data[10:begin])  # parsed here, because NumPy evaluates it
-    if header is None:
+    head = _parsed_head(bytes(data[10:begin]))
+    if head is None:
         raise FormatError(f"{name} has a header that plain arrays do not have")
-    kind, order, listed = (part.decode() for part in header.groups())
-    sizes = tuple(int(size) for size in listed.split(",") if size.strip())
+    kind, fortran, sizes = head
     if "O" in kind:
         raise FormatError(f"{name} holds pickled objects, which are never read")
     if kind not in ([dtype] if dtype else PLAIN):
         raise FormatError(f"{name} holds numbers of type {kind}, not {dtype or 'a plain one'}")
     if shape is not None and sizes != shape:
-        raise FormatError(f"{name} has the shape ({listed}), not {shape}")
-    if order == "True" and len(sizes) > 1:
+        raise FormatError(f"{name} has the shape {sizes}, not {shape}")
+    if fortran and len(sizes) > 1:
         raise FormatError(f"{name} is in Fortran's order")
     rest = data[begin:]
     # An empty array might still claim more rows than NumPy can count.
@@ -150,4 +171,4 @@ def parse_array(
     try:
         return np.frombuffer(rest, kind).reshape(sizes)
     except ValueError as error:
-        raise FormatError(f"{name} has the shape ({listed}), which NumPy refuses") from error
+        raise FormatError(f"{name} has the shape {sizes}, which NumPy refuses") from error

@@ -88,7 +88,7 @@ class Results:
     runs: tuple[int, ...]
 
     def rows(self) -> pd.DataFrame:
-        """Return a data frame with one row per signal, whatever its status.
+        """Return a data frame with one row per signal of each cell, whatever its status.
 
         Its first columns are those of `COLUMNS`. The components' parameters follow as
         ``dataset.components``, ``pooling.threshold``, ``solver.init.q`` and so on; such a column is
@@ -116,7 +116,7 @@ class Results:
                         continue
                     seen.add(identity)
                     head = {"run": run, "suite": suites[run], "experiment": experiment}
-                    head |= {"cell": key, "label": label} | _columns(facts)
+                    head |= {"cell": key, "label": label} | columns_of(facts)
                     for same, rows in _rows(facts["points"], chunks.get(key, [])):
                         blocks.append((run, position, head | same, rows))
         blocks.sort(key=lambda block: block[:2])
@@ -312,7 +312,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     return Results(Path(path), tuple(sorted(chosen)))
 
 
-def _columns(facts: dict[str, Any]) -> dict[str, Any]:
+def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that are the same for all rows of a cell."""
     kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts]
     columns = dict.fromkeys(PROBLEM, "") | {kind: facts[kind]["name"] for kind in kinds}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, TypedDict, final
 
-from benchbase.component import Array
+from benchbase.component import Array, plain
 
 
+@final
 class Task(TypedDict):
     """The work that an executor passes to a worker: one chunk of a cell, as plain data.
 
@@ -78,6 +80,7 @@ class Posed(TypedDict):
     trace: bool
 
 
+@final
 class Solved(TypedDict, total=False):
     """What a solver made of a chunk, as plain data; it is checked before it is scored.
 
@@ -164,11 +167,13 @@ def code_of(
 
 
 def json_ready(value: Any) -> Any:
-    """Return plain data with the infinite numbers, which JSON lacks, as "inf" and "-inf"."""
+    """Return `plain` data with the infinite numbers, which JSON lacks, as "inf" and "-inf"."""
+    return _without_infinity(plain(value))
+
+
+def _without_infinity(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: json_ready(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_ready(item) for item in value]
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return str(value)
-    return value
+        return {key: _without_infinity(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_infinity(item) for item in value]
+    return str(value) if value in (math.inf, -math.inf) else value

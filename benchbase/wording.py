@@ -55,7 +55,7 @@ def visible(text: str, but: str = "") -> str:
     but : str, optional
         Characters to leave as they are.
     """
-    if invisible(text, but) is None:
+    if text.isprintable() or invisible(text, but) is None:
         return text
     return "".join(c if invisible(c, but) is None else ascii(c)[1:-1] for c in text)
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from benchbase.errors import BenchbaseError
+from benchbase.loading import VERSION
+from benchbase.outputs import patient_streams
+
+INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
+"""What the user is told after Ctrl-C or a SIGTERM."""
 
 COMMANDS = {
     "run": "benchbase.cli.run",
@@ -26,6 +32,11 @@ class Commands(click.Group):
     Plugins are loaded only to list all commands, or to find one that the core does not have. Those
     of strangers are not loaded to find a command that a bundled plugin has, such as `accept`.
     """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; faults of standard output and error end no work."""
+        with patient_streams():
+            return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the core's commands in the order of their use, then the others."""
@@ -83,12 +94,12 @@ class Commands(click.Group):
             click.echo(f"error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("interrupted; finished results are stored", err=True)
+            click.echo(INTERRUPTED, err=True)
             ctx.exit(130)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="benchbase")
+@click.version_option(VERSION)
 def main() -> None:
     """Benchmark signal recovery from pooling representations.
 

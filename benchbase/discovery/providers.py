@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
+from pathlib import Path
 
+from benchbase.discovery.points import distribution_name, plugin_points
 from benchbase.errors import PluginError
 from benchbase.loading import CORE
-
-GROUP = "benchbase"
-"""The group of the entry points of plugins."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,11 @@ class Provider:
     def __str__(self) -> str:
         return self.owner
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether it is a plugin of a distribution, rather than a file or a session."""
+        return bool(self.plugin) and not Path(self.source).is_absolute()
+
 
 SESSION = Provider("this session", "")
 
@@ -48,14 +52,13 @@ def bundled() -> frozenset[str]:
     PluginError
         If another distribution says that it is benchbase.
     """
-    points = entry_points()
-    own = {p.dist.name for p in points.select(group="console_scripts", name=CORE) if p.dist}
+    commands = entry_points(group="console_scripts", name=CORE)
+    own = {distribution_name(point.dist) for point in commands if point.dist} - {None}
     if len(own) > 1:
-        names = " and ".join(sorted(own))
+        names = " and ".join(sorted(map(str, own)))
         raise PluginError(f"the distributions {names} both supply {CORE}; uninstall one of them")
-    return frozenset(p.module for p in points.select(group=GROUP) if p.dist and p.dist.name in own)
-
-
-def distribution_of(point: EntryPoint) -> str:
-    """Return the name of the distribution of an entry point."""
-    return point.dist.name if point.dist is not None else "(unknown)"
+    return frozenset(
+        point.module
+        for point in plugin_points()[0]
+        if point.dist and distribution_name(point.dist) in own
+    )

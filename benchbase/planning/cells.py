@@ -70,7 +70,7 @@ class Cell:
         """The number of signals per task: the least that any of its solvers asks for."""
         parts = (part for part in self.solver.walk() if isinstance(part, Solver))
         sizes = [part.chunk for part in parts if part.chunk is not None]
-        return min([self.points, *sizes])
+        return int(min([self.points, *sizes]))
 
     def parts(self) -> Iterator[Component]:
         """Yield all its components, including those inside others."""
@@ -81,6 +81,14 @@ class Cell:
         """Return what the store keeps of the cell, as JSON-ready data."""
         own = {"solver": json_ready(self.solver.spec()), "seed": self.seed, "trial": self.trial}
         return self.setting.facts() | own | {"points": self.points, "trace": self.trace}
+
+    def shared(self, known: Registry) -> list[str]:
+        """Return what keeps the cell from being sealed; see `Task`."""
+        owners = {provider.plugin: provider.owner for provider in known.providers.values()}
+        shared = {owners.get(name, name) for name in self.common - bundled()}
+        if any(map(known.is_local, self.parts())):
+            shared.add(SESSION.owner)
+        return sorted(shared)
 
     def tasks(self, known: Registry, *, host_name: bool = False) -> Iterator[Task]:
         """Yield one task for each chunk of the cell, in order.
@@ -95,9 +103,7 @@ class Cell:
         noise, hint = self.setting.noise, self.setting.hint
         parts = (*self.setting.parts(), self.solver)
         sources = {part.kind: sorted(known.sources(part)) for part in parts}
-        shared = self.common - bundled()
-        if any(map(known.is_local, self.parts())):
-            shared |= {SESSION.owner}
+        shared = self.shared(known)
         for start in range(0, self.points, self.chunk):
             yield Task(
                 key=self.key,
@@ -117,7 +123,7 @@ class Cell:
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,
                 sources=sources,
-                shared=sorted(shared),
+                shared=shared,
                 code=self.code,
                 packages=self.packages,
                 files=self.files,

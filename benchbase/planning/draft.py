@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchbase.component import Component
+from benchbase.component import Component, plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.planning.experiment import (
@@ -62,7 +62,7 @@ class Draft:
         SuiteError
             If anything is wrong; the message lists all mistakes.
         """
-        self.table = copy.deepcopy(self.table)
+        self.table = plain(self.table)  # a copy, which changes and axes may write to
         for change in self.changes:
             self._apply(change)
         title = self.table["title"]
@@ -90,10 +90,12 @@ class Draft:
             for part in parents:
                 inside = isinstance(target, dict)
                 target = target.setdefault(str(part), {}) if inside else target[part]
-            target[str(last) if isinstance(target, dict) else last] = change.value
+            target[str(last) if isinstance(target, dict) else last] = plain(change.value)
         except (KeyError, IndexError, TypeError):
             first = str(change.path[0])
             hint = "" if first in KEYS else suggestion(first, KEYS)
+            if first == "solver" and len(self.table.get("solver", ())) > 1:
+                hint = f"; its solvers are numbered 0 to {len(self.table['solver']) - 1}"
             message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
             raise SuiteError([message]) from None
 
@@ -227,14 +229,16 @@ class Draft:
     def _add(
         self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
     ) -> None:
-        spec = spec.spec() if isinstance(spec, Component) else spec
+        spec = spec.spec() if isinstance(spec, Component) else plain(spec)
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
         limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)
         try:
             solver = self.registry.build("solver", own or spec, path)
         except SpecError as error:
-            self._complain(error.path, sentence(error), origin)
+            # Who adds a solver does not see its number in the suite.
+            within = error.path if origin is None else error.path[len(path) :]
+            self._complain(within, sentence(SpecError(within, error.problem)), origin)
             return
         if points is not None and (type(points) is not int or points < 1):
             problem = f"must be an integer of at least 1, not {points!r}"
@@ -260,7 +264,8 @@ class Draft:
     def _complain(
         self, path: tuple[str | int, ...], problem: str, origin: str | None = None
     ) -> None:
-        name = "" if problem.startswith(dotted(path[:1])) else f"{dotted(path)}: "
+        own = path[1:] if path[:1] == ("grid",) and path[1:] else path
+        name = "" if problem.startswith(dotted(own[:1])) else f"{dotted(path)}: "
         place = origin or self._place(path)
         self.problems.append(f"{place}: {name if path else ''}{problem}")
 

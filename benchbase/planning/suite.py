@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchbase.component import plain
 from benchbase.discovery.registry import Registry
-from benchbase.errors import SpecError, SuiteError, dotted, suggestion
+from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
 from benchbase.planning.draft import Draft, faulty_title, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
@@ -56,7 +57,18 @@ class Suite:
         return replace(self, experiments=tuple(e for e in chosen if e.entries))
 
     def limited(self, time_limit: float) -> Suite:
-        """Return the suite with one time limit for all solvers, in seconds per signal."""
+        """Return the suite with one time limit for all solvers, in seconds per signal.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a number above 0.
+        """
+        time_limit = plain(time_limit)
+        try:
+            check_range("time_limit", time_limit, above=0)
+        except TypeError:
+            raise ParameterError("time_limit", f"must be a number, not {time_limit!r}") from None
         experiments = (
             replace(
                 e,
@@ -124,7 +136,8 @@ def _find(source: str | Path, registry: Registry, near: Path | None = None) -> P
     if isinstance(source, Path) or name.endswith(".toml") or "/" in name:
         return (near or Path()) / source
     hint = suggestion(name, registry.suites)
-    raise SuiteError([f"no suite named {name!r}{hint} (a suite file's name must end in .toml)"])
+    file = "to run a file, give a path that ends in .toml or contains /"
+    raise SuiteError([f"no suite named {name!r}{hint} ({file})"])
 
 
 def _load(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import selectors
 import struct
 import threading
 import time
@@ -29,6 +31,7 @@ PATIENCE = 30
 _HEAD = struct.Struct("<4sIQ")
 _MAGIC = b"\x93BM1"
 _AT_ONCE = 1 << 20  # bytes
+_LARGEST_INT = (1 << 31) - 1
 
 
 class Message(NamedTuple):
@@ -89,7 +92,7 @@ def _unpack(header: bytes, arrays: memoryview) -> Message:
         raise FormatError("its header does not fit its arrays")
     begin = 0
     for name, size in sizes.items():
-        fields[name] = parse_array(ascii(name[:80]), bytes(arrays[begin : begin + size]))
+        fields[name] = parse_array(ascii(name[:80]), arrays[begin : begin + size])
         begin += size
     return Message(kind, fields)
 
@@ -125,6 +128,46 @@ class Sender:
         with self._lock:
             while left:
                 left = left[os.write(self._descriptor, left) :]
+
+
+def pickled(message: object) -> bytes:
+    """Return a message to a worker as `multiprocessing.connection.Connection` reads it.
+
+    A worker trusts the process that started it. Nothing that it sends is read this way.
+    """
+    data = pickle.dumps(message)
+    fits = len(data) <= _LARGEST_INT
+    return (struct.pack("!i", len(data)) if fits else struct.pack("!iQ", -1, len(data))) + data
+
+
+def write_within(descriptor: int, data: bytes, patience: float) -> None:
+    """Write all data to a pipe that does not block.
+
+    Parameters
+    ----------
+    descriptor : int
+        The file descriptor of the pipe's end.
+    data : bytes
+        What to write.
+    patience : float
+        The seconds after which a reader that takes nothing is given up.
+
+    Raises
+    ------
+    TimeoutError
+        If the reader is given up.
+    OSError
+        If the pipe is closed.
+    """
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            with selectors.DefaultSelector() as selector:
+                selector.register(descriptor, selectors.EVENT_WRITE)
+                if not selector.select(patience):
+                    raise TimeoutError from None
 
 
 class Receiver:
@@ -196,10 +239,9 @@ class Receiver:
         end = middle + arrays
         if len(self._data) < end:
             return None
-        with memoryview(self._data)[:end] as whole, whole[middle:] as rest:
-            message = _unpack(bytes(whole[_HEAD.size : middle]), rest)
+        whole = bytes(memoryview(self._data)[:end])
         del self._data[:end]
-        return message
+        return _unpack(whole[_HEAD.size : middle], memoryview(whole)[middle:])
 
     def close(self) -> None:
         """Close this end."""

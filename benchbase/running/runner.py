@@ -134,7 +134,7 @@ class InterruptedRun(KeyboardInterrupt):
     """The user interrupted a run; `run` is its number in the store."""
 
     def __init__(self, run: int) -> None:
-        super().__init__()
+        super().__init__("what is finished is stored, and the same call does the rest")
         self.run = run
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from benchbase.discovery.provenance import circumstances
-from benchbase.errors import BenchbaseError, DataError, in_one_line
+from benchbase.errors import BenchbaseError, DataError
 from benchbase.interfaces import Dataset
 from benchbase.numerics.instance import (
     Arrays,
@@ -36,9 +36,7 @@ from benchbase.tasks import Outcome, Posed, Solved, Task
 PROBLEM_KINDS = ("dataset", "frame", "pooling", "noise", "hint")
 """The kinds of components that this half builds."""
 
-_STATUSES = ("done", "failed", "crashed", "unsupported", "refused")
 _SECONDS = ("prepare_seconds", "init_seconds", "solve_seconds")
-_MOST = 1000  # characters of a phase's name, and modules that may be loaded
 
 
 class Scorer:
@@ -168,19 +166,23 @@ class Scorer:
     def score(self, solved: Solved) -> Outcome:
         """Score what a solver made of the problem that was posed last.
 
-        Nothing about the answer is trusted: one that cannot be scored gives the status "failed".
+        Parameters
+        ----------
+        solved : Solved
+            From `Solving.solve`. If that is another process, the answer has been checked by
+            `benchbase.running.outcomes.checked_solved`.
         """
         if self._posed is None:
             raise RuntimeError("no problem was posed")
         task, instance, outcome = self._posed
         self._posed = None
         try:
-            _check(solved, task["stop"] - task["start"], instance.truth.shape[1])
             loaded = outcome["environment"].get("loaded", {}) | solved.get("loaded", {})
             if loaded:
                 outcome["environment"]["loaded"] = loaded
             done = solved["status"] == "done"
-            scores = self._scores(task, instance, solved) if done else Outcome()
+            with contained():
+                scores = self._scores(task, instance, solved) if done else Outcome()
         except Exception as error:  # a frame's or a pooling's code may raise anything
             return self._finished(outcome, went_wrong(error))
         return self._finished(outcome, solved) | scores
@@ -201,65 +203,18 @@ class Scorer:
         recovery = Recovery(x=solved["x"], n_iter=solved["n_iter"], converged=solved["converged"])
         scores = score(recovery, instance.problem, truth, b)
         if task["trace"]:
-            shots = _snapshots(solved, *truth.shape)
-            scores["trace"] = pack(shots, instance.problem, truth, b, task["start"])
+            scores["trace"] = pack([*_snapshots(solved)], instance.problem, truth, b, task["start"])
         return scores
 
 
-class AnswerError(ValueError):
-    """A worker's answer is not of the form that it must have."""
-
-
-def _check(solved: Solved, size: int, n: int) -> None:
-    """Raise `AnswerError` if an answer cannot be scored."""
-    known = solved.get("status") in _STATUSES and isinstance(solved.get("message", ""), str)
-    loaded = solved.get("loaded", {})
-    plain = isinstance(loaded, dict) and len(loaded) <= _MOST
-    if not known or not plain or not all(isinstance(v, str) for kv in loaded.items() for v in kv):
-        raise AnswerError("the worker sent an answer without a status")
-    if solved["status"] == "refused" and type(solved.get("exit_code")) is not int:
-        raise AnswerError("the worker refused without an exit code")
-    if solved["status"] != "done":
-        return
-    for name, shape in {"x": (size, n), "n_iter": (size,), "converged": (size,)}.items():
-        array = solved.get(name)
-        if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype.kind != "f":
-            raise AnswerError(f"the worker sent no array {name} of shape {shape}")
-    for name in (*_SECONDS, "frame_applications"):
-        value = solved.get(name)
-        uncounted = value is None and name == "frame_applications"
-        if not (uncounted or (isinstance(value, float) and 0 <= value < np.inf)):
-            raise AnswerError(f"the worker sent {name} = {in_one_line(repr(value))[:40]}")
-
-
-def _snapshots(solved: Solved, size: int, n: int) -> Sequence[Snapshot]:
-    """Return the snapshots of an answer; raise `AnswerError` if they are not of the right form."""
-    heads, rows, x = (
-        solved.get("snapshots"), solved.get("snapshot_rows"), solved.get("snapshot_x")
-    )  # fmt: skip # one line is clearer
-    whole = (
-        isinstance(heads, list)
-        and all(isinstance(head, list) and len(head) == 4 for head in heads)
-        and isinstance(rows, np.ndarray)
-        and isinstance(x, np.ndarray)
-        and rows.dtype.kind == "i"
-        and x.dtype.kind == "f"
-        and x.shape == (len(rows), n)
-        and bool(((rows >= 0) & (rows < size)).all())
-    )
-    if not whole:
-        raise AnswerError("the worker sent snapshots that cannot be scored")
-    assert heads is not None and rows is not None and x is not None  # noqa: PT018, S101 # for mypy
-    shots, start = [], 0
-    for phase, count, n_iter, seconds in heads:
-        kinds = isinstance(phase, str), type(count) is int, type(n_iter) is int
-        stop = start + count if all(kinds) and count >= 0 else -1
-        if not (0 <= stop <= len(rows)) or len(phase) > _MOST or not isinstance(seconds, float):
-            raise AnswerError("the worker sent a snapshot that cannot be scored")
-        part = slice(start, stop)
-        shots.append(Snapshot((phase,) if phase else (), rows[part], n_iter, seconds, x[part]))
-        start = stop
-    return shots
+def _snapshots(solved: Solved) -> Iterator[Snapshot]:
+    """Yield the snapshots of an answer."""
+    start = 0
+    for phase, count, n_iter, seconds in solved["snapshots"]:
+        part = slice(start, start + count)
+        rows, x = solved["snapshot_rows"][part], solved["snapshot_x"][part]
+        yield Snapshot((phase,) if phase else (), rows, n_iter, seconds, x)
+        start += count
 
 
 @contextmanager

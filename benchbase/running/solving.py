@@ -12,18 +12,17 @@ import numpy as np
 
 from benchbase.errors import BenchbaseError, PluginError, in_one_line
 from benchbase.interfaces import Inverse, Solver
+from benchbase.loading import CORE
 from benchbase.numerics.instance import own_copy
 from benchbase.numerics.recovery import RecoveryError, as_arrays, recover
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot
+from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
 from benchbase.tasks import Posed, Solved
 
 KINDS = ("frame", "pooling", "solver")
 """The kinds of components that this half builds."""
-
-MOST_SNAPSHOTS = 2**28
-"""The bytes of snapshots that a solver may record in one chunk."""
 
 
 class Solving:
@@ -33,10 +32,14 @@ class Solving:
     ----------
     workshop : Workshop
         Builds components and frames.
+    interruptible : bool, optional
+        Whether a `KeyboardInterrupt` is the user's. In a process that ignores the signal, it is an
+        error of the solver.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: Workshop, *, interruptible: bool = True) -> None:
         self._workshop = workshop
+        self._users: tuple[type[BaseException], ...] = (KeyboardInterrupt,) * interruptible
         self._prepared: tuple[str, _Prepared] | None = None
 
     def solve(self, posed: Posed, on_start: Callable[[], None] = lambda: None) -> Solved:
@@ -48,7 +51,7 @@ class Solving:
         try:
             with contained():
                 return self._solve(posed, on_start)
-        except KeyboardInterrupt:
+        except self._users:
             raise
         except BaseException as error:  # third-party code may raise anything
             return went_wrong(error)
@@ -63,10 +66,13 @@ class Solving:
             return refused(error)
         try:
             solved = self._run(posed, problem, on_start)
-        except KeyboardInterrupt:
+        except self._users:
             raise
         except BaseException as error:  # third-party code may raise anything
             solved = went_wrong(error)
+        if any(name not in sys.modules for name in before if name.startswith(CORE)):
+            message = "the solver has removed modules of benchbase from its process"
+            return Solved(status="crashed", message=message)
         try:
             self._workshop.compare(posed["code"], KINDS)
             loaded = self._workshop.unforeseen(posed["code"], KINDS, before)

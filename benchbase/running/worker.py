@@ -24,11 +24,14 @@ class Worker:
     ----------
     registry : Registry
         The components that tasks may name.
+    interruptible : bool, optional
+        As in `Solving`.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, *, interruptible: bool = True) -> None:
         workshop = Workshop(registry)
-        self._scorer, self._solving = Scorer(workshop), Solving(workshop)
+        self._scorer = Scorer(workshop)
+        self._solving = Solving(workshop, interruptible=interruptible)
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` just before the solver starts.

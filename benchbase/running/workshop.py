@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,12 +101,17 @@ class Workshop:
 @contextmanager
 def contained() -> Iterator[None]:
     """Limit what third-party code does to the current folder and to NumPy's error handling."""
-    folder = Path.cwd()
+    try:
+        folder = Path.cwd()
+    except OSError:  # it has been deleted
+        folder = None
     try:
         with np.errstate():
             yield
     finally:
-        os.chdir(folder)
+        if folder is not None:
+            with suppress(OSError):  # it has been deleted meanwhile
+                os.chdir(folder)
 
 
 def refused(error: BenchbaseError) -> Solved:

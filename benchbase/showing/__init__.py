@@ -5,6 +5,7 @@ data frames, as `benchbase.Results.rows` returns them or as `summarise` makes th
 """
 
 from benchbase.showing.components import component_of, offline, solver_specs
+from benchbase.showing.display import open_console
 from benchbase.showing.names import (
     lp_name,
     norm_name,
@@ -13,6 +14,14 @@ from benchbase.showing.names import (
     solver_names,
     variant_name,
     varying_parameters,
+)
+from benchbase.showing.samples import (
+    REDUCED,
+    mark_meaning,
+    may_lead,
+    reduced,
+    sample_notes,
+    sample_texts,
 )
 from benchbase.showing.style import (
     CHARACTER,
@@ -80,6 +89,7 @@ __all__ = [
     "LONGEST_TITLE",
     "MARKERS",
     "RECOVERED",
+    "REDUCED",
     "STATISTICS",
     "STYLE",
     "ProblemTable",
@@ -101,14 +111,20 @@ __all__ = [
     "look_alike",
     "looks",
     "lp_name",
+    "mark_meaning",
     "markdown_list",
     "markdown_table",
+    "may_lead",
     "norm_name",
     "offline",
+    "open_console",
     "pooling_name",
     "power_of_ten",
     "problem_columns",
     "problem_tables",
+    "reduced",
+    "sample_notes",
+    "sample_texts",
     "save_figure",
     "set_title",
     "setting_columns",

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbase.showing.samples import reduced
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,6 +45,7 @@ STATISTICS = {
     "pending": "signals without an outcome yet, left out",
     "not_isolated": "signals that were solved in benchbase's own process",
     "message": "why signals failed or are unsupported",
+    "reduced": "whether another solver has more signals or trials of the same problem and K",
 }
 """The columns that `summarise` adds to those that name a cell, and what each holds."""
 
@@ -113,7 +116,8 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         "not_isolated": signals["not_isolated"].sum(),
         "message": signals["mishap"].agg(_together),
     }
-    return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
+    table = pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
+    return table.assign(reduced=reduced(table, [*problem_columns(table), "n_pools"]))
 
 
 def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

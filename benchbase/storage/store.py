@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from benchbase.component import Array
-from benchbase.errors import StoreError
+from benchbase.errors import StoreError, in_one_line
 from benchbase.planning.cells import Cell
 from benchbase.storage.attempts import MEASURED, TRUST, Attempt, Ending
 from benchbase.storage.database import Database
 from benchbase.tasks import Outcome
+from benchbase.wording import visible
 
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
@@ -65,7 +66,7 @@ class Store(Database):
             start=outcome["start"],
             stop=outcome["stop"],
             status=outcome["status"],
-            message=outcome.get("message", ""),
+            message=in_one_line(outcome.get("message", "")),
             time_limit=outcome.get("time_limit"),
             scores=None if scores[0] is None else pack_scores(np.array(scores)),
             **{name: outcome.get(name) for name in (*MEASURED, *TRUST)},  # type: ignore[arg-type] # numbers
@@ -132,7 +133,9 @@ class Store(Database):
         """Return all runs, oldest first: id, suite, title, resolved, command, started, finished."""
         names = ("id", *_RUN)
         rows = self._query(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        runs = [dict(zip(names, row, strict=True)) for row in rows]
+        # Others' stores may hold anything, also what a terminal would obey.
+        return [run | {key: visible(run[key]) for key in ("suite", "title")} for run in runs]
 
     def labels(self, run: int) -> list[tuple[str, str, str]]:
         """Return (experiment, label, key) of the cells of a run, in their order."""
@@ -147,7 +150,7 @@ class Store(Database):
             run,
         )
         for experiment, label, key, facts in rows:
-            yield experiment, label, key, json.loads(facts)
+            yield visible(experiment), visible(label), key, json.loads(facts)
 
     def packed_cells(self) -> dict[str, tuple[str, str]]:
         """Return the packed facts and the key of the test signals of every cell, by key."""
@@ -201,6 +204,7 @@ class Store(Database):
         )
         for key, *values in rows:
             chunk = dict(zip(names, values, strict=True))
+            chunk["message"] = in_one_line(chunk["message"])  # a stranger's store holds anything
             chunk |= {name: _known_bool(chunk[name]) for name in TRUST}
             if chunk["scores"] is not None:
                 chunk["scores"] = unpack_scores(chunk["scores"])

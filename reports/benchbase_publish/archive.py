@@ -149,7 +149,7 @@ class Archive:
 def _read_whole(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise BundleError(f"{path} is not a file")
+            raise BundleError(f"there is no bundle {path}; `benchbase submit -o FILE` writes one")
         with path.open("rb") as file:  # no more memory is taken than the file has bytes
             data = file.read(min(path.stat().st_size, LARGEST) + 1)
     except OSError as error:

@@ -58,7 +58,8 @@ def submit_command(
 ) -> None:
     """Pack results of solvers on a suite into a bundle.
 
-    The bundle is a file that others can check, score again and accept into a site.
+    The bundle is a file that others can check, score again and accept into a site. It holds the
+    results of one suite: if there are several, choose a run with --run.
     """
     import benchbase
     from benchbase_publish.accepting import submit

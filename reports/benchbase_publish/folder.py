@@ -129,7 +129,10 @@ def _beside(place: Path, what: str) -> Path:
 def _copy(held: Held, folder: Path) -> None:
     data = held.file.read_bytes()
     if hashlib.sha256(data).hexdigest() != held.bundle.digest:
-        raise BenchbaseError(f"{held.file} has changed in the meantime")
+        raise BenchbaseError(
+            f"{held.file} changed while the site was being written; nothing was published, so run "
+            "the command again"
+        )
     (folder / f"{held.stem}.zip").write_bytes(data)
     text = held.receipt.model_dump_json(indent=1)
     (folder / f"{held.stem}.json").write_text(text + "\n", encoding="utf-8")

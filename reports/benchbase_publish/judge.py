@@ -37,22 +37,22 @@ def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
     """
     theirs = bundle.suite
     if theirs["title"] != suite["title"]:
-        return [f"the suite's title is {theirs['title']!r}, and must be {suite['title']!r}"]
+        return [f"the bundle's suite has the title {theirs['title']!r}, not {suite['title']!r}"]
     names, ours = ([e["name"] for e in each["experiments"]] for each in (theirs, suite))
     if names != ours:
-        return [f"the suite's experiments are {names}, and must be {ours}"]
+        return [f"the bundle's suite has the experiments {names}, not {ours}"]
     faults = []
     for their, our in zip(theirs["experiments"], suite["experiments"], strict=True):
         where = f" of {our['name']!r}" if our["name"] else ""
         faults += [
-            f"the suite's {name}{where} is {their[name]}, and must be {our[name]}"
+            f"the bundle's suite has {name} = {their[name]}{where}, not {our[name]}"
             for name in ("seed", "trials", "points", "trace")
             if their[name] != our[name]
         ]
         if [*map(token, their["problems"])] != [*map(token, our["problems"])]:
             unknown = {*map(token, their["problems"])} - {*map(token, our["problems"])}
             faults.append(
-                f"the suite's problems{where} are not those of the suite: "
+                f"the problems{where} of the bundle's suite are not those of the suite itself: "
                 f"{len(unknown)} of {len(their['problems'])} are unknown"
             )
     return faults

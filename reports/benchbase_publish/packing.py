@@ -95,7 +95,8 @@ def pack(
     manifest["citation"] = {"text": citation, "bibtex": bibtex}
     read_manifest(manifest | {"digests": {}})  # refuses here what `read_bundle` would refuse
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
-        raise BenchbaseError(f"the bundle would be larger than {LARGEST >> 20} MiB: pack fewer")
+        problem = f"the bundle would be larger than {LARGEST >> 20} MiB"
+        raise BenchbaseError(f"{problem}; pack fewer solvers with --solver LABEL")
     with disk_errors(Path(path)):
         write_archive(Path(path), manifest, arrays)
 

@@ -68,7 +68,7 @@ def _check_entries(manifest: Manifest) -> None:
         if entry.experiment >= len(experiments):
             raise BundleError(f"{entry.label!r} is of an experiment that the suite does not have")
         if entry.points > experiments[entry.experiment].points:
-            raise BundleError(f"{entry.label!r} has more signals a trial than its experiment")
+            raise BundleError(f"{entry.label!r} has more signals per trial than its experiment")
         if (key := (entry.experiment, entry.label)) in seen:
             raise BundleError(f"two solvers are labelled {entry.label!r}")
         seen.add(key)
@@ -105,9 +105,11 @@ def _check_signals(manifest: Manifest, cell: Cell) -> None:
     if cell.signals is None:
         return
     if cell.signals >= len(manifest.signals):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals are not there")
+        raise BundleError(f"{name_of(manifest, cell)}: the bundle does not have its signals")
     if manifest.signals[cell.signals] != cell_shape(manifest, cell):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals have another shape")
+        raise BundleError(
+            f"{name_of(manifest, cell)}: its signals do not have the shape that the suite gives"
+        )
 
 
 def _check_dates(manifest: Manifest) -> None:
@@ -222,4 +224,4 @@ def unfinished(manifest: Manifest) -> list[str]:
 
 def _fewer(entry: Entry, points: int) -> Iterator[str]:
     if entry.points < points:
-        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals a trial"
+        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals per trial"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -246,4 +245,4 @@ def read_manifest(data: Any) -> Manifest:
 
 def software() -> str:
     """Return the name and version of what writes and checks bundles here."""
-    return f"benchbase {version('benchbase')}"
+    return f"benchbase {benchbase.__version__}"

@@ -219,7 +219,8 @@ class Site:
         ]
         taken = [label for held in others for label in held.bundle.labels]
         return [
-            f"the label {label!r} is taken: the site has a solver labelled {other!r}"
+            f"the site already has a solver labelled {other!r} on this suite; run yours under "
+            "another label and submit it again"
             for label in bundle.labels
             if (other := alike(label, taken)) is not None
         ]

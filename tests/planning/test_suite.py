@@ -179,7 +179,7 @@ def test_changes_and_added_solvers_reach_every_experiment(parts: Registry, write
         ('title = "Two"', "report = [{ name = 'x' }]", "no report named 'x'; there is none"),
         ('title = "Two"', "sede = 1", "unknown key 'sede'; did you mean 'seed'?"),
         ('title = "Two"', "solvers = 1", "unknown key 'solvers'; did you mean 'solver'?"),
-        ('title = "Two"', "qqq = 1", "unknown key 'qqq'; there are: dataset, experiment, frame"),
+        ('title = "Two"', "qqq = 1", "unknown key 'qqq'; there are: 'dataset', 'experiment'"),
     ],
 )  # fmt: skip # a line a mistake
 def test_mistakes_have_the_line_at_which_they_were_made(
@@ -331,7 +331,7 @@ def test_a_label_that_is_not_there_is_told(parts: Registry, write: Write) -> Non
         suite.select(["zero", "othr", "qqqq"])
     assert caught.value.problems == [
         "s: no solver labelled 'othr'; did you mean 'other'?",
-        "s: no solver labelled 'qqqq'; there are: other, third, zero",
+        "s: no solver labelled 'qqqq'; there are: 'other', 'third', 'zero'",
     ]
 
 

@@ -68,7 +68,7 @@ def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path
     results = ["--results", ran]
     for line, told in {
         ("accept", "x.zip", site): "x.zip is refused: the bundle is not a zip file",
-        ("accept", "y.zip", site): "y.zip is refused: y.zip is not a file",
+        ("accept", "y.zip", site): "y.zip is refused: there is no bundle y.zip",
         ("publish", "nothing", "s"): "no results in nothing",
         ("publish", ran / "one", "other"): "other holds something other than a site",
         ("submit", *results, "-o", "no/x.zip"): "no/x.zip: No such file or directory",
@@ -341,7 +341,10 @@ def test_published_again_what_was_accepted_stays(ran: Path, whole: Path) -> None
         ["altmin"],
         ["knn", "mean", "phasecut"],
     ]
-    with pytest.raises(benchbase.BenchbaseError, match="do not fit the site:\nthe label 'knn'"):
+    with pytest.raises(
+        benchbase.BenchbaseError,
+        match="do not fit the site:\nthe site already has a solver labelled 'knn'",
+    ):
         publish(ran, whole)
 
 

@@ -173,9 +173,9 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path, honest: Path, refused: R
         path.write_bytes(data)
         refused(path, reason)
     path.unlink()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
     path.mkdir()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
 
 
 def test_members_are_counted_before_they_are_listed(

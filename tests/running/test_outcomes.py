@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchbase.errors import FormatError
-from benchbase.running.messages import pack
+from benchbase.running.messages import Receiver, pack
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
 from benchbase.storage.store import SCORES
 from benchbase.tasks import Task
@@ -25,7 +29,7 @@ SIGNALS = np.ones((7, 4), np.float32)
 @pytest.fixture
 def task() -> Task:
     more = {"points": 7, "n": 4, "send_signals": False, "trace": False, "time_limit": 2.0}
-    return PLACE | more | {"code": {"a": "1"}, "packages": {}, "host_name": False}  # type: ignore[return-value] # what is needed
+    return PLACE | more | {"code": {"solver": {"a": "1"}}, "packages": {}, "host_name": False}  # type: ignore[return-value] # what is needed
 
 
 def test_what_workers_send_is_taken(task: Task) -> None:
@@ -107,6 +111,28 @@ def test_an_error_has_an_exit_code_of_one(task: Task) -> None:
         checked_outcome(refused, task)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 2**31), byte=st.integers(0, 255), cut=st.booleans())
+def test_a_changed_message_is_refused_or_an_outcome(
+    place: int, byte: int, cut: bool, task: Task
+) -> None:
+    """Whatever comes through the pipe, nothing but a `FormatError` comes of it."""
+    data = bytearray(pack("outcome", DONE))
+    place %= len(data)
+    data[place] = byte
+    taken, given_end = os.pipe()
+    with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given_end, "wb") as end:
+        receiver.most = most_bytes(task)
+        end.write(data[:place] if cut else data)
+        end.flush()
+        with contextlib.suppress(FormatError):
+            message = receiver.receive()
+            if message is not None:
+                outcome = checked_outcome(message.fields, task)
+                assert outcome["x"].shape == (3, 4)
+                assert outcome["key"] == task["key"]
+
+
 def test_the_largest_outcome_has_room(task: Task) -> None:
     task["send_signals"] = True
     arrays = {name: value for name, value in DONE.items() if isinstance(value, np.ndarray)}
@@ -115,4 +141,4 @@ def test_the_largest_outcome_has_room(task: Task) -> None:
 
 def test_what_is_lost_has_the_limit_only_if_it_was_late(task: Task) -> None:
     assert lost_outcome(task, "timeout", "")["time_limit"] == 2.0
-    assert lost_outcome(task, "crashed", "")["time_limit"] is None
+    assert "time_limit" not in lost_outcome(task, "crashed", "")

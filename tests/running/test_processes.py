@@ -17,13 +17,15 @@ import pytest
 from click.testing import Result
 
 import benchbase
-from benchbase.running import processes
+from benchbase.running import local, processes
+from benchbase.running.local import LocalWorkers
 from benchbase.running.messages import Receiver, Sender
-from benchbase.running.processes import LocalWorkers, WorkerProcess, _Queue
+from benchbase.running.processes import WorkerProcess
 from benchbase.running.serve import Kind
 from tests.running.alive import workers
 
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
+PROGRAM = "from benchbase_command import main; main()"
 PROBLEM = """
 report = []
 points = 2
@@ -59,14 +61,18 @@ EXPECTED = {
     "prints": ("done", ""),
     "writes": ("failed", "read-only"),
     "forks": ("done", ""),
+    "leaves_its_group": ("done", ""),
     "forks_and_goes_on": ("done", ""),
     "closes_output": ("done", ""),
     "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),
     "unpicklable": ("done", ""),
     "sleeps": ("done", ""),
+    "closes_pipes": ("crashed", "it printed: the outcome cannot be sent: [Errno 9]"),
+    "interrupts": ("failed", "KeyboardInterrupt: no message"),
+    "removes_modules": ("crashed", "the solver has removed modules of benchbase"),
     "writes_to_pipes": ("crashed", "sent something that is not an outcome: it claims to be larger"),
 }
-TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG")
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
@@ -100,7 +106,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         (tmp_path / "s.toml").write_text(text)
         command = ["run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments]
         process = subprocess.Popen(
-            [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
+            [
+                sys.executable,
+                "-c",
+                "from benchbase_command import main; main()",
+                *map(str, command),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -295,31 +306,6 @@ def test_a_worker_that_dies_as_it_starts_is_replaced_twice(
         assert set(rows(tmp_path / "r")["status"]) == {"done"}
 
 
-def task(problem: str) -> Any:
-    return {"problem_key": problem, "key": problem, "start": 0}
-
-
-def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
-    queue = _Queue([task("a"), task("b"), task("a"), task("c"), task("b")])
-    assert queue.take("b", {"a"})["problem_key"] == "b"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "c"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "a"
-    assert queue.take("a", {"b"})["problem_key"] == "a"
-    assert queue
-    assert queue.take("a", {"b"})["problem_key"] == "b"
-    assert not queue
-
-
-def test_a_task_comes_back_once() -> None:
-    queue = _Queue([task("a"), task("b")])
-    first = queue.take(None, set())
-    assert queue.put_back(first)
-    assert queue.take(None, set()) is first
-    assert not queue.put_back(first)
-    assert queue.take(None, set())["problem_key"] == "b"
-    assert not queue
-
-
 @pytest.mark.parametrize(
     ("limit", "last"), [(2.0, 1010.0), (0.5, 1002.5), (None, float("inf"))], ids=str
 )
@@ -348,8 +334,25 @@ def test_the_time_of_a_chunk_is_that_of_all_its_signals(
         assert process.lost == late
 
 
+@pytest.mark.parametrize(("cells", "at_fault"), [({"a"}, True), ({"a", "b"}, False)])
+def test_a_broken_message_is_blamed_on_a_solver_only_if_it_was_alone(
+    cells: set[str], at_fault: bool
+) -> None:
+    """If not, its task is given to another worker."""
+    taken, given = os.pipe()
+    with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given, "wb"):
+        process = WorkerProcess.__new__(WorkerProcess)
+        living = SimpleNamespace(poll=lambda: None)
+        facts = {"outcomes": receiver, "_process": living, "lost": None, "started": True}
+        vars(process).update(facts, _cells=cells, _printed=lambda: "")
+        os.write(given, b"garbage")
+        assert process.listen() is None
+    assert process.lost is not None
+    assert process.started is at_fault
+
+
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "WorkerProcess", None)
+    monkeypatch.setattr(local, "WorkerProcess", None)
     assert list(LocalWorkers(2).run([])) == []
 
 

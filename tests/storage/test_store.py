@@ -183,6 +183,26 @@ def test_the_latest_attempt_counts_and_all_are_kept(store: Store, cells: list[Ce
         assert rows.fetchall() == [(1, "timeout"), (2, "failed")]
 
 
+def test_messages_are_cut_and_no_terminal_obeys_what_is_read(
+    store: Store, cells: list[Cell]
+) -> None:
+    """Neither one of a solver here, nor one of a stranger's store."""
+    run = begin(store, cells)
+    key = cells[0].key
+    store.save(failed(cells[0], message="\x1b[2J" + "x" * 10**6))
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        ((message,),) = connection.execute("SELECT message FROM chunk")
+        assert message.startswith("\\x1b[2Jx")
+        assert len(message) == 2000
+        for change in ("chunk SET message", "run SET title", "run_cell SET label"):
+            connection.execute(f"UPDATE {change} = ?", ("\x1b[2J\u202e",))
+        connection.commit()
+    shown = r"\x1b[2J\u202e"
+    assert [chunk["message"] for chunk in store.chunks(run)[key]] == [shown]
+    assert [each["title"] for each in store.runs()] == [shown]
+    assert {label for _, label, _, _ in store.cells(run)} == {shown}
+
+
 def test_an_outcome_is_written_whole_or_not_at_all(store: Store, cells: list[Cell]) -> None:
     run = begin(store, cells)
     with pytest.raises(AttributeError):

@@ -16,6 +16,7 @@ from benchbase.showing import (
     isolation_note,
     latest,
     problem_columns,
+    sample_texts,
     solver_specs,
 )
 from benchbase_reports.citations import bibliography, bibliography_of_spec
@@ -37,7 +38,7 @@ COSTS = ("seconds", "init_seconds", "frame_applications", "K95", "K95_low", "K95
 
 WHOLE = (
     "rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals", "failed",
-    "unsupported",
+    "unsupported", "pending",
 )  # fmt: skip # as above
 CURVES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "seconds",
@@ -242,6 +243,7 @@ def _rows(
         rows[name] = plain(part[name].to_numpy(dtype=float, na_value=np.nan), name)
     rows["message"] = part["message"].fillna("").astype(str).tolist()
     rows["environments"] = [[places[each] for each in texts] for texts in _environments(part)]
+    rows["sample"] = sample_texts(part, [])
     rows["one_frame"] = part["one_frame"].fillna(value=False).astype(bool).tolist()
     return rows
 

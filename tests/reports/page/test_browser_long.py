@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchbase_publish.index import MEANINGS
@@ -123,6 +125,41 @@ def test_each_problem_shows_its_best_until_the_reader_picks_curves(
     page.one("#rows [data-pin='1']").click()
     page.one("#show-best").click()
     assert len(page.all("#curves-plot .series")) == 6
+    assert page.complaints() == []
+
+
+def test_small_samples_are_marked_and_what_is_missing_is_no_rank(
+    browse: Callable[[Path], Page], page_file: Callable[..., Path], data_of: Any, made_up: Any
+) -> None:
+    board = made_up(("few", "fails", "waits", "whole"), poolings=("ℓ2",), datasets=("digits",))
+    changes = pd.DataFrame(
+        {
+            "signals": [100, 500, 0, 500], "failed": [0, 500, 0, 0], "pending": [400, 0, 500, 0],
+            "rank": [1, np.nan, np.nan, 2], "seconds": [1e-3, 1e-4, np.nan, 1e-2],
+            "message": ["", "not ranked", "", ""], "reduced": [True, False, False, False],
+        }
+    )  # fmt: skip # one row per solver
+    table = board.table.assign(**{str(name): changes[name].to_numpy() for name in changes})
+    page = browse(page_file(data_of(dataclasses.replace(board, table=table)))).open()
+    names = [each.text for each in page.all("#rows .name")]
+    rows = dict(zip(names, (each.text for each in page.all("#rows tr")), strict=True))
+    assert [*rows] == ["few †", "whole", "fails", "waits"]
+    assert "† only 100 of 500 signals" in rows["few †"]
+    assert rows["fails"].startswith("–")
+    assert rows["waits"].startswith("…")
+    assert page.one("#status").text == "4 solvers, 1 still to be computed"
+    assert "few †" in page.one("#legend").text
+    assert len(page.all("#costs-plot .point .ring")) == 1  # of the only full sample with a rank
+    assert page.complaints() == []
+
+
+def test_a_page_without_results_says_so(
+    browse: Callable[[Path], Page], page_file: Callable[..., Path], data_of: Any, made_up: Any
+) -> None:
+    board = made_up(("a",), poolings=("ℓ2",), datasets=("digits",))
+    parts = {name: getattr(board, name).iloc[:0] for name in ("table", "curves", "budgets")}
+    page = browse(page_file(data_of(dataclasses.replace(board, **parts)))).open()
+    assert page.one("#problem").text == "There are no results yet."
     assert page.complaints() == []
 
 

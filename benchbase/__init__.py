@@ -52,6 +52,7 @@ from benchbase.storage.cache import cache_folder, cached
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.checking.referee import Referee
+    from benchbase.discovery.registry import without_strangers
     from benchbase.planning.cells import problem_facts
     from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
@@ -135,6 +136,7 @@ __all__ = [
     "starting_at",
     "suite_problems",
     "system_error",
+    "without_strangers",
     "write_records",
 ]
 
@@ -151,6 +153,7 @@ _LAZY = {
     "report": "api",
     "run": "api",
     "suite_problems": "api",
+    "without_strangers": "discovery.registry",
     "write_records": "storage.records",
 }
 """Names whose modules import more than plugins and `benchbase list` need."""

@@ -22,7 +22,7 @@ from benchbase.loading import CORE, top_of
 from benchbase.planning.cells import Cell
 from benchbase.planning.experiment import PROBLEM, Setting
 from benchbase.running.launch import default_jobs
-from benchbase.running.processes import LocalWorkers
+from benchbase.running.local import LocalWorkers
 from benchbase.tasks import Outcome, Task
 
 PLUGIN_FILE = "a plugin file"
@@ -135,7 +135,7 @@ def run_again(
 
 def _outcomes(tasks: Sequence[Task], jobs: int | None) -> Iterator[Outcome]:
     workers = max(1, default_jobs() if jobs is None else jobs)
-    return LocalWorkers(min(workers, len(tasks))).run(tasks)
+    return LocalWorkers(min(workers, len(tasks)), sealed=True).run(tasks)
 
 
 def _key(number: int, trial: int) -> str:

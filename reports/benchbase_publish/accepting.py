@@ -11,10 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import benchbase
-from benchbase import BenchbaseError, Referee, SpecError, SuiteError, disk_errors
+from benchbase import (
+    BenchbaseError,
+    Referee,
+    SpecError,
+    SuiteError,
+    disk_errors,
+    without_strangers,
+)
 from benchbase.showing import alike, visible
 from benchbase_publish.bundle import Bundle, Head
-from benchbase_publish.choosing import latest_runs
+from benchbase_publish.choosing import check_isolated, latest_runs
 from benchbase_publish.folder import locked, write_site
 from benchbase_publish.judge import differences, score_again, token, unsupported_faults
 from benchbase_publish.packing import pack, read_bundle
@@ -147,8 +154,8 @@ def _check_lost(gone: Sequence[Held], held: Sequence[Held]) -> None:
         before = {label for each in gone if each.suite == suite for label in each.bundle.labels}
         if lost := sorted(before - kept):
             raise BenchbaseError(
-                f"the site would lose its rows of '{suite}' by {', '.join(map(repr, lost))}; publish "
-                "results that have them too, or give --drop to let them go"
+                f"the site would lose its rows of '{suite}' by {', '.join(map(repr, lost))}; "
+                "publish results that have them too, or give --drop to let them go"
             )
 
 
@@ -193,6 +200,7 @@ def submit(
     with disk_errors(path), tempfile.TemporaryDirectory() as place:
         file = Path(place, "bundle.zip")
         pack(results, file, labels, citation=citation, bibtex=bibtex)
+        check_isolated(results, labels)
         bundle = read_bundle(file)
         try:
             referee = Referee.of_installed(bundle.manifest.suite.name)
@@ -255,7 +263,7 @@ def accept(
         raise BenchbaseError("plugins are loaded only to run solvers again: give --rerun as well")
     try:
         bundle = read_bundle(path)
-        with nullcontext() if dry_run else locked(folder):
+        with without_strangers(), nullcontext() if dry_run else locked(folder):
             site = Site.read(folder)
             before = site.find(bundle.digest)
             if before is not None and not rerun:
@@ -323,14 +331,15 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> list[str]:
     return not_asked
 
 
-def _check_solvers(bundle: Bundle, referee: Referee, seed: int, jobs: int | None) -> list[str]:
+def _check_solvers(
+    bundle: Bundle, referee: Referee, seed: int, plugins: Sequence[str], jobs: int | None
+) -> list[str]:
     """Run the solvers on a seed, and return the modules whose code the bundle does not name."""
-    with tempfile.TemporaryDirectory() as place:
-        try:
-            faults, other = run_again(bundle, referee, seed, Path(place), jobs)
-        except SpecError as error:
-            problem = "to use --rerun, install the solver that the bundle names"
-            raise BenchbaseError(f"{problem}: {error}") from error
+    try:
+        faults, other = run_again(bundle, referee, seed, plugins, jobs)
+    except SpecError as error:
+        problem = "to use --rerun, install the solver that the bundle names, or give its --plugin"
+        raise BenchbaseError(f"{problem}: {error}") from error
     if faults:
         if other:
             problem = "the code that ran here differs from the code that the bundle names"

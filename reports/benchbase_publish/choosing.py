@@ -89,3 +89,14 @@ def _plain(experiment: _Facts) -> str:
     """Return an experiment as text, whatever the order of its problems."""
     problems = sorted(json.dumps(each, sort_keys=True) for each in experiment["problems"])
     return json.dumps(experiment | {"problems": problems}, sort_keys=True)
+
+
+def check_isolated(results: benchbase.ResultsView, labels: Sequence[str]) -> None:
+    """Refuse rows that were computed where the signals were in the solver's own process."""
+    cells = chosen_cells(benchbase.read_records(results), labels)
+    shared = {c.label: None for c in cells for k in c.chunks if k.get("isolated") is False}
+    if shared:
+        raise BenchbaseError(
+            f"the rows of {', '.join(map(repr, shared))} were computed in benchbase's own process; "
+            "run these solvers again in worker processes: benchbase run … --jobs 1 --rerun LABEL"
+        )

@@ -111,7 +111,7 @@ def _lock(file: Path, folder: Path) -> Iterator[None]:
         ) from None
     except NotImplementedError:
         raise BenchbaseError(
-            f"{folder}: files cannot be locked on this disk; make the site on another one and copy it"
+            f"{folder}: files cannot be locked on this disk; make the site on another disk"
         ) from None
     with lock:
         started = datetime.now().astimezone().isoformat(timespec="seconds")

@@ -26,14 +26,14 @@ def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
     from benchbase_publish.accepting import accept
 
     done = accept(honest, site, dry_run=True)
-    assert (done.suite, done.level) == ("small", "scores verified")
+    assert (done.suite, done.level) == ("small", "reproducible")
     assert done.labels == ("knn", "mean", "phasecut")
 
 
 def test_what_is_read_and_written_again_is_accepted(forged: Forged, site: Path) -> None:
     from benchbase_publish.accepting import accept
 
-    assert accept(forged(lambda m, a: None), site, dry_run=True).level == "scores verified"
+    assert accept(forged(lambda m, a: None), site, dry_run=True).level == "reproducible"
 
 
 def cells(m: M, entry: int) -> list[M]:

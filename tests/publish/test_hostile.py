@@ -18,7 +18,7 @@ from click.testing import Result
 from pydantic import ValidationError
 
 import benchbase
-from benchbase.discovery.registry import registry
+from benchbase.discovery.registry import forget_plugins, registry
 from benchbase.showing import visible
 from benchbase_publish import archive as archives
 from benchbase_publish.accepting import accept
@@ -301,15 +301,16 @@ def test_a_bundles_solver_reads_no_folder_of_the_acceptors(honest: Path, tmp_pat
     from benchbase_publish.packing import read_bundle
 
     (tmp_path / "reader.py").write_text(PLUGIN)
-    registry.cache_clear()
+    forget_plugins()
     try:
-        referee = benchbase.Referee(read_bundle(honest).suite, (str(tmp_path / "reader.py"),))
+        registry().load_file(tmp_path / "reader.py")
+        referee = benchbase.Referee(read_bundle(honest).suite)
         spec = {"name": "reader", "data": {"name": "patches", "source": os.fspath(tmp_path)}}
         with pytest.raises(benchbase.SpecError, match="reader holds the data set 'patches'"):
             referee.unsupported(0, 0, spec)
         with pytest.raises(benchbase.SpecError, match="reader holds the data set 'patches'"):
-            referee.run([(0, "x", spec, 4)], 3, tmp_path / "r")
-        with pytest.raises(benchbase.SpecError, match=r"moody cannot say .*: OverflowError: too"):
+            referee.run_again([(0, 0, spec, 4, 4)], 3)
+        with pytest.raises(benchbase.SpecError, match="moody does not come with benchbase"):
             referee.unsupported(0, 0, {"name": "moody"})
     finally:
-        registry.cache_clear()
+        forget_plugins()

@@ -14,15 +14,20 @@ from benchbase.errors import (
     BenchbaseError,
     DataError,
     DiskError,
+    FormatError,
     ParameterError,
     PluginError,
+    ReportError,
     SpecError,
     StoreError,
     SuiteError,
     check_range,
+    disk_errors,
+    system_error,
 )
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
+from benchbase.loading import VERSION
 from benchbase.numerics.compose import has_init, starting_at
 from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver
@@ -31,6 +36,7 @@ from benchbase.numerics.recovery import solve
 from benchbase.numerics.rounds import BestSoFar, run_rounds
 from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
 from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
+from benchbase.plain import array_bytes, parse_array, parse_json
 from benchbase.problem import (
     Problem,
     Recovery,
@@ -46,12 +52,13 @@ from benchbase.storage.cache import cache_folder, cached
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems
     from benchbase.checking.referee import Referee
+    from benchbase.discovery.registry import without_strangers
     from benchbase.planning.cells import problem_facts
     from benchbase.planning.toml import as_toml, from_toml
     from benchbase.results import Results, load_results
     from benchbase.storage.records import CellRecord, SuiteRunRecord, read_records, write_records
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Array",
@@ -65,6 +72,7 @@ __all__ = [
     "Dataset",
     "DenseFrame",
     "DiskError",
+    "FormatError",
     "Frame",
     "FrameDesign",
     "Hint",
@@ -79,6 +87,7 @@ __all__ = [
     "Recovery",
     "Referee",
     "Report",
+    "ReportError",
     "Results",
     "ResultsView",
     "Run",
@@ -90,12 +99,15 @@ __all__ = [
     "StoreError",
     "SuiteError",
     "SuiteRunRecord",
+    "__version__",
+    "array_bytes",
     "as_toml",
     "build",
     "cache_folder",
     "cached",
     "check_range",
     "code_digest",
+    "disk_errors",
     "divisors",
     "energies",
     "fitting_scale",
@@ -107,6 +119,8 @@ __all__ = [
     "moved",
     "norms",
     "note",
+    "parse_array",
+    "parse_json",
     "problem_facts",
     "progress",
     "read_records",
@@ -121,6 +135,8 @@ __all__ = [
     "start_of",
     "starting_at",
     "suite_problems",
+    "system_error",
+    "without_strangers",
     "write_records",
 ]
 
@@ -137,6 +153,7 @@ _LAZY = {
     "report": "api",
     "run": "api",
     "suite_problems": "api",
+    "without_strangers": "discovery.registry",
     "write_records": "storage.records",
 }
 """Names whose modules import more than plugins and `benchbase list` need."""

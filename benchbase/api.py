@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbase.discovery.registry import Registry, registry
-from benchbase.errors import BenchbaseError, system_error
+from benchbase.errors import BenchbaseError, ReportError, described, system_error
 from benchbase.interfaces import Report
 from benchbase.planning.cells import make_cells
 from benchbase.planning.experiment import Change, Extra
@@ -19,11 +19,12 @@ from benchbase.planning.suite import Suite, load_suite
 from benchbase.planning.toml import parse_path
 from benchbase.results import Results
 from benchbase.running import launch
-from benchbase.running.launch import make_plan
+from benchbase.running.launch import check_workers, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
+from benchbase.showing.display import is_terminal, terminal
 from benchbase.showing.display import progress as progress_bar
-from benchbase.showing.display import terminal
+from benchbase.wording import file_name, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from benchbase.problem import Problem
 
 DEFAULT_FOLDER = "benchbase-results"
+_LONGEST = 2000  # characters of what a report's error says
 
 
 def results_folder(chosen: str | Path | None = None) -> Path:
@@ -58,6 +60,7 @@ def run(
     failed: bool = False,
     rerun: str | Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite and return its results.
@@ -98,6 +101,10 @@ def run(
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Record the name of the host that computes.
+    sealed : bool, optional
+        Keep the signals and the seed in other processes than the solvers, and compute again what
+        was not computed so. It needs worker processes. Rows whose solver and problem come from one
+        stranger's package or file cannot be sealed, and neither can those of this session.
     progress : bool, optional
         Show a progress bar on standard error; by default, only if standard error is a terminal.
 
@@ -110,6 +117,7 @@ def run(
     BenchbaseError
         If any part of the request cannot be carried out; what was computed before is kept.
     """
+    check_workers(jobs, memory_limit, dask)
     known = registry()
     added = [Extra(_as_spec(item, known), f"extra[{i}]") for i, item in enumerate(extra)]
     set_to = [_change(path, value) for path, value in (changes or {}).items()]
@@ -122,10 +130,12 @@ def run(
     command = run_command(suite, **asked, extras=specs, changes=changes)
     folder = results_folder(results)
     again = [rerun] if isinstance(rerun, str) else rerun
-    todo = make_plan(resolved, folder, failed=failed, rerun=again, host_name=host_name)
+    todo = make_plan(
+        resolved, folder, failed=failed, rerun=again, host_name=host_name, sealed=sealed
+    )
     return execute(
         resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
-        progress=progress,
+        sealed=sealed, progress=progress,
     )  # fmt: skip # one argument a line says no more
 
 
@@ -222,6 +232,7 @@ def execute(
     jobs: int | None = None,
     memory_limit: float | None = None,
     dask: str | None = None,
+    sealed: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a resolved suite with a progress bar and return its results.
@@ -236,7 +247,7 @@ def execute(
         The folder of results.
     command : str
         The command that asked for the run, for the record.
-    jobs, memory_limit, dask : optional
+    jobs, memory_limit, dask, sealed : optional
         As in `run`.
     progress : bool, optional
         Show a progress bar; by default, only if standard error is a terminal.
@@ -246,11 +257,11 @@ def execute(
     BenchbaseError
         If the store cannot be read or written, or a task is refused.
     """
-    shown = sys.stderr.isatty() if progress is None else progress
+    shown = is_terminal() if progress is None else progress
     with _progress_bar(suite.name, todo, shown) as advance:
         number = launch.execute(
             suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,
-            dask=dask, on_outcome=advance,
+            dask=dask, sealed=sealed, on_outcome=advance,
         )  # fmt: skip # one argument a line says no more
     return Results(folder, (number,))
 
@@ -264,13 +275,21 @@ def _progress_bar(name: str, todo: Plan, shown: bool) -> Iterator[Callable[[], N
 
 
 def installed_reports() -> tuple[Report, ...]:
-    """Return all reports of plugins with their defaults, except those made only ``on_request``."""
+    """Return all reports of plugins with their defaults, except those made only ``on_request``.
+
+    A report that cannot be made with its defaults becomes a warning of the registry.
+    """
     known = registry()
-    return tuple(
-        known.build("report", {"name": name})  # type: ignore[misc] # built as a report
-        for name, cls in sorted(known.classes["report"].items())
-        if not getattr(cls, "on_request", False)
-    )
+    made: list[Report] = []
+    for name, cls in sorted(known.classes["report"].items()):
+        if getattr(cls, "on_request", False):
+            continue
+        try:
+            made.append(known.build("report", {"name": name}))  # type: ignore[arg-type] # built as a report
+        except BenchbaseError as error:
+            warning = f"the report '{name}' is left out: {error}"
+            known.warnings += [warning] if warning not in known.warnings else []
+    return tuple(made)
 
 
 def report(
@@ -291,35 +310,72 @@ def report(
     -------
     list of pathlib.Path
         The files written.
+
+    Raises
+    ------
+    ReportError
+        If reports fail. All others have been written.
     """
     chosen = installed_reports() if reports is None else reports
-    files: list[Path] = []
-    for part in results.by_suite():
-        place = report_folder(part, folder)
-        for each in chosen:
-            with report_errors(each):
-                place.mkdir(parents=True, exist_ok=True)
-                files += each.write(part, place)
+    files, errors = write_reports(results, chosen, folder)
+    if errors:
+        raise ReportError(errors)
     return files
 
 
+def write_reports(
+    results: Results, reports: Sequence[Report], folder: str | Path | None = None
+) -> tuple[list[Path], list[BenchbaseError]]:
+    """Write reports as `report` does; return the files, and the errors of those that failed."""
+    files: list[Path] = []
+    errors: list[BenchbaseError] = []
+    for part in results.by_suite():
+        place = report_folder(part, folder)
+        try:
+            if reports:
+                place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            errors.append(system_error(place, error))
+            continue
+        for each in reports:
+            with collect_errors(each, errors):
+                files += [Path(file) for file in each.write(part, place)]
+    return files, errors
+
+
 @contextmanager
-def report_errors(report: Report) -> Iterator[None]:
-    """Turn whatever a report raises into a `BenchbaseError` with one sentence."""
+def collect_errors(report: Report, errors: list[BenchbaseError]) -> Iterator[None]:
+    """Turn whatever a report raises into a `BenchbaseError` with one sentence, and go on."""
+    name = f"the report '{report.name}'"
     try:
         yield
-    except BenchbaseError:
+    except KeyboardInterrupt:
         raise
+    except BenchbaseError as error:
+        errors.append(error)
     except OSError as error:
-        place = f"the report '{report.name}' cannot be written"
+        place = f"{name} cannot be written"
         place += f": {error.filename}" if error.filename else ""
-        raise system_error(place, error) from error
-    except Exception as error:  # a plugin's report may raise anything
-        message = f"the report '{report.name}' failed: {type(error).__name__}: {error}"
-        raise BenchbaseError(message) from error
+        errors.append(system_error(place, error))
+    except BaseException as error:  # a plugin's report may raise anything, such as SystemExit
+        what = visible(described(error))[:_LONGEST]
+        errors.append(BenchbaseError(f"{name} failed at {_place(report, error)}: {what}"))
+
+
+def _place(report: Report, error: BaseException) -> str:
+    """Return the file and line of a report's own code at which an error came up."""
+    module = type(report).__module__
+    own = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == module.partition(".")[0]
+    ]
+    code = type(report).write.__code__  # for a method that does not take what it is given
+    return own[-1] if own else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def report_folder(results: Results, folder: str | Path | None = None) -> Path:
     """Return the folder for reports of one suite's results; each run has a folder of its own."""
     base = Path(folder) if folder is not None else results.folder
-    return base / str(results.suites[-1]["suite"]) / f"run-{'-'.join(map(str, results.runs))}"
+    suite = file_name(str(results.suites[-1]["suite"]))  # a merged store may name it "../x"
+    return base / suite / f"run-{'-'.join(map(str, results.runs))}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from benchbase.errors import in_one_line
 
 Message = tuple[Any, ...]
 """("bar", label, done, total), ("end", label) or ("note", text)."""
@@ -21,8 +23,12 @@ def note(text: str) -> None:
 
 
 def send(message: Message) -> None:
-    """Pass a message on to the present receiver; without one, notes go to standard error."""
-    (_receivers[-1] if _receivers else without_bars)(message)
+    """Pass a message on to the present receiver; without one, notes go to standard error.
+
+    Its text becomes one line of limited length without invisible characters.
+    """
+    kind, text, *numbers = message
+    (_receivers[-1] if _receivers else without_bars)((kind, in_one_line(text), *numbers))
 
 
 def pass_on(receiver: Callable[[Message], None]) -> None:
@@ -46,7 +52,8 @@ def receiving(receiver: Callable[[Message], None]) -> Iterator[None]:
 def without_bars(message: Message) -> None:
     """Show notes on standard error, and nothing else."""
     if message[0] == "note":
-        sys.stderr.write(f"{message[1]}\n")
+        with suppress(AttributeError, OSError, ValueError):  # it may be missing or closed
+            sys.stderr.write(f"{message[1]}\n")
 
 
 def is_received() -> bool:

@@ -9,18 +9,22 @@
     ├── PluginError             plugins clash, or a plugin file cannot be loaded
     ├── DataError               a data set's files are missing or not what they should be
     ├── StoreError              results cannot be read or written
-    └── DiskError               a disk is full or fails
+    ├── FormatError             bytes from elsewhere are not the plain data that they should be
+    ├── DiskError               a disk is full or fails
+    └── ReportError             reports failed; each is told in a line of its own
 """
 
 from __future__ import annotations
 
-import dis
 import errno
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
+
+from benchbase.wording import visible
 
 
 class BenchbaseError(Exception):
@@ -33,6 +37,10 @@ class BenchbaseError(Exception):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message, with escapes for characters that a terminal might obey."""
+        return visible(super().__str__(), "\n\t")
 
 
 class ParameterError(BenchbaseError, ValueError):
@@ -131,7 +139,7 @@ def unstorable(value: object, path: Place = ()) -> tuple[Place, str] | None:
     if isinstance(value, Mapping):
         bad = next((key for key in value if unstorable(key)), None)
         if bad is not None:
-            return path, f"must not have the key {ascii(bad)}"
+            return path, f"must not have the key {bad!a}"
         inside = value.items()
     elif isinstance(value, list | tuple):
         inside = enumerate(value)
@@ -196,10 +204,28 @@ class StoreError(BenchbaseError):
     """Results cannot be read or written."""
 
 
+class FormatError(BenchbaseError):
+    """Bytes from a stranger or a worker process are not the plain data that they should be."""
+
+
 class DiskError(BenchbaseError):
     """A disk or a quota is full, or a disk fails."""
 
     exit_code = 1
+
+
+class ReportError(BenchbaseError):
+    """Reports failed.
+
+    Parameters
+    ----------
+    errors : sequence of BenchbaseError
+        What each of them says; there is at least one.
+    """
+
+    def __init__(self, errors: Sequence[BenchbaseError]) -> None:
+        super().__init__("\n".join(dict.fromkeys(map(str, errors))))
+        self.exit_code = max(error.exit_code for error in errors)
 
 
 def system_error(
@@ -227,13 +253,19 @@ def system_error(
     return kind(text)
 
 
-def is_interrupt(error: BaseException) -> bool:
-    """Whether an error is the user's Ctrl-C, and not a `raise KeyboardInterrupt` of some code."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    code = b"" if place is None else place.tb_frame.f_code.co_code[place.tb_lasti :]
-    return isinstance(error, KeyboardInterrupt) and code[:1] != bytes([dis.opmap["RAISE_VARARGS"]])
+@contextmanager
+def disk_errors(place: object) -> Iterator[None]:
+    """Turn a file system's errors into benchbase errors, as `system_error` does.
+
+    Parameters
+    ----------
+    place : object
+        What is named if an error does not name its file.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise system_error(error.filename or place, error) from error
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -257,23 +289,32 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     Returns
     -------
     str
-        ``"; did you mean 'altmin'?"``, or ``"; there are: a, b"`` if no known word is close;
+        ``"; did you mean 'altmin'?"``, or ``"; there are: 'a', 'b'"`` if no known word is close;
         ``"; there is none"`` if there are no known words.
     """
     names = sorted(known)
     close = get_close_matches(word, names, n=1)
     if close:
         return f"; did you mean '{close[0]}'?"
-    return f"; there are: {', '.join(names)}" if names else "; there is none"
+    return f"; there are: {', '.join(map(repr, names))}" if names else "; there is none"
+
+
+LONGEST_MESSAGE = 2000
+"""The most characters of a message that is stored or shown in one line."""
 
 
 def in_one_line(value: object) -> str:
-    """Return the text of any object in one line that can be stored; "" if it has no text."""
+    """Return the text of any object in one line that can be stored and shown; "" if it has none.
+
+    Invisible characters are escaped, and of a long text the end is left out. So no solver can send
+    commands to a terminal, or fill a disk with what it says.
+    """
     try:
         line = " ".join(str(value).split())
     except Exception:  # a plugin's own `__str__` may raise anything
         return ""
-    return line.encode(errors="replace").decode()
+    shown = visible(line[: LONGEST_MESSAGE + 1])
+    return shown if len(shown) <= LONGEST_MESSAGE else f"{shown[: LONGEST_MESSAGE - 1]}…"
 
 
 def described(error: BaseException) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 CORE = "benchbase"
+VERSION = "0.1.0"
+"""The version of benchbase, whatever the distribution that it was installed from is called."""
 
 _PATHS = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = tuple(str(Path(sysconfig.get_path(name))) + os.sep for name in _PATHS)
@@ -43,6 +45,11 @@ def attribute(module: Any, name: str) -> Any:
         return object.__getattribute__(module, "__dict__").get(name)
     except AttributeError:  # `sys.modules` may contain any object
         return None
+
+
+def names_in(module: str) -> dict[str, Any]:
+    """Return the names that a module defines, or none if it is not loaded."""
+    return getattr(sys.modules.get(module), "__dict__", {})
 
 
 def note_loaded(module: str = CORE) -> None:

@@ -19,6 +19,7 @@ from benchbase.numerics import traces
 from benchbase.planning.experiment import PROBLEM
 from benchbase.running.rebuild import Rebuilder
 from benchbase.showing.table import comparative_table
+from benchbase.storage.attempts import TRUST
 from benchbase.storage.database import no_results
 from benchbase.storage.store import SCORES, Store
 
@@ -60,10 +61,13 @@ COLUMNS = {
     "init_seconds": "seconds per signal in phases named init (mean over the chunk)",
     "solve_seconds": "seconds per signal in all other phases (mean over the chunk)",
     "frame_applications": "frame applications per signal (mean over the chunk)",
+    "isolated": "whether the solver ran in a process without code of other strangers",
+    "sealed": "whether that process held neither the signals nor the seed",
 }
 """The first columns of `Results.rows` and what they hold; flattened parameters follow them."""
 
 FORMATS = ("csv", "parquet", "json")
+_COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "condition")
 _FACTS = ("n", "n_pools", "pool_size", "rectified", "seed", "trial", "points")
 _NOT_FINITE = "the estimate is not finite"
 
@@ -84,7 +88,7 @@ class Results:
     runs: tuple[int, ...]
 
     def rows(self) -> pd.DataFrame:
-        """Return a data frame with one row per signal, whatever its status.
+        """Return a data frame with one row per signal of each cell, whatever its status.
 
         Its first columns are those of `COLUMNS`. The components' parameters follow as
         ``dataset.components``, ``pooling.threshold``, ``solver.init.q`` and so on; such a column is
@@ -112,7 +116,7 @@ class Results:
                         continue
                     seen.add(identity)
                     head = {"run": run, "suite": suites[run], "experiment": experiment}
-                    head |= {"cell": key, "label": label} | _columns(facts)
+                    head |= {"cell": key, "label": label} | columns_of(facts)
                     for same, rows in _rows(facts["points"], chunks.get(key, [])):
                         blocks.append((run, position, head | same, rows))
         blocks.sort(key=lambda block: block[:2])
@@ -267,8 +271,7 @@ class Results:
     def _repr_html_(self) -> str:
         """Return the comparative table as HTML, for notebooks."""
         title = escape(", ".join(f"{run['title']} (run {run['id']})" for run in self.suites))
-        caption = "mean squared cosine ± standard error"
-        return f"<p>{title}: {caption}</p>{self.table().to_html()}"
+        return f"<p>{title}: mean squared cosine ± standard error</p>{self.table().to_html()}"
 
 
 def load_results(path: str | Path, run: int | str | None = None) -> Results:
@@ -309,7 +312,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
     return Results(Path(path), tuple(sorted(chosen)))
 
 
-def _columns(facts: dict[str, Any]) -> dict[str, Any]:
+def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
     """Return the columns that are the same for all rows of a cell."""
     kinds = [kind for kind in (*PROBLEM, "solver") if kind in facts]
     columns = dict.fromkeys(PROBLEM, "") | {kind: facts[kind]["name"] for kind in kinds}
@@ -357,14 +360,13 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
     if scores is None:
         scores = np.full((len(SCORES), stop - start), np.nan)
     lost = (chunk["status"] == "done") & np.isnan(scores[0])
-    names = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "condition")
     reason = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
     rows = {
         "signal": np.arange(start, stop),
         "status": np.where(lost, "failed", chunk["status"]).astype(object),
         "message": np.where(lost, reason, chunk["message"]).astype(object),
     }
-    same = {name: chunk.get(name) for name in names}
+    same = {name: chunk.get(name) for name in (*_COSTS, *TRUST)}
     return same, rows | dict(zip(SCORES, scores, strict=True))
 
 
@@ -372,11 +374,10 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
     """Order the columns and give them types that do not depend on which rows there are."""
     others = sorted(set(frame.columns) - set(COLUMNS))
     frame = frame.reindex(columns=[*COLUMNS, *others])
-    whole = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal", "n_iter")
-    truth = {"rectified": "boolean", "converged": "boolean"}
-    reals = [*SCORES[:3], "p", "prepare_seconds", "init_seconds", "solve_seconds"]
-    types = dict.fromkeys(whole, "Int64") | truth
-    types |= dict.fromkeys([*reals, "frame_applications", "condition"], "float64")
+    whole = ("run", *(name for name in _FACTS if name != "rectified"), "signal", "n_iter")
+    truth = dict.fromkeys(("rectified", "converged", *TRUST), "boolean")
+    reals = (*SCORES[:3], "p", *_COSTS)
+    types = dict.fromkeys(whole, "Int64") | truth | dict.fromkeys(reals, "float64")
     return frame.astype(types).infer_objects()
 
 

@@ -175,6 +175,9 @@ def write(
 WHOLE = ("run", "n", "n_pools", "pool_size", "seed", "trial", "points", "signal")
 
 
+TRUTHS = ("rectified", "isolated", "sealed")
+
+
 @dataclass(frozen=True)
 class Known:
     """Results whose rows are given."""
@@ -230,6 +233,8 @@ def cell(
         "init_seconds": 0.25,
         "solve_seconds": 0.5,
         "frame_applications": 2.0,
+        "isolated": True,
+        "sealed": False,
         "pooling.threshold": 0.0,
     }
     import pandas as pd
@@ -244,7 +249,7 @@ def join(*cells: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.concat(cells, ignore_index=True)
-    kinds = dict.fromkeys(WHOLE, "Int64") | {"rectified": "boolean"}
+    kinds = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(TRUTHS, "boolean")
     return frame.astype(kinds).astype({"squared_cosine": "float64", "p": "float64"})
 
 

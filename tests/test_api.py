@@ -205,6 +205,30 @@ def test_a_plugin_file_that_is_gone_stops_no_other_suite(suite: str) -> None:
     assert labels(benchbase.run(suite, points=3)) == {"altmin": 6}
 
 
+def test_numpys_numbers_are_numbers(suite: str) -> None:
+    """They ask for the same cells as Python's, so that nothing is left to be computed."""
+
+    def run(integer: Any, number: Any, flag: Any, several: Any) -> benchbase.Results:
+        added = {"name": "altmin", "label": "two", "n_iter": integer(2), "sphere": flag(0)}
+        axes = {"frame.n_pools": several([5, 12]), "pooling.p": several([1.0, float("inf")])}
+        return benchbase.run(
+            suite,
+            points=integer(2),
+            trials=integer(2),
+            time_limit=number(50),
+            jobs=integer(0),
+            extra=[added | {"tol": number(0.5), "points": integer(1)}],
+            changes={"seed": integer(3), "trace": flag(1), "grid": axes},
+        )
+
+    first = run(int, float, bool, list)
+    again = run(np.int16, np.float32, np.bool_, np.array)
+    rows = [each.rows().drop(columns="run") for each in (first, again)]
+    assert rows[1].equals(rows[0])  # with the seconds that they took
+    assert again.suites[0]["command"] == first.suites[0]["command"]
+    assert again.suites[0]["resolved"] == first.suites[0]["resolved"]
+
+
 def test_changes_points_trials_and_labels(suite: str) -> None:
     results = benchbase.run(
         suite,

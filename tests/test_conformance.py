@@ -227,7 +227,10 @@ class Listed(Source):
 
 
 class Odd(Source):
-    shape: Any = 1 + 2j
+    shape: Any = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", 1 + 2j)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from benchbase.results import COLUMNS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+WHEEL = f"benchbase_recovery-{benchbase.__version__}-py3-none-any.whl"
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "benchbase_spec")]
 
 
@@ -48,7 +49,7 @@ def test_every_bundled_component_is_documented(kind: str) -> None:
     bundled = [
         cls
         for name, cls in known.classes[kind].items()
-        if known.providers[kind, name].owner == "the distribution benchbase"
+        if known.providers[kind, name].owner == "the distribution benchbase-recovery"
     ]
     assert bundled
     for cls in bundled:
@@ -155,3 +156,17 @@ def test_the_iterative_solver_of_the_docs_has_batches_traces_and_early_leaving(
 
 def read(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_what_pip_is_told_to_install() -> None:
+    """Benchbase only from a path or a URL: on the package index, its name is another program's."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.rst")]
+    for house in ("benchbase", "plugins", "reports", "suites"):
+        files += (ROOT / house).rglob("*.py")
+    text = "\n".join(file.read_text("utf-8") for file in files)
+    found = {each.strip() for each in re.findall(r"pip install ([^\n`&)#]*)", text)}
+    benchbase_itself = {".", "-e .", "-e '.[test]'", "-c .ci/constraints.txt -e '.[test]'"}
+    others = {"pre-commit", "distributed", '"$BENCHBASE"'}
+    assert found == benchbase_itself | others
+    assert re.findall("BENCHBASE: (.*)", text) == [f"https://example.org/{WHEEL}"]
+    assert re.findall(r"\bbenchbase(?:\[|==|>=).*", text) == []

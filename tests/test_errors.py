@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import errors
 from benchbase.errors import (
+    LONGEST_MESSAGE,
     BenchbaseError,
     DiskError,
     ParameterError,
@@ -20,9 +21,11 @@ from benchbase.errors import (
     StoreError,
     SuiteError,
     dotted,
+    in_one_line,
     suggestion,
     system_error,
 )
+from benchbase.wording import invisible
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=8)
 
@@ -86,7 +89,7 @@ def test_suggestion_names_only_what_there_is(known: set[str], word: str) -> None
     if text.startswith("; did you mean '"):
         assert text.removeprefix("; did you mean '").removesuffix("'?") in known
     else:
-        assert text == f"; there are: {', '.join(sorted(known))}"
+        assert text == f"; there are: {', '.join(map(repr, sorted(known)))}"
 
 
 # Letters that differ: of those that recur, the search for close words may match the wrong ones.
@@ -100,7 +103,7 @@ def test_suggestion_sees_through_a_slip(word: str, i: int) -> None:
 
 
 def test_suggestion_where_nothing_is_near_or_there() -> None:
-    assert suggestion("x", ["knn", "altmin"]) == "; there are: altmin, knn"
+    assert suggestion("x", ["knn", "altmin"]) == "; there are: 'altmin', 'knn'"
     assert suggestion("x", []) == "; there is none"
 
 
@@ -166,3 +169,32 @@ def test_values_out_of_range(value: float, limits: dict[str, float], problem: st
 )
 def test_values_in_range(value: float, limits: dict[str, float]) -> None:
     errors.check_range("tol", value, **limits)
+
+
+HOSTILE = "\x1b[2J\x07\u202e \x9b31m\ud800\u2028 \0 é"
+
+
+def test_a_message_is_one_line_that_no_terminal_obeys() -> None:
+    shown = r"\x1b[2J\x07\u202e \x9b31m\ud800 \x00 é"
+    assert in_one_line(HOSTILE) == shown
+    assert in_one_line(ValueError(f"a\n{HOSTILE}")) == f"a {shown}"
+    assert str(BenchbaseError(f"a\n\t{HOSTILE}")).startswith("a\n\t\\x1b[2J")
+    assert str(SuiteError([HOSTILE])).isprintable()
+
+
+@given(st.text() | st.text("\x1ba\u202e", min_size=1000), st.integers(1, 50))
+def test_a_message_has_an_end(text: str, times: int) -> None:
+    line = in_one_line(text * times)
+    assert len(line) <= LONGEST_MESSAGE
+    assert invisible(line) is None
+    assert in_one_line(line) == line
+    line.encode()
+
+
+def test_what_cannot_be_said_is_empty() -> None:
+    class Silent:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert in_one_line(Silent()) == ""
+    assert in_one_line("x" * 10**7) == "x" * (LONGEST_MESSAGE - 1) + "…"

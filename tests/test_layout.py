@@ -38,7 +38,10 @@ PUBLIC = {
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 ROOMS = (
+    "wording",
     "errors",
+    "outputs",
+    "plain",
     "channel",
     "loading",
     "component",
@@ -226,7 +229,8 @@ def test_plugins_use_only_public_names() -> None:
 def test_every_package_is_in_the_wheel_and_found_by_an_entry_point() -> None:
     assert len(PACKAGES) > 5
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel == {"only-include": ["benchbase", *HOUSES], "sources": [*HOUSES]}
+    program = "benchbase_command.py"
+    assert wheel == {"only-include": ["benchbase", program, *HOUSES], "sources": [*HOUSES]}
     points = PROJECT["project"]["entry-points"]["benchbase"]
     assert sorted(points.values()) == sorted(NAMES)
     assert {f"benchbase_{name}" for name in points} == NAMES

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import benchbase
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -42,15 +44,23 @@ def test_every_source_file_is_in_the_wheel_and_nothing_else(wheel: zipfile.ZipFi
         if file.is_file() and "__pycache__" not in file.parts
     }
     found = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert found == expected
+    assert found == expected | {"benchbase_command.py"}
     assert {f"benchbase_suites/{name}.toml" for name in ("quick", "figure1a", "figure1b")} <= found
+
+
+def test_the_wheel_has_a_name_of_its_own(wheel: zipfile.ZipFile) -> None:
+    """On the package index, "benchbase" is another program."""
+    (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    lines = wheel.read(metadata).decode().splitlines()
+    assert "Name: benchbase-recovery" in lines
+    assert f"Version: {benchbase.__version__}" in lines
 
 
 def test_the_wheel_has_the_command_the_plugins_and_the_licence(wheel: zipfile.ZipFile) -> None:
     (points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     parser = configparser.ConfigParser()
     parser.read_string(wheel.read(points).decode())
-    assert dict(parser["console_scripts"]) == {"benchbase": "benchbase.cli:main"}
+    assert dict(parser["console_scripts"]) == {"benchbase": "benchbase_command:main"}
     for module in parser["benchbase"].values():
         assert f"{module}/__init__.py" in wheel.namelist()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())

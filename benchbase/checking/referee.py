@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchbase.checking.rerun import Asked, Scores, bundled_solver, other_code, run_again
 from benchbase.component import Array
 from benchbase.discovery.registry import registry
 from benchbase.errors import SpecError, SuiteError, in_one_line
-from benchbase.interfaces import Dataset, Solver
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell, problem_facts
-from benchbase.planning.experiment import Entry, Experiment
-from benchbase.planning.suite import Suite, load_suite
+from benchbase.planning.suite import load_suite
 from benchbase.problem import Recovery
-from benchbase.results import Results
 from benchbase.running.executors import one_blas_thread
-from benchbase.running.launch import execute, make_plan
 from benchbase.running.rebuild import Rebuilder
 from benchbase.storage.store import SCORES
 from benchbase.tasks import json_ready
+
+LEAST_TRIALS = 3
+"""The least number of trials of a problem on which a solver is run again."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,6 @@ class Referee:
         ``name``, ``seed``, ``trials``, ``points``, ``trace`` and ``problems``. A problem has the
         spec of each of its components by kind, and the facts that follow from them
         (`problem_facts`).
-    plugins : tuple of str, optional
-        Plugin files to load. Loading a file runs its code.
 
     Raises
     ------
@@ -50,30 +47,10 @@ class Referee:
     """
 
     suite: Mapping[str, Any]
-    plugins: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for path in self.plugins:
-            registry().load_file(path)
 
     @classmethod
-    def of_installed(cls, name: str, plugins: tuple[str, ...] = ()) -> Referee:
-        """Return the referee of an installed suite.
-
-        Parameters
-        ----------
-        name : str
-            The name of the suite.
-        plugins : tuple of str, optional
-            Plugin files to load first.
-
-        Raises
-        ------
-        SuiteError
-            If no suite of that name is installed.
-        """
-        for path in plugins:
-            registry().load_file(path)
+    def of_installed(cls, name: str) -> Referee:
+        """Return the referee of an installed suite; raise `SuiteError` if there is none."""
         if name not in registry().suites:
             raise SuiteError([f"no suite named {name!r} is installed"])
         loaded = load_suite(name, registry())
@@ -85,7 +62,7 @@ class Referee:
             }
             for each in loaded.experiments
         ]  # fmt: skip # a table
-        return cls({"name": name, "title": loaded.title, "experiments": experiments}, plugins)
+        return cls({"name": name, "title": loaded.title, "experiments": experiments})
 
     @staticmethod
     def entries_of_installed(name: str) -> dict[tuple[str, str], tuple[dict[str, Any], int]]:
@@ -142,14 +119,14 @@ class Referee:
         return np.array([scores[name] for name in SCORES[:3]])  # type: ignore[literal-required] # names of scores
 
     def unsupported(self, experiment: int, problem: int, solver: Mapping[str, Any]) -> str | None:
-        """Return an installed solver's reason not to apply to a problem; None if it applies.
+        """Return a bundled solver's reason not to apply to a problem; None if it applies.
 
         Raises
         ------
         SpecError
-            If the solver is not installed here, or if it raises an error when asked.
+            If the solver does not come with benchbase, or if it raises an error when asked.
         """
-        built, instance = _solver(solver), self._instance(experiment, problem, 0)
+        built, instance = bundled_solver(solver), self._instance(experiment, problem, 0)
         try:
             return built.unsupported(instance.problem)
         except Exception as error:  # with a stranger's parameters, it may raise anything
@@ -157,48 +134,75 @@ class Referee:
             message = f"{built.name} cannot say whether it applies to the problem: {reason}"
             raise SpecError((), message) from error
 
-    def run(
+    def run_again(
         self,
-        entries: Sequence[tuple[int, str, Mapping[str, Any], int]],
+        entries: Sequence[tuple[int, int, Mapping[str, Any], int, int]],
         seed: int,
-        folder: str | Path,
         *,
+        plugins: Sequence[str] = (),
         jobs: int | None = None,
-    ) -> Results:
-        """Run solvers on the suite with another seed.
+    ) -> list[list[Scores]]:
+        """Run solvers on the suite's problems with another seed, in worker processes.
 
         Parameters
         ----------
-        entries : sequence of (int, str, dict, int)
-            The place of the experiment, the label, the spec and the points of each solver.
+        entries : sequence of (int, int, dict, int, int)
+            The places of experiment and problem, and the spec, the points and the signals per
+            chunk of each solver.
         seed : int
             The seed that replaces that of each experiment.
-        folder : str or pathlib.Path
-            The folder for the results.
+        plugins : sequence of str, optional
+            Plugin files that may supply the solvers.
         jobs : int, optional
-            As in `benchbase.run`.
+            The number of workers, at least 1.
+
+        Returns
+        -------
+        list of list of ndarray or None
+            For each entry, the squared cosines of each trial; None if it is unsupported. There are
+            as many trials as in the suite, but at least `LEAST_TRIALS`, so that it can be seen how
+            much trials differ.
 
         Raises
         ------
         SpecError
             If a solver is not installed here, or holds a data set.
+        BenchbaseError
+            If a solver cannot be run.
         """
-        experiments = []
-        for index, each in enumerate(self.suite["experiments"]):
-            own = tuple(
-                Entry(label, _solver(spec), points)
-                for place, label, spec, points in entries
-                if place == index
-            )
-            if own:
-                problems = tuple(map(self._rebuilder.setting, each["problems"]))
-                sizes = seed, each["trials"], each["points"]
-                experiments.append(Experiment(each["name"], *sizes, problems, own))
-        suite = Suite(self.suite["name"], self.suite["title"], tuple(experiments), ())
-        place = Path(folder)
-        plan = make_plan(suite, place)
-        number = execute(suite, plan, place, command=f"seed {seed}", jobs=jobs)
-        return Results(place, (number,))
+        asked = []
+        for experiment, problem, spec, points, chunk in entries:
+            trials = max(self.suite["experiments"][experiment]["trials"], LEAST_TRIALS)
+            facts = self._problem(experiment, problem) | {"seed": seed, "points": points}
+            cells = [
+                self._rebuilder.cell(facts | {"trial": trial, "trace": False})
+                for trial in range(trials)
+            ]
+            asked.append(Asked(cells, spec, chunk))
+        return run_again(asked, plugins, jobs)
+
+    def other_code(
+        self,
+        claimed: Iterable[tuple[str, str]],
+        solvers: Sequence[Mapping[str, Any]],
+        plugins: Sequence[str] = (),
+    ) -> list[str]:
+        """Return the modules whose code here is not what a stranger's results name.
+
+        Parameters
+        ----------
+        claimed : iterable of (str, str)
+            The modules that the results name, with their digests.
+        solvers : sequence of dict
+            The specs of the solvers.
+        plugins : sequence of str, optional
+            Plugin files that supply them.
+        """
+        problems = [
+            problem_facts(each) for whole in self.suite["experiments"] for each in whole["problems"]
+        ]
+        settings = map(self._rebuilder.setting, problems)
+        return other_code(claimed, settings, solvers, plugins)
 
     @cached_property
     def _rebuilder(self) -> Rebuilder:
@@ -226,13 +230,3 @@ class Referee:
         cell = self._cell(experiment, problem, trial, points)
         with one_blas_thread(), contextlib.redirect_stdout(sys.stderr):
             return self._rebuilder.instance(cell)
-
-
-def _solver(spec: Mapping[str, Any]) -> Solver:
-    """Build a stranger's solver. It may not hold a data set, which could read any file here."""
-    built = registry().build("solver", spec)
-    held = next((part.name for part in built.walk() if isinstance(part, Dataset)), None)
-    if held is not None:
-        message = f"{built.name} holds the data set {held!r}; submit it without a data set"
-        raise SpecError((), message)
-    return built  # type: ignore[return-value] # built as a solver

@@ -20,11 +20,13 @@ from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
 from benchbase.problem import Recovery
-from benchbase.results import load_results
-from benchbase.running.executors import InProcess, one_blas_thread
+from benchbase.results import columns_of, load_results
+from benchbase.running.executors import Executor, InProcess, one_blas_thread
+from benchbase.running.local import LocalWorkers
 from benchbase.running.rebuild import Rebuilder
+from benchbase.showing import pooling_name
 from benchbase.storage.store import SCORES, Store
-from benchbase.tasks import Outcome
+from benchbase.tasks import Outcome, code_of
 
 TOLERANCE = 1e-6
 """How far two numbers may differ; relative to the stored or rebuilt one if that is above 1."""
@@ -37,15 +39,14 @@ _Remark = tuple[Iterable[int], str]
 class Finding:
     """Something that does not reproduce: its place, and a message about what differs by how much.
 
-    `signals` is empty if the message is about the whole cell. In `p`, infinity is "inf". `p` and
-    `n_pools` are None if they do not apply.
+    `signals` is empty if the message is about the whole cell. `pooling` is what tables call it.
+    `n_pools` is None if it does not apply.
     """
 
     run: int
     experiment: str
     label: str
     pooling: str
-    p: float | str | None
     n_pools: int | None
     trial: int
     signals: tuple[int, ...]
@@ -82,7 +83,8 @@ def verify(
     Each estimate is scored again. The scores must be equal if versions, BLAS and processor are
     those recorded, and equal up to 1e-6 otherwise.
 
-    Sampled cells are run again, without a time limit. Estimates and scores must be equal if the
+    Sampled cells are run again, without a time limit, and those with code that did not come with
+    benchbase each in a process of its own. Estimates and scores must be equal if the
     environment is that recorded. Otherwise the mean squared cosine must be within 3 standard errors
     of the paired differences.
 
@@ -121,7 +123,7 @@ class _Stored:
     present one.
     """
 
-    head: tuple[int, str, str, str, float | str | None, int | None, int]
+    head: tuple[int, str, str, str, int | None, int]
     key: str
     signals_key: str
     facts: dict[str, Any]
@@ -143,7 +145,7 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
             chunks = store.chunks(run)
             for experiment, label, key, facts in store.cells(run):
                 n_pools = facts.get("n_pools", facts["frame"].get("n_pools"))
-                problem = facts["pooling"]["name"], facts["p"], n_pools, facts["trial"]
+                problem = _pooling(facts), n_pools, facts["trial"]
                 own = chunks.get(key, [])
                 for chunk in own:
                     made = environments[chunk["environment"]]
@@ -199,7 +201,8 @@ class _Verifier:
             for name, value in cell.facts().items():  # some follow from the components
                 if stored.facts.get(name, value) != value:
                     yield (), f"{name} is stored as {stored.facts[name]}, but it is {value}"
-            code = sorted(cell.code.values())  # a plugin file's name depends on where it is
+            # Digests only, since the name of a plugin file's module depends on where the file is.
+            code = sorted(code_of(cell.code).values())
             if any(sorted(chunk["code"].values()) != code for chunk in stored.chunks):
                 yield (), "the stored digests of the code are not those that made the cell's key"
             return
@@ -274,7 +277,11 @@ class _Verifier:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
     def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
-        outcomes = {o["start"]: o for o in InProcess(self._known).run(cell.tasks([]))}
+        tasks = [*cell.tasks(self._known)]
+        strange = any(source for each in tasks for source in each["sources"].values())
+        # A stranger's code gets a process of its own, so that it can change nothing in this one.
+        executor: Executor = LocalWorkers(1) if strange else InProcess(self._known)
+        outcomes = {outcome["start"]: outcome for outcome in executor.run(tasks)}
         pairs = []
         for chunk in stored.chunks:
             again = outcomes[chunk["start"]]
@@ -306,6 +313,16 @@ class _Verifier:
         if not abs(gap.mean()) <= max(3 * error, TOLERANCE):
             size = f"{gap.mean():.3g}, with a standard error of {error:.3g}"
             yield (), f"run again: the mean squared cosine differs by {size}"
+
+
+def _pooling(facts: dict[str, Any]) -> str:
+    """Return what tables call the pooling of a cell."""
+    import pandas as pd
+
+    columns = columns_of(facts)
+    return pooling_name(
+        pd.Series(columns | {"p": np.nan if columns["p"] is None else columns["p"]})
+    )
 
 
 def _origin(part: Component) -> tuple[str, str]:

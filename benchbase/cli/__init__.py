@@ -11,7 +11,12 @@ from typing import Any
 
 import click
 
-from benchbase.errors import BenchbaseError, described, is_interrupt, system_error, unstorable
+from benchbase.errors import BenchbaseError, described, system_error, unstorable
+from benchbase.loading import VERSION
+from benchbase.outputs import patient_streams
+
+INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
+"""What the user is told after Ctrl-C or a SIGTERM."""
 
 COMMANDS = {
     "run": "benchbase.cli.run",
@@ -28,7 +33,8 @@ COMMANDS = {
 class Commands(click.Group):
     """The commands of the core and of plugins.
 
-    Plugins are loaded only to list all commands, or to find one that the core does not have.
+    Plugins are loaded only to list all commands, or to find one that the core does not have. Those
+    of strangers are not loaded to find a command that a bundled plugin has, such as `accept`.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -66,6 +72,13 @@ class Commands(click.Group):
             module = importlib.import_module(COMMANDS[cmd_name])
             command: click.Command = getattr(module, f"{cmd_name}_command")
             return command
+        from benchbase.discovery.registry import registry, without_strangers
+
+        bundled = click.Group()
+        with without_strangers():
+            registry().add_commands(bundled)
+        if cmd_name in bundled.commands:
+            return bundled.commands[cmd_name]
         self._of_plugins()
         added = super().get_command(ctx, cmd_name)
         if added is None:
@@ -73,33 +86,37 @@ class Commands(click.Group):
         return added
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        """Run the command line; whatever goes wrong becomes one message and an exit code."""
-        try:
-            return super().main(_checked(sys.argv[1:] if args is None else args), *more, **options)
-        except BaseException as error:  # a plugin's code may raise anything
-            message, code = _explained(error)
-            if code is None:
-                raise
-            if os.environ.get("BENCHBASE_DEBUG") and not isinstance(error, BenchbaseError):
-                message = f"{''.join(traceback.format_exception(error))}{message}"
-            click.echo("\n".join(map(_shortened, message.splitlines())), err=True)
-            sys.exit(code)
+        """Run the command line; whatever goes wrong becomes one message and an exit code.
+
+        Faults of standard output and error end no work.
+        """
+        with patient_streams():
+            try:
+                return super().main(
+                    _checked(sys.argv[1:] if args is None else args), *more, **options
+                )
+            except BaseException as error:  # a plugin's code may raise anything
+                message, code = _explained(error)
+                if code is None:
+                    raise
+                if os.environ.get("BENCHBASE_DEBUG") and not isinstance(error, BenchbaseError):
+                    message = f"{''.join(traceback.format_exception(error))}{message}"
+                click.echo("\n".join(map(_shortened, message.splitlines())), err=True)
+                sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; an interruption by the user has its own exit code."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            if not is_interrupt(error) and (failure := _blamed(error)):
-                raise failure from error
-            click.echo("interrupted; finished results are stored", err=True)
+        except KeyboardInterrupt:
+            click.echo(INTERRUPTED, err=True)
             ctx.exit(130)
 
 
 def _checked(args: Sequence[str]) -> list[str]:
     for arg in args:
         if unstorable(arg):
-            raise BenchbaseError(f"the argument {ascii(arg)} is not UTF-8; rename what it names")
+            raise BenchbaseError(f"the argument {arg!a} is not UTF-8; rename what it names")
     return [*args]
 
 
@@ -123,14 +140,14 @@ def _explained(error: BaseException) -> tuple[str, int | None]:
         return _explained(system_error(error.filename or "a file or a stream", error))
     if isinstance(error, MemoryError):
         return "error: this machine's memory is too small for this", 1
-    if isinstance(error, Exception):
+    if isinstance(error, Exception | GeneratorExit):
         report = "please report it with what BENCHBASE_DEBUG=1 prints"
         return f"internal error: {described(error)}; {report}", 70
     return "", None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="benchbase")
+@click.version_option(VERSION)
 def main() -> None:
     """Benchmark signal recovery from pooling representations.
 

@@ -48,8 +48,9 @@ def list_command(what: str | None) -> None:
 def show_command(name: str) -> None:
     """Show a component's documentation, or the text of a suite.
 
-    NAME is a name that `benchbase list` prints. After the documentation of a component come its
-    parameters, as a table to copy into a suite.
+    NAME is a name that `benchbase list` prints. After the documentation of a component comes a
+    table to copy into a suite, with its parameters and their defaults. Parameters that are unset by
+    default are left out.
     """
     from benchbase.planning.toml import TomlFile
 
@@ -67,7 +68,9 @@ def show_command(name: str) -> None:
         click.secho(f"{kind} {name}", bold=True, nl=False)
         click.echo(f"  (from {known.providers[kind, name]})")
         click.echo(inspect.getdoc(cls) or "This component has no documentation.")
-        click.echo("\nIn a suite, with all defaults:\n")
+        click.echo(
+            "\nIn a suite, with the defaults (parameters that are unset by default are left out):\n"
+        )
         click.echo("\n".join(as_suite_table(cls)))
 
 

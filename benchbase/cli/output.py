@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from benchbase.cli import options, warn_of_broken_plugins
+from benchbase.errors import BenchbaseError, ReportError
 
 if TYPE_CHECKING:
     from benchbase.interfaces import Report
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @options.results
 @options.run
-@options.output("DIR", "Folder for the files. Default: the folder of results.")
+@options.output(
+    "DIR",
+    "Folder under which the files are written, in SUITE/run-ID. Default: the folder of results.",
+)
 def report_command(
     names: tuple[str, ...], results: Path, run: str | None, output: str | None
 ) -> None:
@@ -28,31 +33,30 @@ def report_command(
     NAME is the name of a report that `benchbase list reports` prints. Without a NAME, all reports
     are made except those that take long, which must be named.
     """
-    from benchbase.api import installed_reports
+    from benchbase.api import installed_reports, write_reports
     from benchbase.discovery.registry import registry
     from benchbase.results import load_results
 
+    chosen = [registry().build("report", {"name": name}) for name in names] or installed_reports()
     warn_of_broken_plugins()
     loaded = load_results(results, run)
-    chosen = [registry().build("report", {"name": name}) for name in names]
-    files = show_reports(loaded, chosen or installed_reports(), output)  # type: ignore[arg-type] # built as reports
+    files, errors = write_reports(loaded, chosen, output)  # type: ignore[arg-type] # built as reports
+    show_reports(loaded, chosen, errors)  # type: ignore[arg-type] # as above
     say_where(files, loaded.folder)
+    if errors:
+        raise ReportError(errors)
 
 
-def show_reports(
-    results: Results, reports: list[Report] | tuple[Report, ...], output: str | None = None
-) -> list[Path]:
-    """Show reports in the terminal, write their files, and return the paths of the files."""
-    from rich.console import Console
+def show_reports(results: Results, reports: Sequence[Report], errors: list[BenchbaseError]) -> None:
+    """Show reports in the terminal, and add the errors of those that fail to the list."""
+    from benchbase.api import collect_errors
+    from benchbase.showing import open_console
 
-    from benchbase.api import report, report_errors
-
-    console = Console()
+    console = open_console()
     for part in results.by_suite():
         for each in reports:
-            with report_errors(each):
+            with collect_errors(each, errors):
                 each.show(part, console)
-    return report(results, output, reports)
 
 
 def say_where(files: list[Path], folder: Path) -> None:
@@ -68,7 +72,9 @@ def say_where(files: list[Path], folder: Path) -> None:
 @options.results
 @options.run
 def export_command(form: str, output: str | None, results: Path, run: str | None) -> None:
-    """Export results as a table with one row per signal.
+    """Export results as a table with one row per signal of each cell.
+
+    A cell is one solver on one setting in one trial.
 
     The columns hold the problem, the solver, all their parameters, the scores and the times. The
     page "Running and reading" of the documentation describes each column.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
 from contextlib import nullcontext
 from datetime import timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbase.cli import options, warn_of_broken_plugins
+from benchbase.cli import INTERRUPTED, options, warn_of_broken_plugins
 from benchbase.errors import BenchbaseError
 
 if TYPE_CHECKING:
@@ -62,8 +61,9 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--time-limit",
     metavar="SECONDS",
     type=_ABOVE_ZERO,
-    help="Time that a solver may take per signal. A worker whose solver takes longer is killed. "
-    "Default: the limits in the suite, or else none.",
+    help="Wall-clock seconds that a solver may take per signal. A worker is killed if a chunk of m "
+    "signals takes more than m times as long. With --jobs 0 there is no limit. Default: the limits "
+    "in the suite, or else none.",
 )
 @click.option(
     "--memory-limit",
@@ -75,6 +75,12 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "--dask",
     metavar="ADDRESS",
     help="Compute on the workers of the Dask scheduler at this address.",
+)
+@click.option(
+    "--sealed",
+    is_flag=True,
+    help="Keep the signals and the seed in other processes than the solvers, and compute again "
+    "what was not computed so.",
 )
 @click.option(
     "--failed",
@@ -89,7 +95,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "solvers.",
 )
 @click.option("--host-name", is_flag=True, help="Store the name of the computer with the results.")
-@click.option("--dry-run", is_flag=True, help="Print what would be computed, and compute nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be computed, and run no solver.")
 @options.as_json("a summary")
 @click.pass_context
 def run_command(
@@ -106,6 +112,7 @@ def run_command(
     time_limit: float | None,
     memory_limit: float | None,
     dask: str | None,
+    sealed: bool,
     failed: bool,
     rerun: tuple[str, ...],
     host_name: bool,
@@ -121,9 +128,10 @@ def run_command(
     from benchbase.planning.experiment import Change, Extra
     from benchbase.planning.toml import from_toml
     from benchbase.results import load_results
-    from benchbase.running.launch import default_jobs, make_plan
+    from benchbase.running.launch import check_workers, default_jobs, make_plan
     from benchbase.running.runner import InterruptedRun
 
+    check_workers(jobs, memory_limit, dask)
     extras = [Extra(from_toml(spec, f"--with {spec}"), f"--with {spec}") for spec in specs]
     resolved = resolve(
         suite,
@@ -136,12 +144,13 @@ def run_command(
         time_limit=time_limit,
     )
     warn_of_broken_plugins()
-    todo = make_plan(resolved, results, failed=failed, rerun=rerun, host_name=host_name)
+    todo = make_plan(
+        resolved, results, failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+    )
     if dry_run:
         workers = 1 if dask else default_jobs() if jobs is None else jobs
         _say_plan(resolved, todo, results, max(1, min(workers, len(todo.tasks))), as_json)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         computed = execute(
             resolved,
@@ -151,13 +160,16 @@ def run_command(
             jobs=jobs,
             memory_limit=memory_limit,
             dask=dask,
+            sealed=sealed,
         )
     except InterruptedRun as interrupted:
-        message = "interrupted; finished results are stored, and the same command computes the rest"
-        click.echo(message, err=True)
-        _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        click.echo(INTERRUPTED, err=True)
+        try:
+            _finish(resolved, load_results(results, interrupted.run), None, as_json)
+        except BenchbaseError as error:  # the exit code is that of the interruption all the same
+            click.echo(f"error: {error}", err=True)
         ctx.exit(130)
-    ctx.exit(1 if _finish(resolved, computed, len(todo.tasks), as_json) else 0)
+    ctx.exit(_finish(resolved, computed, len(todo.tasks), as_json))
 
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
@@ -190,11 +202,11 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
 
 
 def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool) -> int:
-    """Show and write reports, print what failed, and return the number of cells that failed.
+    """Write and show reports, print what failed, and return the exit code.
 
     `computed` is the number of chunks that were computed, or None after an interruption.
     """
-    from benchbase.api import installed_reports, report
+    from benchbase.api import installed_reports, write_reports
     from benchbase.cli.output import say_where, show_reports
     from benchbase.running.runner import count_by_status
     from benchbase.storage.store import Store
@@ -203,7 +215,10 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
     run = results.runs[0]
     with Store(results.folder) as store:
         counts = count_by_status(store, run)
+    if counts.keys() <= {"pending"}:  # interrupted before the first outcome
+        reports = ()
     failures = _failures(results) if counts["failed"] else []
+    files, errors = write_reports(results, reports)
     if as_json:
         summary: dict[str, Any] = {
             "suite": suite.name,
@@ -213,30 +228,25 @@ def _finish(suite: Suite, results: Results, computed: int | None, as_json: bool)
             "cells": dict(counts),
             "chunks_computed": computed,
             "failures": failures,
+            "files": [str(file) for file in files],
         }
-        try:
-            summary["files"] = [str(file) for file in report(results, reports=reports)]
-        finally:  # the summary is printed even if a report fails
-            click.echo(json.dumps(summary))
-        return counts["failed"]
-    files: list[Path] = []
-    error = None
-    try:
-        files = show_reports(results, reports)
-    except BenchbaseError as caught:
-        error = caught
-    cells = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    click.echo(
-        f"run {run}: {cells}" + ("" if computed is None else f"; {computed} chunks computed")
-    )
-    say_where(files, results.folder)
-    for failure in failures:
-        click.echo(
-            "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+        click.echo(json.dumps(summary))
+    else:
+        show_reports(results, reports, errors)
+        cells = ", ".join(
+            f"{count} {'cell' if count == 1 else 'cells'} {status}"
+            for status, count in sorted(counts.items())
         )
-    if error is not None:
-        raise error
-    return counts["failed"]
+        chunks = "" if computed is None else f"; {computed} chunks computed"
+        click.echo(f"run {run}: {cells}{chunks}")
+        say_where(files, results.folder)
+        for failure in failures:
+            click.echo(
+                "{status}: {label}, {pooling}, K = {n_pools}: {message}".format(**failure), err=True
+            )
+    for message in dict.fromkeys(map(str, errors)):
+        click.echo(f"error: {message}", err=True)
+    return max([int(counts["failed"] > 0), *(error.exit_code for error in errors)])
 
 
 def _failures(results: Results) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     default="3",
     show_default=True,
     callback=lambda *given: _cells(given[-1]),
-    help="Number of cells to run again. A cell is one solver on one problem in one trial.",
+    help="Number of cells to run again. A cell is one solver on one setting (with its number of "
+    "pools) in one trial.",
 )
 @options.run
 @options.plugins
@@ -38,7 +41,7 @@ def verify_command(
     """Check that stored results can be reproduced.
 
     RESULTS is a folder of results. All problems are built again, all estimates are scored again,
-    and some cells are run again. The exit code is 1 if anything differs.
+    and some cells are run again. The exit code is 1 if anything differs or cannot be verified.
     """
     from dataclasses import asdict
 
@@ -49,8 +52,8 @@ def verify_command(
     if as_json:
         click.echo(json.dumps({"results": results} | asdict(outcome)))
     else:
-        for finding in outcome.findings:
-            click.echo(_line(finding))
+        for line in _lines(outcome.findings):
+            click.echo(line)
         runs = ", ".join(map(str, outcome.runs))
         click.echo(
             f"run {runs}: {outcome.cells} cells, {outcome.estimates} estimates scored again, "
@@ -69,10 +72,26 @@ def _cells(value: str) -> int | None:
     return int(value)
 
 
+def _lines(findings: list[Finding]) -> Iterator[str]:
+    """Yield a line for each finding; what several cells of a solver have in common has one line."""
+    same = Counter(map(_of_solver, findings))
+    for finding in findings:
+        number = 1 if finding.signals else same.pop(_of_solver(finding), 0)
+        if number == 1:
+            yield _line(finding)
+        elif number:
+            yield f"run {finding.run}, {finding.label}, {number} cells: {finding.message}"
+    if any("no solver named" in finding.message for finding in findings):
+        yield "solvers in a plugin file need --plugin FILE"
+
+
+def _of_solver(finding: Finding) -> tuple[object, ...]:
+    return finding.run, finding.label, finding.message, bool(finding.signals)
+
+
 def _line(finding: Finding) -> str:
     """Describe a finding in one line: where it is, and what differs."""
     place = [f"run {finding.run}", finding.experiment, finding.label, finding.pooling]
-    place += [f"p = {finding.p}"] if finding.p is not None else []
     place += [f"K = {finding.n_pools}"] if finding.n_pools is not None else []
     place += [f"trial {finding.trial}"]
     if finding.signals:

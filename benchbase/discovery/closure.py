@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from benchbase.discovery.finding import Finder
 from benchbase.discovery.imports import Reference
+from benchbase.discovery.points import plugin_points
 from benchbase.discovery.sources import Program, file_digest, program_of
 from benchbase.loading import CORE, given_source, note_loaded, top_of
 
@@ -94,7 +94,8 @@ class Closures:
         Raises
         ------
         PluginError
-            If a file was edited after this process had loaded it, so that its program is another.
+            If a file was edited after this process had loaded it, so that it no longer says what
+            the running code does.
         """
         if name not in self._closures:
             package = name.removesuffix(".*")
@@ -131,6 +132,10 @@ class Closures:
         """Whether other modules may be inside a module."""
         place = self._finder.find(module)
         return place is not None and place.is_package
+
+    def locate(self, module: str, file: Path) -> None:
+        """Say in which file a module is that no search finds, such as a plugin file's."""
+        self._finder.locate(module, file)
 
     def files(self, package: str) -> Iterator[tuple[str, Path]]:
         """Yield name and path of each file of a package, or of a module outside packages."""
@@ -276,5 +281,5 @@ def _shown(module: str) -> str:
 @cache
 def _plugins() -> frozenset[str]:
     """Return the top-level packages of the installed plugins."""
-    points = metadata.entry_points(group=CORE)
+    points, _ = plugin_points()
     return frozenset(top_of(point.module) for point in points)

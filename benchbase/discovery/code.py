@@ -67,6 +67,12 @@ class Code:
                 reached |= {name} if closure is None else closure.modules
         return found
 
+    def of_file(self, module: str, file: Path) -> str | None:
+        """Return the digest of the code of a file, which is not loaded, under a module's name."""
+        self._closures.locate(module, file)
+        closure = self._closures.of(module)
+        return None if closure is None else closure.digest
+
     def compare(self, name: str, digest: str) -> None:
         """Make sure that code is the code that a run was planned with.
 

@@ -64,6 +64,10 @@ class Finder:
             self._places[module] = place
         return self._places[module]
 
+    def locate(self, module: str, file: Path) -> None:
+        """Say in which file a module is that no search finds, such as a plugin file's."""
+        self._places[module] = Place(file)
+
     def modules_in(self, package: str) -> Iterator[str]:
         """Yield the names of all modules of a package, including scripts and tests."""
         place = self.find(package)

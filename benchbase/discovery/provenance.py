@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchbase.discovery.code import Code
-from benchbase.tasks import Task
+from benchbase.discovery.points import distribution_name, plugin_points
+from benchbase.loading import CORE, VERSION
+from benchbase.tasks import Task, code_of
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")
 
@@ -24,13 +27,11 @@ def environment() -> dict[str, Any]:
     """
     from threadpoolctl import threadpool_info
 
-    versions = {}
-    plugins = {p.dist.name for p in metadata.entry_points(group="benchbase") if p.dist}
-    for name in sorted({*_LIBRARIES, *plugins}):
-        try:
+    versions = {CORE: VERSION}
+    plugins = [distribution_name(point.dist) for point in plugin_points()[0] if point.dist]
+    for name in sorted({*_LIBRARIES, *filter(None, plugins)}):
+        with suppress(metadata.PackageNotFoundError, KeyError):  # lost, or without a version
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # pragma: no cover # all are dependencies
-            continue
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     own = [pool for pool in pools if "numpy" in "/".join(Path(pool["filepath"]).parts[-3:-1])]
     blas = sorted(
@@ -57,7 +58,7 @@ def circumstances(task: Task) -> dict[str, Any]:
     task : Task
         The task, which holds these digests and says whether to name the host.
     """
-    facts = environment() | {"code": task["code"], "packages": task["packages"]}
+    facts = environment() | {"code": code_of(task["code"]), "packages": task["packages"]}
     return facts | {"host": platform.node()} if task["host_name"] else facts
 
 

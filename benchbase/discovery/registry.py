@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import importlib.util
 import inspect
 import sys
-import traceback
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pluggy
 
 from benchbase import hookspecs
 from benchbase.component import Component
 from benchbase.discovery.code import Code
-from benchbase.discovery.validation import validate
-from benchbase.errors import PluginError, SpecError, is_interrupt, suggestion
+from benchbase.discovery.files import execute, explained
+from benchbase.discovery.points import owner_of, plugin_points
+from benchbase.discovery.providers import SESSION, Provider, bundled
+from benchbase.discovery.validation import check_types, validate
+from benchbase.errors import PluginError, SpecError, described, in_one_line, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.loading import give_source, given_source
 from benchbase.numerics.functions import MARK, solver_class
 from benchbase.representation import FrameDesign, Pooling
 
-GROUP = "benchbase"
 COMMANDS = "register_commands"
 KINDS: dict[str, type[Component]] = {
     "dataset": Dataset,
@@ -40,28 +38,6 @@ KINDS: dict[str, type[Component]] = {
     "solver": Solver,
     "report": Report,
 }
-
-
-@dataclass(frozen=True)
-class Provider:
-    """The supplier of a component: a plugin of a distribution, a plugin file, or a session.
-
-    Attributes
-    ----------
-    owner : str
-        The distribution or the file.
-    plugin : str
-        The name of the entry point or of the file's module.
-    """
-
-    owner: str
-    plugin: str
-
-    def __str__(self) -> str:
-        return self.owner
-
-
-SESSION = Provider("this session", "")
 
 
 class Registry:
@@ -76,7 +52,8 @@ class Registry:
     providers : dict
         ``providers[kind, name]`` is the `Provider` of a component or a suite.
     warnings : list of str
-        One line for each plugin that could not be loaded. The other plugins still work.
+        One line for each plugin, and for each part of one, that could not be loaded. All others
+        still work.
     plugin_files : list of pathlib.Path
         The absolute paths of the plugin files that were loaded.
     """
@@ -91,27 +68,39 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self._loaded: list[Provider] = []
 
-    def load_installed(self) -> None:
+    def load_installed(self, *, strangers: bool = True) -> None:
         """Load the plugins of all installed distributions.
 
-        A plugin that fails to load becomes a warning that names its distribution.
+        What fails to load becomes a warning that names its distribution. If two plugins supply one
+        name, nothing has this name, because no one could tell whose numbers come out.
 
-        Raises
-        ------
-        PluginError
-            If two distributions use the same name for a plugin or a component.
+        Parameters
+        ----------
+        strangers : bool, optional
+            Whether to load those of other distributions too. If not, `load_source` loads them one
+            by one, so that a process runs no other stranger's code than it needs.
         """
-        points: defaultdict[str, list[EntryPoint]] = defaultdict(list)
-        for point in entry_points(group=GROUP):
-            points[point.name].append(point)
-        for name, same in sorted(points.items()):
-            if len(same) > 1:
-                owners = " and ".join(sorted(_distribution(point) for point in same))
-                raise PluginError(
-                    f"two plugins are named '{name}', one in each of the distributions {owners}; "
-                    "uninstall one of them"
-                )
-            self._load_entry_point(same[0])
+        points, problems = plugin_points()
+        self.warnings += problems
+        for point in points:
+            if strangers or point.module in bundled():
+                self._load_entry_point(point)
+
+    def load_source(self, source: str) -> None:
+        """Load a stranger's plugin, by its file's path or its entry point, unless it is loaded."""
+        if any(provider.source == source for provider in self._loaded):
+            return
+        if Path(source).is_absolute():
+            self.load_file(source)
+        else:
+            for point in plugin_points()[0]:
+                if point.name == source:
+                    self._load_entry_point(point)
+
+    def sources(self, component: Component) -> set[str]:
+        """Return the sources of the strangers' plugins that supply a component and its parts."""
+        parts = ((part.kind, part.name) for part in component.walk())
+        return {self.providers.get(part, SESSION).source for part in parts} - {""}
 
     def load_file(self, path: str | Path) -> list[type[Solver]]:
         """Load one plugin file, as ``--plugin`` does.
@@ -129,34 +118,35 @@ class Registry:
         PluginError
             If the file cannot be read or run, supplies nothing, or supplies a name that is taken.
         """
-        file = Path(path).absolute()
         try:
+            file = Path(path).absolute()  # refused if the current folder has been deleted
             source = file.read_bytes()
         except OSError as error:
             raise PluginError(f"plugin {path}: {error.strerror or error}") from error
-        name = f"benchbase_plugin_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
-        provider = Provider(f"the file {file}", name)
+        name = plugin_module(file)
+        provider = Provider(f"the file {file}", name, str(file))
         if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
         before = set(sys.modules)
-        module = _execute(file, name, source, str(path))
+        module = execute(file, name, source, str(path))
         give_source(name, source)
         Code().unforeseen([name], before)  # notes what it loaded, for its solvers' outcomes
         self._forget(provider)
         try:
-            self._adopt(module, provider)
+            mistakes = self._adopt(module, provider, self._register)
             for value in list(vars(module).values()):
                 if MARK in getattr(value, "__dict__", {}) and value.__module__ == name:
                     self._register("solver", provider, value)
-            if provider not in self.providers.values() and not hasattr(module, COMMANDS):
-                raise PluginError(
-                    f"plugin {path} supplies nothing; put @benchbase.solver above its solvers"
-                )
+            if not mistakes and not self._supplies(module, provider):
+                mistakes = ["supplies nothing; put @benchbase.solver above its solvers"]
+            if mistakes:
+                raise PluginError(f"plugin {path} {mistakes[0]}")
+        except (PluginError, KeyboardInterrupt):
+            self._forget(provider)
+            raise
         except BaseException as error:  # third-party code may raise anything
             self._forget(provider)
-            if isinstance(error, PluginError) or is_interrupt(error):
-                raise
-            raise PluginError(_explained(error, file, str(path))) from error
+            raise PluginError(explained(error, file, str(path))) from error
         if file not in self.plugin_files:
             self.plugin_files.append(file)
         return self._solvers_of(provider)
@@ -224,24 +214,47 @@ class Registry:
         return validate(cls, parameters, path, build, trusted=trusted)
 
     def _load_entry_point(self, point: EntryPoint) -> None:
-        provider = Provider(f"the distribution {_distribution(point)}", point.name)
+        source = "" if point.module in bundled() else point.name
+        provider = Provider(owner_of(point), point.name, source)
+        before = len(self.warnings)
         try:
-            self._adopt(point.load(), provider)
+            plugin = point.load()
+            mistakes = self._adopt(plugin, provider, self._register_or_warn)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # third-party code may raise anything
-            if isinstance(error, PluginError) or is_interrupt(error):
-                raise
             self._forget(provider)
-            self._warn(provider, error)
+            self._warn(provider, f"cannot be loaded: {described(error)}")
+            return
+        if not self._supplies(plugin, provider) and not mistakes and len(self.warnings) == before:
+            mistakes = [f"supplies nothing; '{point.value}' has no hooks that call register"]
+        for mistake in mistakes:
+            self._warn(provider, mistake)
 
-    def _adopt(self, module: ModuleType, provider: Provider) -> None:
-        """Register a plugin's module with pluggy and register what it supplies."""
-        self._manager.register(module, provider.plugin)
+    def _adopt(
+        self, plugin: Any, provider: Provider, register: Callable[[str, Provider, Any], None]
+    ) -> list[str]:
+        """Let pluggy call a plugin's hooks with `register`; return what is wrong with the hooks."""
+        if self._manager.is_registered(plugin):
+            other = self._manager.get_name(plugin)
+            raise PluginError(f"its module is that of the plugin '{other}'")
+        self._manager.register(plugin, provider.plugin)
         self._manager.check_pending()  # otherwise a misspelt hook would be ignored silently
-        for kind in KINDS:
-            take = partial(self._register, kind, provider)
-            self._hook(f"register_{kind}s", provider)(register=take)
-        self._hook("register_suites", provider)(register=partial(self._register_suite, provider))
+        names = {f"register_{kind}s": kind for kind in (*KINDS, "suite")}
+        mistakes = [
+            f"has a hook {name} without @benchbase.hookimpl, which is not called"
+            for name in (*names, COMMANDS)
+            if _has(plugin, name) and not _is_hook(plugin, name)
+        ]
+        for name, kind in names.items():
+            if self._hook(name, provider)(register=partial(register, kind, provider)):
+                mistakes.append(f"returns something from {name}, which has to call register")
         self._loaded.append(provider)
+        return mistakes
+
+    def _supplies(self, plugin: Any, provider: Provider) -> bool:
+        """Whether a plugin supplies anything, be it only commands."""
+        return provider in self.providers.values() or _is_hook(plugin, COMMANDS)
 
     def _hook(self, name: str, provider: Provider) -> pluggy.HookCaller:
         """Return a hook of one plugin alone; pluggy does not say which plugin calls `register`."""
@@ -249,55 +262,63 @@ class Registry:
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         return self._manager.subset_hook_caller(name, others)
 
-    def _warn(self, provider: Provider, error: BaseException) -> None:
-        self.warnings.append(
-            f"plugin '{provider.plugin}' of {provider} cannot be loaded: "
-            f"{type(error).__name__}: {error}"
-        )
+    def _warn(self, provider: Provider, problem: str) -> None:
+        self.warnings.append(f"plugin '{provider.plugin}' of {provider} {problem}")
 
     def add_commands(self, cli: Any) -> None:
         """Let all plugins add their commands to a click group; a plugin that fails is a warning."""
         for provider in self._loaded:
             try:
                 self._hook(COMMANDS, provider)(cli=cli)
+            except KeyboardInterrupt:
+                raise
             except BaseException as error:  # third-party code may raise anything
-                if is_interrupt(error):
-                    raise
-                self._warn(provider, error)
+                self._warn(provider, f"cannot add its commands: {described(error)}")
+
+    def _register_or_warn(self, kind: str, provider: Provider, supplied: Any) -> None:
+        """Register what an installed plugin supplies; if it is not right, the rest still is."""
+        try:
+            self._register(kind, provider, supplied)
+        except (PluginError, TypeError) as error:
+            self._warn(provider, f"is used in part only: {in_one_line(error)}")
 
     def _register(self, kind: str, provider: Provider, supplied: Any) -> None:
+        if kind == "suite":
+            path = Path(supplied)
+            self._claim(kind, path.stem, provider)
+            self.suites[path.stem] = path
+            return
         cls = solver_class(supplied) if kind == "solver" else supplied
         base = KINDS[kind]
         if not (inspect.isclass(cls) and issubclass(cls, base)):
             raise TypeError(f"{supplied!r} is not a subclass of benchbase.{base.__name__}")
-        if not cls.name:
+        if not isinstance(cls.name, str) or not cls.name:
             raise TypeError(f"{cls.__qualname__} has no name")
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(cls.__abstractmethods__))
             raise TypeError(f"{cls.__qualname__} does not implement {missing}")
-        hints = get_type_hints(cls)  # raises here, not during a run, if a type does not exist
-        for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
-            if _is_mutable(hints[field.name]):
-                raise TypeError(f"{cls.__qualname__}: the parameter '{field.name}' must be a tuple")
+        check_types(cls)
         if self.classes[kind].get(cls.name) is cls:
             return  # the class is marked, and a hook has registered it as well
         self._claim(kind, cls.name, provider)
         self.classes[kind][cls.name] = cls
 
-    def _register_suite(self, provider: Provider, path: Path) -> None:
-        self._claim("suite", path.stem, provider)
-        self.suites[path.stem] = path
-
     def _claim(self, kind: str, name: str, provider: Provider) -> None:
-        owner = self.providers.setdefault((kind, name), provider)
-        taken = name in (self.suites if kind == "suite" else self.classes[kind])
-        if owner != provider:
-            raise PluginError(
-                f"two plugins supply a {kind} named '{name}': {owner} and {provider}; "
-                "rename one or leave it out"
-            )
-        if taken:
+        """Give a name to a provider, or raise a `PluginError` if another one has it."""
+        table = self._table(kind)
+        first = self.providers.setdefault((kind, name), provider)
+        if first == provider and name not in table:
+            return
+        if first == provider:
             raise PluginError(f"{provider} supplies two {kind}s named '{name}'; rename one")
+        problem = f"two plugins supply a {kind} named '{name}': {first} and {provider}"
+        if provider.is_installed:
+            table.pop(name, None)
+            raise PluginError(f"{problem}, and neither is used; uninstall one or rename it")
+        raise PluginError(f"{problem}; rename one or leave it out")
+
+    def _table(self, kind: str) -> dict[str, Any]:
+        return self.suites if kind == "suite" else self.classes[kind]
 
     def _forget(self, provider: Provider) -> None:
         """Remove everything that a plugin has registered."""
@@ -308,8 +329,7 @@ class Registry:
         for (kind, name), owner in list(self.providers.items()):
             if owner == provider:
                 del self.providers[kind, name]
-                table: dict[str, Any] = self.suites if kind == "suite" else self.classes[kind]
-                table.pop(name, None)
+                self._table(kind).pop(name, None)
 
     def _solvers_of(self, provider: Provider) -> list[type[Solver]]:
         mine = [name for (kind, name), owner in self.providers.items() if owner == provider]
@@ -317,46 +337,58 @@ class Registry:
         return [solvers[name] for name in mine if name in solvers]  # type: ignore[misc] # by kind
 
 
-def _is_mutable(hint: Any) -> bool:
-    """Whether a type holds lists, sets or dicts, which a hashable component cannot have."""
-    plain = get_origin(hint) or hint
-    return plain in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
+def _has(plugin: object, name: str) -> bool:
+    """Whether a plugin itself has something; its own ``__getattr__`` is not asked."""
+    return inspect.getattr_static(plugin, name, None) is not None
 
 
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else "(unknown)"
+def plugin_module(file: Path) -> str:
+    """Return the name of a plugin file's module, which depends on the file's path."""
+    return f"benchbase_plugin_{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:16]}"
 
 
-def _execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:
-    """Run a plugin file as a module of the given name."""
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None:
-        raise PluginError(f"plugin {shown}: a plugin file's name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and typing look modules up by name
-    try:
-        exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 # what --plugin is for
-    except BaseException as error:  # third-party code may raise anything
-        del sys.modules[name]
-        if is_interrupt(error):
-            raise
-        raise PluginError(_explained(error, file, shown)) from error
-    return module
+def _is_hook(plugin: object, name: str) -> bool:
+    """Whether a plugin has a function that is marked with `benchbase.hookimpl`."""
+    mark = f"{hookspecs.PROJECT}_impl"
+    return hasattr(inspect.getattr_static(plugin, name, None), mark)
 
 
-def _explained(error: BaseException, file: Path, shown: str) -> str:
-    """Say what went wrong in a plugin file, and on which of its lines."""
-    if isinstance(error, SyntaxError) and error.filename == str(file) and error.lineno:
-        return f"{shown}:{error.lineno}: {error.msg}"
-    trace = traceback.walk_tb(error.__traceback__)
-    lines = [line for frame, line in trace if frame.f_code.co_filename == str(file)]
-    place = f"{shown}:{lines[-1]}" if lines else f"plugin {shown}"
-    return f"{place}: {type(error).__name__}: {error}"
+def registry() -> Registry:
+    """Return the registry of this process, with the installed plugins loaded.
+
+    Inside of `without_strangers` it is another, which has the bundled plugins only.
+    """
+    return _registry(strangers=not _alone.get())
 
 
 @cache
-def registry() -> Registry:
-    """Return the registry of this process, with the installed plugins loaded."""
+def _registry(*, strangers: bool) -> Registry:
     loaded = Registry()
-    loaded.load_installed()
+    loaded.load_installed(strangers=strangers)
     return loaded
+
+
+forget_plugins = _registry.cache_clear
+"""Make `registry` load the plugins again, as after one was installed."""
+
+_alone: ContextVar[bool] = ContextVar("without strangers", default=False)
+
+
+@contextmanager
+def without_strangers() -> Iterator[None]:
+    """Let `registry` load no stranger's plugin while the context lasts.
+
+    Where a verdict is made about a stranger's results, none of that stranger's code may run: it
+    could change the code that makes the verdict.
+    """
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
+def strangers() -> dict[str, str]:
+    """Return the strangers' plugins that are installed, and their modules, without loading them."""
+    points, _ = plugin_points()
+    return {point.name: point.module for point in points if point.module not in bundled()}

@@ -7,15 +7,24 @@ import math
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NewType,
+    TypeAlias,
+    Union,
+    get_args,
+    get_origin,
+)
 
-from benchbase.component import Component
+from benchbase.component import Component, plain, resolved
 from benchbase.errors import (
     DEEPEST,
     ParameterError,
     SpecError,
     described,
-    is_interrupt,
     suggestion,
     unstorable,
 )
@@ -37,16 +46,18 @@ def validate(
 ) -> Component:
     """Make a component from parameters that were read from TOML or JSON.
 
-    Types are strict: ``"10"`` is not an integer, but ``2`` is a float as well. Lists become tuples.
-    ``"inf"`` becomes infinity if the field holds a number, and a table becomes a component if the
-    field holds one. Parameters that are `trusted` are not checked again, because they come from a
-    component that was made before; this saves the slow import of pydantic.
+    Types are strict: ``"10"`` is not an integer, but ``2`` is a float as well. NumPy's numbers are
+    taken as Python's (`plain`), and lists become tuples. ``"inf"`` becomes infinity if the field
+    holds a number, and a table becomes a component if the field holds one. Parameters that are
+    `trusted` are not checked again, because they come from a component that was made before; this
+    saves the slow import of pydantic.
 
     Raises
     ------
     SpecError
         If a parameter is unknown, missing, or of the wrong type or value.
     """
+    parameters = plain(parameters)
     hints = _hints(cls)
     for key in parameters:
         if key not in hints:
@@ -63,9 +74,9 @@ def validate(
         raise SpecError((*path, error.parameter), error.problem) from error
     except ValueError as error:  # many authors raise it instead of ParameterError
         raise SpecError(path, f"{cls.name}: {error}") from error
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # a plugin's code may raise anything
-        if is_interrupt(error):
-            raise
         raise SpecError(path, f"{cls.name} cannot be made: {described(error)}") from error
 
 
@@ -87,11 +98,61 @@ def _checked(
     return checked
 
 
+def check_types(cls: type[Component]) -> None:
+    """Raise a `TypeError` if a parameter has a type of which suites cannot write a value."""
+    for name, hint in _hints(cls).items():
+        parameter = f"{cls.__qualname__}: the parameter '{name}'"
+        if _is_mutable(hint):
+            raise TypeError(f"{parameter} must be a tuple")
+        if not _is_writable(hint):
+            known = "bool, int, float, str, Literal, components, tuples and unions of these"
+            shown = getattr(hint, "__name__", hint)
+            raise TypeError(f"{parameter} has the type {shown}; a suite can only write {known}")
+
+
+def _is_mutable(hint: Any) -> bool:
+    """Whether a type holds lists, sets or dicts, which a hashable component cannot have."""
+    kind = get_origin(hint) or hint
+    return kind in (list, set, dict) or any(_is_mutable(part) for part in get_args(hint))
+
+
+def _is_writable(hint: Any) -> bool:
+    """Whether some value in a suite may be of a type."""
+    kind, inside = get_origin(hint) or hint, get_args(hint)
+    if kind is Literal or hint is Any:
+        return all(type(value) in (*_WRITTEN, types.NoneType) for value in inside)
+    if kind in (Union, types.UnionType):
+        return any(_is_writable(part) for part in inside if part is not types.NoneType)
+    if kind is Annotated or isinstance(hint, NewType):
+        return _is_writable(inside[0] if inside else hint.__supertype__)
+    if not isinstance(kind, type):
+        return True  # a type of a kind that is not known here; its values are checked
+    if kind is tuple:
+        return all(_is_writable(part) for part in inside if part is not ...)
+    known = (Component, tuple, types.NoneType, *_WRITTEN)
+    return issubclass(kind, Component) or any(issubclass(each, kind) for each in known)
+
+
+_WRITTEN = (bool, int, float, str)
+
+
 @cache
 def _hints(cls: type[Component]) -> dict[str, Any]:
-    """Return the types of a component's fields by name."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}  # type: ignore[arg-type] # subclasses are dataclasses
+    """Return the types of a component's fields by name.
+
+    Raises
+    ------
+    TypeError
+        If an annotation says nothing when the program runs.
+    """
+    found = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
+        parents = (base for base in reversed(cls.__mro__) if issubclass(base, Component))
+        tables = ((base, vars(base).get("__dataclass_fields__", {})) for base in parents)
+        owner = next(base for base, table in tables if table.get(field.name) is field)
+        place = f"{cls.__qualname__}: the parameter '{field.name}'"
+        found[field.name] = resolved(field.type, owner.__module__, vars(owner), place)
+    return found
 
 
 @cache
@@ -148,7 +209,11 @@ def _explain(
     same = [error for error in everything if error["loc"][0] == parameter]
     if same[0]["type"] == "missing":
         return (path, f"{cls.name} needs the parameter '{parameter}'")
+    given = same[0]["input"]
     wanted = dict.fromkeys(
         error["msg"].removeprefix("Input ").replace("should be", "must be") for error in same
     )
-    return ((*path, parameter), f"{' or '.join(wanted)}, not {same[0]['input']!r}")
+    hint = ""
+    if isinstance(given, str) and any("instance of" in each for each in wanted):
+        hint = f'; write a table, such as {{ name = "{given}" }}'
+    return ((*path, parameter), f"{' or '.join(wanted)}, not {given!r}{hint}")

@@ -16,6 +16,9 @@ class _Given(Solver):
     name = "given"
     starts: list[Array]
 
+    def __init__(self, *, starts: list[Array]) -> None:
+        object.__setattr__(self, "starts", starts)  # the list itself, which the caller changes
+
     def prepare(self, problem: Problem) -> Inverse:
         del problem
         return lambda *_: Recovery(x=self.starts[0])

@@ -10,9 +10,9 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.interfaces import Dataset, Hint, Noise
-from benchbase.numerics.streams import Ledger, Role, SignalRun, Snapshot, generator, solver_keys
+from benchbase.numerics.streams import Role, generator, open_stream, solver_keys, stream_key
 from benchbase.problem import Problem
-from benchbase.representation import FrameDesign, Pooling
+from benchbase.representation import Frame, FrameDesign, Pooling
 
 Arrays: TypeAlias = Mapping[str, Array]
 Cached: TypeAlias = Callable[[Callable[[], Arrays]], Arrays]
@@ -63,21 +63,9 @@ class Instance:
     seed: int
     trial: int
 
-    def run(self, rows: slice, ledger: Ledger, trace: list[Snapshot] | None) -> SignalRun:
-        """Return the run of a solver on some of the signals. Each signal has its own stream.
-
-        Parameters
-        ----------
-        rows : slice
-            The signals, from ``start`` to before ``stop``.
-        ledger : Ledger
-            Counts time and applications of the frame.
-        trace : list or None
-            Collects the solver's snapshots, if they are wanted.
-        """
-        keys = solver_keys(self.seed, self.trial, range(rows.start, rows.stop))
-        hint = None if self.hint is None else self.hint[rows]
-        return SignalRun(keys, ledger, trace, hint=hint)
+    def keys(self, rows: range) -> list[bytes]:
+        """Return the keys of the solver's streams for some of the signals; see `solver_keys`."""
+        return solver_keys(self.seed, self.trial, rows)
 
 
 def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -> Signals:
@@ -108,22 +96,34 @@ def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -
     return Signals(_read_only(truth), training, dataset.signal_norm)
 
 
+def frame_key(design: FrameDesign, n: int, seed: int, trial: int) -> bytes:
+    """Return the key of the stream that a frame for signals of dimension `n` is drawn from."""
+    return stream_key(seed, "frame", design.size(n)[0] or 0, trial)
+
+
+def build_frame(design: FrameDesign, n: int, training: Array | None, key: bytes) -> Frame:
+    """Build a frame from the key of its stream (`frame_key`) and the training signals (T, N)."""
+    return design.build(n, training, open_stream(key))
+
+
 def build(
     signals: Signals,
-    design: FrameDesign,
+    frame: Frame,
     pooling: Pooling,
     noise: Noise | None,
     hint: Hint | None,
     seed: int,
     trial: int,
 ) -> Instance:
-    """Build the frame, measure the signals, and make the hints.
+    """Measure the signals, and make the hints.
 
     Parameters
     ----------
     signals : Signals
         From `draw`.
-    design, pooling, noise, hint : Component
+    frame : Frame
+        From `build_frame`.
+    pooling, noise, hint : Component
         The other components of the problem. Noise and hint may be None.
     seed, trial : int
         The keys of the random streams.
@@ -134,8 +134,6 @@ def build(
         If the noise or the hint gives an array of the wrong shape, or one that is not finite.
     """
     truth = signals.truth
-    stream = generator(seed, "frame", design.size(truth.shape[1])[0] or 0, trial)
-    frame = design.build(truth.shape[1], signals.training, stream)
     problem = Problem(frame, pooling, signals.training, signals.norm)
     b, x0 = problem.measure(truth), None
 
@@ -157,7 +155,7 @@ def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
 
     def make() -> Arrays:
         signals = dataset.train(generator(seed, "train"))
-        if isinstance(signals, np.memmap) and signals.dtype == np.float32:
+        if signals is not None and signals.dtype == np.float32 and file_of(signals) is not None:
             return {"mapped": np.ones(1)}  # the data set stores them itself
         return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
 
@@ -167,12 +165,32 @@ def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
     return kept.get("train")
 
 
+def file_of(array: Array) -> str | None:
+    """Return the path of the NPY file of which an array maps the whole; None for other arrays.
+
+    Solvers may be given such a file, since nothing else is in it.
+    """
+    if not isinstance(array, np.memmap) or not array.filename:
+        return None
+    try:
+        whole = np.load(array.filename, mmap_mode="r")
+    except (OSError, ValueError):  # it is no NPY file
+        return None
+    same = (whole.offset, whole.shape, whole.strides) == (array.offset, array.shape, array.strides)
+    return str(array.filename) if same and whole.dtype == array.dtype else None
+
+
 def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
     if array.shape != shape or not np.isfinite(array).all():
         fault = f"of shape {array.shape}" if array.shape != shape else "that is not finite"
         wanted = f"it must give a finite one of shape {shape}"
         raise ValueError(f"the {part.kind} '{part.name}' gave an array {fault}; {wanted}")
     return array
+
+
+def own_copy(array: Array) -> Array:
+    """Return a read-only copy of an array. It owns its memory, so that it leads to nothing else."""
+    return _read_only(np.array(array, order="C"))
 
 
 def _read_only(array: Array) -> Array:

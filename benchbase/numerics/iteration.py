@@ -234,8 +234,8 @@ class IterativeSolver(Solver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the starts, in the phase "init". By default, each signal starts at a Gaussian vector,
-        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the starts; its time is reported apart, as ``init_seconds``. By default, each signal
+        starts at a Gaussian vector, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.functions import solver_class
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
-from benchbase.tasks import Outcome
+from benchbase.tasks import Outcome, Solved
 
 
 class RecoveryError(Exception):
@@ -117,22 +117,32 @@ def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outco
         The estimates x as float32, and for each signal the squared cosine, the relative error and
         the residual. These are NaN for a signal whose estimate is not finite.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the scores
-        rounded = np.asarray(recovery.x).astype(np.float32)
-    x = rounded.astype(np.float64)
+    arrays = as_arrays(recovery)
+    x = arrays["x"].astype(np.float64)
     finite = np.isfinite(x).all(axis=1)
     scores = {
         "squared_cosine": squared_cosine(x[finite], truth[finite], problem.ambiguity),
         "relative_error": relative_error(x[finite], truth[finite], problem.ambiguity),
         "residual": problem.residual(x[finite], b[finite]),
     }
-    outcome = Outcome(x=rounded)
+    outcome = Outcome(x=arrays["x"], n_iter=arrays["n_iter"], converged=arrays["converged"])
     for name, values in scores.items():
         column = np.full(len(x), np.nan)
         column[finite] = values
         outcome[name] = column  # type: ignore[literal-required] # the keys of the dict above
+    return outcome
+
+
+def as_arrays(recovery: Recovery) -> Solved:
+    """Return what a solver returned as plain arrays: x in float32, n_iter and converged in float64.
+
+    The latter two are NaN if the solver does not give them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the scores
+        solved = Solved(x=np.array(recovery.x, dtype=np.float64).astype(np.float32))
+    size = len(solved["x"])
     for name in ("n_iter", "converged"):
         given = getattr(recovery, name)
-        column = np.full(len(x), np.nan) if given is None else np.asarray(given, dtype=np.float64)
-        outcome[name] = column  # type: ignore[literal-required] # as above
-    return outcome
+        column = np.full(size, np.nan) if given is None else np.array(given, dtype=np.float64)
+        solved[name] = column
+    return solved

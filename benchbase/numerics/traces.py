@@ -14,6 +14,9 @@ from benchbase.problem import Problem, relative_error, squared_cosine
 if TYPE_CHECKING:
     from benchbase.numerics.streams import Snapshot
 
+MOST_SNAPSHOTS = 2**28
+"""The most bytes of estimates that a solver may record in one chunk."""
+
 COLUMNS = {
     "signal": "number of the signal within the trial",
     "step": "number of the snapshot, in the order in which they were recorded",

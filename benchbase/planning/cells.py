@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
 from benchbase.discovery.code import Code
+from benchbase.discovery.providers import SESSION, bundled
 from benchbase.errors import PluginError, SuiteError
 from benchbase.interfaces import Dataset, Solver
 from benchbase.loading import CORE
@@ -19,6 +20,7 @@ from benchbase.tasks import Task, json_ready
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from benchbase.discovery.registry import Registry
     from benchbase.planning.experiment import Setting
     from benchbase.planning.suite import Suite
 
@@ -36,11 +38,13 @@ class Cell:
     train_key, signals_key, problem_key : str
         Digests of everything that the training signals, the test signals and the problem depend
         on.
-    code : dict of str to str
-        The digests of the code of its components by module, and that of the core. Modules in no
-        file are left out; see `Code.of`.
+    code : dict of str to dict
+        The digests of the code of its components by kind and module, and that of the core. Modules
+        in no file are left out; see `Code.of`.
     packages : dict of str to str
         The digests of all packages that the components reach, each as a whole.
+    common : frozenset of str
+        The names of the packages that both the solver and another component reach.
     files : list of str
         The fingerprints of the data set's files.
     """
@@ -58,8 +62,9 @@ class Cell:
     train_key: str
     signals_key: str
     problem_key: str
-    code: dict[str, str]
+    code: dict[str, dict[str, str]]
     packages: dict[str, str]
+    common: frozenset[str]
     files: list[str]
 
     @property
@@ -77,9 +82,28 @@ class Cell:
         own = {"solver": json_ready(self.solver.spec()), "seed": self.seed, "trial": self.trial}
         return self.setting.facts() | own | {"points": self.points, "trace": self.trace}
 
-    def tasks(self, plugins: list[str], *, host_name: bool = False) -> Iterator[Task]:
-        """Yield one task for each chunk of the cell, in order."""
+    def shared(self, known: Registry) -> list[str]:
+        """Return what keeps the cell from being sealed; see `Task`."""
+        owners = {provider.plugin: provider.owner for provider in known.providers.values()}
+        shared = {owners.get(name, name) for name in self.common - bundled()}
+        if any(map(known.is_local, self.parts())):
+            shared.add(SESSION.owner)
+        return sorted(shared)
+
+    def tasks(self, known: Registry, *, host_name: bool = False) -> Iterator[Task]:
+        """Yield one task for each chunk of the cell, in order.
+
+        Parameters
+        ----------
+        known : Registry
+            Says which plugins supply the components.
+        host_name : bool, optional
+            Let outcomes name the host that they come from.
+        """
         noise, hint = self.setting.noise, self.setting.hint
+        parts = (*self.setting.parts(), self.solver)
+        sources = {part.kind: sorted(known.sources(part)) for part in parts}
+        shared = self.shared(known)
         for start in range(0, self.points, self.chunk):
             yield Task(
                 key=self.key,
@@ -94,10 +118,12 @@ class Cell:
                 seed=self.seed,
                 trial=self.trial,
                 points=self.points,
+                n=self.setting.dataset.n,
                 train_key=self.train_key,
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,
-                plugins=plugins,
+                sources=sources,
+                shared=shared,
                 code=self.code,
                 packages=self.packages,
                 files=self.files,
@@ -134,14 +160,18 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
             more = [digests.of(part) for part in others if part is not None]
             files = digests.files(dataset)
             for entry in experiment.entries:
-                code = digests.code(*setting.parts(), entry.solver)
+                parts = (*setting.parts(), entry.solver)
+                code = {part.kind: digests.code(part) for part in parts}
+                reached = {kind: digests.packages(names) for kind, names in code.items()}
+                of_solver = reached.pop("solver")
+                of_problem = {name: digest for e in reached.values() for name, digest in e.items()}
                 for trial in range(experiment.trials):
                     points = min(entry.points or experiment.points, experiment.points)
                     # The core makes streams, rounds and scores, so stored results depend on it.
                     train = digests.join(digests.core(), digests.of(dataset, experiment.seed))
                     signals = digests.join("signals", train, trial, points)
-                    parts = digests.of(frame), digests.of(pooling), *more
-                    problem = digests.join(signals, *parts)
+                    rest = digests.of(frame), digests.of(pooling), *more
+                    problem = digests.join(signals, *rest)
                     traced = ["trace"] if experiment.trace else []
                     key = digests.join(problem, digests.of(entry.solver), *traced)
                     cells.append(
@@ -159,8 +189,9 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
-                            code=code | {CORE: digests.core()},
-                            packages=digests.packages(code),
+                            code=code | {"core": {CORE: digests.core()}},
+                            packages=of_problem | of_solver,
+                            common=frozenset(of_problem.keys() & of_solver.keys()),
                             files=files,
                         )
                     )

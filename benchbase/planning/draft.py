@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchbase.component import Component
+from benchbase.component import Component, plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, dotted, suggestion
 from benchbase.planning.experiment import (
@@ -25,9 +25,18 @@ from benchbase.planning.experiment import (
     Setting,
 )
 from benchbase.planning.toml import TomlFile
+from benchbase.wording import (
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    alike,
+    check_name,
+    check_text,
+    visible,
+)
 
 _LEAST = {"seed": 0, "trials": 1, "points": 1}
 _DEFAULTS = {"seed": 0, "trials": 1, "points": 50}
+_ROOM = 10  # for the number that tells a label from others
 _Where = dict[tuple[str, ...], tuple[str | int, ...]]
 
 
@@ -56,12 +65,12 @@ class Draft:
         SuiteError
             If anything is wrong; the message lists all mistakes.
         """
-        self.table = copy.deepcopy(self.table)
+        self.table = plain(self.table)  # a copy, which changes and axes may write to
         for change in self.changes:
             self._apply(change)
         title = self.table["title"]
-        if not isinstance(title, str):
-            self._complain(("title",), f"must be a string, not {title!r}")
+        if problem := faulty_title(title):
+            self._complain(("title",), problem)
         numbers = {key: self._number(key) for key in _DEFAULTS}
         limit = self._limit(self.table.get("time_limit"), ("time_limit",))
         trace = self.table.get("trace", False)
@@ -84,10 +93,12 @@ class Draft:
             for part in parents:
                 inside = isinstance(target, dict)
                 target = target.setdefault(str(part), {}) if inside else target[part]
-            target[str(last) if isinstance(target, dict) else last] = change.value
+            target[str(last) if isinstance(target, dict) else last] = plain(change.value)
         except (KeyError, IndexError, TypeError):
             first = str(change.path[0])
             hint = "" if first in KEYS else suggestion(first, KEYS)
+            if first == "solver" and len(self.table.get("solver", ())) > 1:
+                hint = f"; its solvers are numbered 0 to {len(self.table['solver']) - 1}"
             message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
             raise SuiteError([message]) from None
 
@@ -155,7 +166,7 @@ class Draft:
         )  # fmt: skip # one argument a line says no more
         for count, most, name in ((cells, MOST_CELLS, "cells"), (signals, MOST_SIGNALS, "signals")):
             if count > most:
-                problem = f"{count:,} {name} are too many for one suite; at most {most:,} can be run"
+                problem = f"{count:,} {name} are too many; a suite may have at most {most:,}"
                 part = "trials" if math.prod(axes) <= MOST_CELLS < cells else "grid"
                 self._complain(("points" if name == "signals" else part,), problem)
                 return
@@ -239,26 +250,34 @@ class Draft:
     def _add(
         self, entries: list[Entry], spec: Any, path: tuple[str | int, ...], origin: str | None
     ) -> None:
-        spec = spec.spec() if isinstance(spec, Component) else spec
+        spec = spec.spec() if isinstance(spec, Component) else plain(spec)
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
         limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)
         try:
             solver = self.registry.build("solver", own or spec, path)
         except SpecError as error:
-            self._complain(error.path, sentence(error), origin)
+            # Who adds a solver does not see its number in the suite.
+            within = error.path if origin is None else error.path[len(path) :]
+            self._complain(within, sentence(SpecError(within, error.problem)), origin)
             return
         if points is not None and (type(points) is not int or points < 1):
             problem = f"must be an integer of at least 1, not {points!r}"
             self._complain((*path, "points"), problem, origin)
-        if label is not None and not isinstance(label, str):
-            self._complain((*path, "label"), f"must be a string, not {label!r}", origin)
-        taken = {entry.label for entry in entries}
+        taken = [entry.label for entry in entries]
         chosen = label if label is not None else solver.name
-        if chosen in taken and label is None and origin is not None:
-            chosen = _telling_label(solver.name, own, taken)
-        if chosen in taken:
-            problem = f"two solvers are labelled {chosen!r}; give one of them another label"
+        try:
+            other = alike(check_name(chosen), taken)
+            if other is not None and label is None and origin is not None:
+                chosen = _telling_label(solver.name, own, taken)
+        except ValueError as error:
+            problem = f"{chosen!r} {error}" if isinstance(chosen, str) else str(error)
+            self._complain((*path, "label"), problem, origin)
+            return
+        if (other := alike(chosen, taken)) is not None:
+            both = f"{other!r} and {chosen!r}, which look alike"
+            which = f"{chosen!r}" if other == chosen else both
+            problem = f"two solvers are labelled {which}; give one of them another label"
             self._complain((*path, "label"), problem, origin)
             return
         entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
@@ -266,7 +285,8 @@ class Draft:
     def _complain(
         self, path: tuple[str | int, ...], problem: str, origin: str | None = None
     ) -> None:
-        name = "" if problem.startswith(dotted(path[:1])) else f"{dotted(path)}: "
+        own = path[1:] if path[:1] == ("grid",) and path[1:] else path
+        name = "" if problem.startswith(dotted(own[:1])) else f"{dotted(path)}: "
         place = origin or self._place(path)
         self.problems.append(f"{place}: {name if path else ''}{problem}")
 
@@ -298,12 +318,27 @@ def sentence(error: SpecError) -> str:
     return str(SpecError(error.path, error.problem))
 
 
-def _telling_label(name: str, spec: dict[str, Any], taken: set[str]) -> str:
+def faulty_title(title: object) -> str | None:
+    """Return what is wrong with the title of a suite or an experiment, or None if nothing is."""
+    if not isinstance(title, str):
+        return f"must be a string, not {title!r}"
+    if len(title) > LONGEST_TITLE:
+        return f"has {len(title)} characters; at most {LONGEST_TITLE} are allowed"
+    try:
+        check_text(title)
+    except ValueError as error:
+        return f"{title!r} {error}"
+    return None
+
+
+def _telling_label(name: str, spec: dict[str, Any], taken: Sequence[str]) -> str:
     """Return a label for an added solver whose name is taken, made of name and parameters."""
     parameters = ", ".join(f"{k}={v}" for k, v in spec.items() if k != "name")
-    base = f"{name}({parameters})" if parameters else name
+    base = visible(f"{name}({parameters})" if parameters else name)
+    if len(base) > LONGEST_NAME - _ROOM:
+        base = base[: LONGEST_NAME - _ROOM - 1].rstrip() + "…"
     numbers = itertools.count(2)
     label = base
-    while label in taken:
+    while alike(label, taken) is not None:
         label = f"{base} {next(numbers)}"
     return label

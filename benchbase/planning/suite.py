@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchbase.component import plain
 from benchbase.discovery.registry import Registry
-from benchbase.errors import SpecError, SuiteError, dotted, suggestion
+from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
-from benchbase.planning.draft import Draft, sentence
+from benchbase.planning.draft import Draft, faulty_title, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
 from benchbase.planning.toml import TomlFile
 from benchbase.tasks import json_ready
+from benchbase.wording import check_name, look_alike
 
 TOP_KEYS = (*KEYS, "report", "include", "experiment")
 
@@ -55,7 +57,18 @@ class Suite:
         return replace(self, experiments=tuple(e for e in chosen if e.entries))
 
     def limited(self, time_limit: float) -> Suite:
-        """Return the suite with one time limit for all solvers, in seconds per signal."""
+        """Return the suite with one time limit for all solvers, in seconds per signal.
+
+        Raises
+        ------
+        ParameterError
+            If it is not a number above 0.
+        """
+        time_limit = plain(time_limit)
+        try:
+            check_range("time_limit", time_limit, above=0)
+        except TypeError:
+            raise ParameterError("time_limit", f"must be a number, not {time_limit!r}") from None
         experiments = (
             replace(
                 e,
@@ -123,7 +136,8 @@ def _find(source: str | Path, registry: Registry, near: Path | None = None) -> P
     if isinstance(source, Path) or name.endswith(".toml") or "/" in name:
         return (near or Path()) / source
     hint = suggestion(name, registry.suites)
-    raise SuiteError([f"no suite named {name!r}{hint} (a suite file's name must end in .toml)"])
+    file = "to run a file, give a path that ends in .toml or contains /"
+    raise SuiteError([f"no suite named {name!r}{hint} ({file})"])
 
 
 def _load(
@@ -158,8 +172,25 @@ def _load(
     elif "solver" in data or not experiments:
         draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
         experiments.append(draft.build())
-    title = _typed(file, data, "title", str, path.stem)
+    _check_labels(path, experiments)
+    title = data.get("title", path.stem)
+    if problem := faulty_title(title):
+        raise SuiteError([f"{file.place(('title',))}: title: {problem}"])
     return Suite(path.stem, title, tuple(experiments), _reports(file, data, registry))
+
+
+def _check_labels(path: Path, experiments: Sequence[Experiment]) -> None:
+    """Refuse a suite whose file has no proper name, or that writes one label in two ways."""
+    try:
+        check_name(path.stem)
+    except ValueError as error:
+        file = ascii(path.name)[1:-1]
+        problem = f"a suite has the name of its file, and this one {error}; rename the file"
+        raise SuiteError([f"{file}: {problem}"]) from None
+    labels = (entry.label for experiment in experiments for entry in experiment.entries)
+    if pair := look_alike(labels):
+        problem = f"the labels {pair[0]!r} and {pair[1]!r} look alike"
+        raise SuiteError([f"{path.name}: {problem}; write one in the same way everywhere"])
 
 
 def _append(
@@ -170,6 +201,8 @@ def _append(
 ) -> None:
     """Add experiments; refuse two with the same name, whose results could not be told apart."""
     for experiment in more:
+        if fault := faulty_title(experiment.name):  # an included one's begins with its suite's
+            raise SuiteError([f"{file.place(path)}: the title {fault}"])
         if any(experiment.name == other.name for other in experiments):
             problem = f"two experiments have the title {experiment.name!r}; change one of them"
             raise SuiteError([f"{file.place(path)}: {problem}"])

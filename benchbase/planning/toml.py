@@ -15,12 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchbase.component import Component
+from benchbase.component import Component, plain
 from benchbase.errors import SuiteError, dotted, unstorable
 
 _NOT_TOML = (ValueError, RecursionError)
+_BARE_PAIR = re.compile(r"\s*[\w-]+\s*=")
 """What `tomllib` raises: its own error, an error for too many digits, or one for deep nesting."""
 
 
@@ -181,7 +180,10 @@ def _reason(error: Exception) -> str:
         return "Nested too deeply"
     if not isinstance(error, tomllib.TOMLDecodeError):
         return "Number with too many digits"
-    return str(error).partition(" (at ")[0]
+    reason = str(error).partition(" (at ")[0]
+    if reason == "Invalid value":
+        reason += "; text needs quotes, and numbers a digit before the point"
+    return reason
 
 
 def from_toml(text: str, origin: str) -> Any:
@@ -207,8 +209,8 @@ def from_toml(text: str, origin: str) -> Any:
     try:
         data = tomllib.loads(f"value = {text}")
     except _NOT_TOML as error:
-        problem = f"not a TOML value: {_reason(error)}; put quotes around text"
-        raise SuiteError([f"{origin}: {problem}"]) from error
+        hint = "; put braces around a table" if _BARE_PAIR.match(text) else ""
+        raise SuiteError([f"{origin}: not a TOML value: {_reason(error)}{hint}"]) from error
     if len(data) > 1:
         raise SuiteError([f"{origin}: the value must be one TOML value, but more lines follow it"])
     return storable(data["value"], origin)
@@ -246,13 +248,12 @@ def as_toml(value: Any) -> str:
     Parameters
     ----------
     value : object
-        A number, text, path, component, or lists and dicts of these. The key ``name`` of a dict is
-        written first, and entries that are None are left out.
+        A number, text, path, component, or lists and dicts of these; `plain` makes the rest so. The
+        key ``name`` of a dict is written first, and entries that are None are left out.
     """
     if isinstance(value, Component):
         value = value.spec()
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
+    value = plain(value)
     if isinstance(value, Mapping):
         named = sorted(value.items(), key=lambda item: item[0] != "name")  # keeps the other order
         pairs = [as_toml_pair(key, item) for key, item in named if item is not None]

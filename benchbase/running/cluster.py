@@ -22,7 +22,9 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from benchbase.errors import BenchbaseError
-from benchbase.running.processes import LOOK, WorkerProcess, lost_outcome
+from benchbase.running.outcomes import lost_outcome
+from benchbase.running.processes import LOOK, WorkerProcess
+from benchbase.running.waiting import Realm, realm_of
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
@@ -90,7 +92,7 @@ class _Flight:
             except (OSError, *_CANCELLED) as error:
                 message = "the connection to the Dask scheduler was lost; run the same again"
                 raise BenchbaseError(message) from error
-            yield outcome
+            yield outcome | {"isolated": True, "sealed": False}
 
     def _submit(self, tasks: Iterator[Task]) -> None:
         threads = sum(self._client.nthreads().values())  # asked each time, because clusters grow
@@ -124,7 +126,7 @@ def _library() -> Any:
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        message = f"Dask cannot be imported ({error}); install benchbase[dask]"
+        message = f"Dask cannot be imported ({error}); install it: `pip install distributed`"
         raise BenchbaseError(message) from error
 
 
@@ -168,14 +170,16 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
     distributed = _library()
     worker = distributed.get_worker()
     dask_key = worker.get_current_task()
-    process = _POOL.take((run, memory_limit), task["problem_key"])
+    process = _POOL.take((run, memory_limit, realm_of(task)), task["problem_key"])
     try:
         process.give(task)
         while (outcome := process.listen()) is None and process.lost is None:
             state = getattr(worker.state.tasks.get(dask_key), "state", "cancelled")
             if state == "cancelled" or worker.status.name in ("closing", "closed"):
                 raise distributed.Reschedule  # Dask does not interrupt the thread itself
-            wait([process.outcomes], max(0, min(LOOK, process.deadline - time.monotonic())))
+            wait(
+                [process.outcomes.fileno()], max(0, min(LOOK, process.deadline - time.monotonic()))
+            )
         if outcome is not None:
             if outcome["status"] != "crashed":  # a process that ran out of memory is not used again
                 process.task = None
@@ -187,18 +191,22 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
         _POOL.put_back(process)
 
 
+_Owner = tuple[str, int | None, Realm]
+"""The run, the memory limit, and whose code the processes of an owner run."""
+
+
 class _Pool:
     """The worker processes of a Dask worker: the idle ones, and all with their owners."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._owners: dict[WorkerProcess, tuple[str, int | None]] = {}
+        self._owners: dict[WorkerProcess, _Owner] = {}
         self._idle: list[WorkerProcess] = []
         # A process asks Linux to die with the thread that started it, and Dask's threads may end.
         self._starter = concurrent.futures.ThreadPoolExecutor(1, "benchbase")
         atexit.register(self.close)
 
-    def take(self, owner: tuple[str, int | None], problem: str) -> WorkerProcess:
+    def take(self, owner: _Owner, problem: str) -> WorkerProcess:
         """Return an idle process of a run, preferably one that holds a problem, or a new one."""
         with self._lock:
             while self._idle:

@@ -57,7 +57,7 @@ class InProcess:
         for task in tasks:
             with one_blas_thread(), _output_to_stderr():
                 outcome = worker.execute(task)
-            yield outcome
+            yield outcome | {"isolated": False, "sealed": False}
 
 
 class Split:
@@ -85,16 +85,23 @@ class Split:
 
 @contextlib.contextmanager
 def _output_to_stderr() -> Iterator[None]:
-    """Send what a solver prints, also from C, to standard error, so that `--json` stays clean."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    try:
-        os.dup2(2, 1)
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+    """Send what a solver prints, also from C, to standard error, so that `--json` stays clean.
+
+    Without standard error, it goes nowhere: the descriptor 2 may belong to any file then.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # standard output may be closed
+            kept = os.dup(1)
+            stack.callback(os.close, kept)
+            target = 2 if sys.__stderr__ is not None else os.open(os.devnull, os.O_WRONLY)
+            if target != 2:
+                stack.callback(os.close, target)
+            os.dup2(target, 1)
+            stack.callback(os.dup2, kept, 1)
+        stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        yield
 
 
 @lru_cache(maxsize=1)
@@ -121,6 +128,6 @@ def one_blas_thread() -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)  # a solver may have removed it
             else:
                 os.environ[name] = value

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from benchbase.channel import note
 from benchbase.discovery.registry import Registry, registry
-from benchbase.errors import BenchbaseError
+from benchbase.errors import BenchbaseError, ParameterError, check_range
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
-from benchbase.running.processes import LocalWorkers
+from benchbase.running.local import LocalWorkers
 from benchbase.running.runner import Plan, plan, run_suite
 from benchbase.storage.database import has_results
 from benchbase.storage.store import Store
+
+_MOST_GB = 9e9  # whose bytes still are a number that systems know
 
 
 def make_plan(
@@ -26,6 +30,7 @@ def make_plan(
     failed: bool = False,
     rerun: Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
 ) -> Plan:
     """Find out what a run would compute, without writing anything.
 
@@ -41,6 +46,8 @@ def make_plan(
         Labels of solvers to run again.
     host_name : bool, optional
         Record which host computes.
+    sealed : bool, optional
+        Compute again what was not computed in a sealed run.
 
     Raises
     ------
@@ -49,9 +56,47 @@ def make_plan(
     """
     suite.select(rerun)  # raises if a label is not in the suite
     cells = make_cells(suite)
-    plugins = [str(path) for path in registry().plugin_files]
     with Store(folder) if has_results(folder) else nullcontext() as store:
-        return plan(cells, store, plugins, failed=failed, rerun=rerun, host_name=host_name)
+        return plan(
+            cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+        )
+
+
+def check_workers(
+    jobs: int | None = None, memory_limit: float | None = None, dask: str | None = None
+) -> None:
+    """Refuse workers that cannot be had, before anything is planned.
+
+    Parameters
+    ----------
+    jobs, memory_limit, dask
+        As `execute` takes them.
+
+    Raises
+    ------
+    BenchbaseError
+        If `jobs` is not a number of processes, `memory_limit` is not above 0, or the current folder
+        has been deleted, without which plugins and libraries cannot work.
+    """
+    try:
+        Path.cwd()
+    except OSError:
+        message = "the current folder has been deleted; go to another one, for example with: cd ~"
+        raise BenchbaseError(message) from None
+    if jobs is not None:
+        try:
+            check_range("jobs", operator.index(jobs), least=0)
+        except TypeError:
+            raise ParameterError("jobs", f"must be a whole number, not {jobs!r}") from None
+    elif dask is None:
+        default_jobs()
+    if memory_limit is not None:
+        try:
+            check_range("memory_limit", memory_limit, above=0, below=_MOST_GB)
+        except TypeError:
+            raise ParameterError(
+                "memory_limit", f"must be a number, not {memory_limit!r}"
+            ) from None
 
 
 def execute(
@@ -63,6 +108,7 @@ def execute(
     jobs: int | None = None,
     memory_limit: float | None = None,
     dask: str | None = None,
+    sealed: bool = False,
     on_outcome: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a suite on the workers asked for.
@@ -83,6 +129,9 @@ def execute(
         GB of memory that a worker may have.
     dask : str, optional
         The address of a Dask scheduler, on whose workers to compute.
+    sealed : bool, optional
+        Keep the signals and the seed in other processes than the solvers. What cannot be sealed is
+        computed as usual, and a note says why.
     on_outcome : callable, optional
         Called after each stored outcome.
 
@@ -97,16 +146,26 @@ def execute(
         If the store cannot be read or written, or a task is refused.
     """
     limit = None if memory_limit is None else int(memory_limit * 1e9)
-    executor = _executor(registry(), todo, jobs, limit, dask)
+    executor = _executor(registry(), todo, jobs, limit, dask, sealed=sealed)
     with Store(folder, create=True) as store:
         return run_suite(suite, todo, store, executor, command, on_outcome)
 
 
 def _executor(
-    known: Registry, todo: Plan, jobs: int | None, memory_limit: int | None, dask: str | None
+    known: Registry,
+    todo: Plan,
+    jobs: int | None,
+    memory_limit: int | None,
+    dask: str | None,
+    *,
+    sealed: bool,
 ) -> Executor:
     """Return the executor for the tasks of a plan."""
     here = InProcess(known)
+    if jobs is None:
+        jobs = default_jobs()
+    if sealed:
+        _check_sealed(known, todo, jobs, dask)
     if not todo.tasks:
         return here
     mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
@@ -114,23 +173,43 @@ def _executor(
         from benchbase.running.cluster import DaskCluster
 
         return Split(here, DaskCluster(dask, memory_limit), mine)
-    if jobs is None:
-        jobs = default_jobs()
     if jobs == 0:
         return here
-    return Split(here, LocalWorkers(min(jobs, len(todo.tasks)), memory_limit), mine)
+    workers = LocalWorkers(min(jobs, len(todo.tasks)), memory_limit, sealed=sealed)
+    return Split(here, workers, mine)
+
+
+def _check_sealed(known: Registry, todo: Plan, jobs: int, dask: str | None) -> None:
+    """Refuse to seal a run that cannot be, and tell which solvers' rows cannot be."""
+    if dask is not None:
+        message = "a run on a Dask cluster cannot be sealed; leave out --dask or --sealed"
+        raise BenchbaseError(message)
+    if jobs == 0:
+        raise BenchbaseError(
+            "a sealed run needs worker processes, but there are to be none; leave out --jobs 0 "
+            "(or BENCHBASE_JOBS=0) or --sealed"
+        )
+    unsealed: dict[str, dict[str, None]] = {}
+    for cell in todo.cells:
+        for origin in cell.shared(known):
+            unsealed.setdefault(origin, {})[cell.label] = None
+    for origin, labels in unsealed.items():
+        named = ", ".join(labels)
+        note(f"not sealed: {named}; the solver and a part of its problem both come from {origin}")
 
 
 def default_jobs() -> int:
     """Return ``BENCHBASE_JOBS``, or the number of cores that this process may use.
+
+    An empty variable is like none.
 
     Raises
     ------
     BenchbaseError
         If the variable is not a number.
     """
-    chosen = os.environ.get("BENCHBASE_JOBS")
-    if chosen is None:
+    chosen = os.environ.get("BENCHBASE_JOBS", "").strip()
+    if not chosen:
         return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if not chosen.isdecimal():
         message = f"the variable BENCHBASE_JOBS must be a number of processes, not {chosen!r}"

@@ -8,155 +8,48 @@ another worker takes its place.
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
-import pickle
+import re
+import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import OrderedDict, deque
-from collections.abc import Generator, Iterable, Iterator
-from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from benchbase import channel
-from benchbase.discovery.provenance import circumstances
-from benchbase.errors import BenchbaseError, system_error
+from benchbase.errors import BenchbaseError, FormatError
 from benchbase.running.executors import BLAS_VARIABLES
-from benchbase.running.serve import READY, STARTED
+from benchbase.running.family import MARK, kill_family
+from benchbase.running.messages import PATIENCE, Message, Receiver, pickled, write_within
+from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
+from benchbase.running.serve import Kind, Role
+from benchbase.running.waiting import Realm
 from benchbase.tasks import Outcome, Task
 
 LOOK = 0.2  # seconds between two checks that workers live, because a pipe may outlive its worker
 _FAREWELL = 1  # seconds that a worker has to end after it closed its pipe
-_TAIL = 2000  # characters of a crashed worker's output that are kept
+_AT_ONCE = 100  # messages that are taken from one worker before the others have their turn
+_MOST_STARTS = 2  # how often a solver may begin with one task; see `Kind.STARTED`
+_READ, _TAIL = 20_000, 1000  # characters of a lost worker's output that are read, and kept
+_TRACEBACK = re.compile(r"[^\n]*Traceback \(most recent call last\):\n(?:[ \t|+][^\n]*\n)*")
 
 
-class LocalWorkers:
-    """Executes tasks in worker processes on this machine.
+def _above_standard(descriptor: int) -> int:
+    """Move a descriptor away from those of the standard streams, which a child has replaced.
 
-    Parameters
-    ----------
-    jobs : int
-        The number of workers, at least 1.
-    memory_limit : int, optional
-        Bytes of address space that a worker may have; a solver that needs more gets `MemoryError`.
+    Pipes get these numbers in a process whose standard streams are closed.
     """
-
-    def __init__(self, jobs: int, memory_limit: int | None = None) -> None:
-        self._jobs = jobs
-        self._memory_limit = memory_limit
-
-    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
-        """Execute tasks and yield their outcomes as they come.
-
-        Raises
-        ------
-        BenchbaseError
-            If a worker cannot start.
-        DiskError
-            If there is no room for what workers print.
-        """
-        queue = _Queue(tasks)
-        pool: list[WorkerProcess] = []
-        try:
-            while queue or any(process.task for process in pool):
-                self._assign(queue, pool)
-                yield from _collect(queue, pool)
-        except OSError as error:
-            raise system_error("worker processes", error) from error
-        finally:
-            for process in pool:
-                process.kill()
-
-    def _assign(self, queue: _Queue, pool: list[WorkerProcess]) -> None:
-        """Give each idle worker a task, and start workers while tasks are waiting."""
-        idle = [process for process in pool if process.task is None]
-        while queue and (idle or len(pool) < self._jobs):
-            if idle:
-                process = idle.pop()
-            else:
-                process = WorkerProcess(self._memory_limit)
-                pool.append(process)
-            held = {other.problem for other in pool if other is not process}
-            process.give(queue.take(process.problem, held))
+    if descriptor > 2:
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return moved
 
 
-def _collect(queue: _Queue, pool: list[WorkerProcess]) -> Iterator[Outcome]:
-    """Wait until a worker reports, dies or is late, and yield the outcomes that follow from it."""
-    deadlines = [process.deadline for process in pool]
-    patience = min([LOOK, *(deadline - time.monotonic() for deadline in deadlines)])
-    wait([process.outcomes for process in pool], max(patience, 0))
-    for process in list(pool):
-        outcome = process.listen()
-        if process.lost is not None:
-            pool.remove(process)
-            if process.task is not None and not process.started and queue.put_back(process.task):
-                process.kill()
-                continue
-            outcome = process.give_up()
-        elif outcome is None:
-            continue
-        elif outcome["status"] == "crashed":  # it ran out of memory; another takes its place
-            pool.remove(process)
-            process.kill()
-        process.task = None
-        if outcome is not None:
-            yield outcome
-
-
-def lost_outcome(task: Task, status: str, message: str) -> Outcome:
-    """Return the outcome of a task whose worker is dead or late and cannot send one."""
-    return Outcome(
-        key=task["key"],
-        start=task["start"],
-        stop=task["stop"],
-        signals_key=task["signals_key"],
-        status=status,
-        message=message,
-        time_limit=task["time_limit"] if status == "timeout" else None,
-        environment=circumstances(task),
-    )
-
-
-class _Queue:
-    """Waiting tasks by problem; if possible, a task goes to a worker that holds its problem."""
-
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self._problems: OrderedDict[str, deque[Task]] = OrderedDict()
-        self._came_back: set[tuple[str, int]] = set()
-        for task in tasks:
-            self._problems.setdefault(task["problem_key"], deque()).append(task)
-
-    def __bool__(self) -> bool:
-        return bool(self._problems)
-
-    def put_back(self, task: Task) -> bool:
-        """Take back a task whose worker was lost before the solver began.
-
-        A task is taken back only once. Return whether it was taken back.
-        """
-        place = (task["key"], task["start"])
-        first = place not in self._came_back
-        if first:
-            self._came_back.add(place)
-            self._problems.setdefault(task["problem_key"], deque()).appendleft(task)
-            self._problems.move_to_end(task["problem_key"], last=False)
-        return first
-
-    def take(self, own: str | None, held: set[str | None]) -> Task:
-        """Remove and return a task, preferably of a worker's own problem.
-
-        If there is none, a task of a problem that no other worker holds comes next, then any task.
-        """
-        key = own if own in self._problems else None
-        free = (problem for problem in self._problems if problem not in held)
-        key = key or next(free, next(iter(self._problems)))
-        task = self._problems[key].popleft()
-        if not self._problems[key]:
-            del self._problems[key]
-        return task
+def _fit_a_bar(numbers: list[object]) -> bool:
+    return len(numbers) == 2 and all(type(number) in (int, float) for number in numbers)
 
 
 class WorkerProcess:
@@ -166,24 +59,36 @@ class WorkerProcess:
     ----------
     task : Task or None
         The task that it works on.
+    realm : Realm or None
+        Whose code it has run.
     problem : str or None
         The key of the problem that it holds.
     lost : tuple of (str, str) or None
         Once the worker is dead or late: the status and message for its task.
     started : bool
         Whether the solver has begun with the task.
+    ready : bool
+        Whether it has said that it can take tasks.
+    attempt : int
+        Which attempt to start a worker in this place it is, from 1.
     """
 
-    def __init__(self, memory_limit: int | None) -> None:
+    role = Role.WHOLE
+
+    def __init__(self, memory_limit: int | None, attempt: int = 1) -> None:
+        self._memory_limit, self.attempt = memory_limit, attempt
         self.task: Task | None = None
+        self.realm: Realm | None = None
         self.problem: str | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
-        self.started = self._ready = False
-        given, for_tasks = os.pipe()
-        taken, for_outcomes = os.pipe()
+        self.started = self.ready = self._killed = False
+        self._starts = 0
+        self._cells: set[str] = set()  # the keys of those that it was given tasks of
+        self._mark = secrets.token_hex(16)
+        given, for_tasks, taken, for_outcomes = map(_above_standard, (*os.pipe(), *os.pipe()))
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
-        arguments = [given, for_outcomes, os.getpid(), memory_limit or 0]
+        arguments = [given, for_outcomes, os.getpid(), memory_limit or 0, self.role]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
             # With -P, a file in the current folder is not taken for a library.
             [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)],
@@ -192,43 +97,86 @@ class WorkerProcess:
             stderr=subprocess.STDOUT,
             pass_fds=(given, for_outcomes),
             start_new_session=True,
-            env=os.environ | dict.fromkeys(BLAS_VARIABLES, "1"),
+            env=os.environ | dict.fromkeys(BLAS_VARIABLES, "1") | {MARK: self._mark},
         )
         for descriptor in (given, for_outcomes):
             os.close(descriptor)
-        self._tasks = Connection(for_tasks, readable=False)
-        self.outcomes: Connection[Any, Any] = Connection(taken, writable=False)
+        os.set_blocking(for_tasks, False)
+        self._for_tasks = for_tasks
+        self.outcomes = Receiver(taken)
 
     def give(self, task: Task) -> None:
         """Send the worker a task. If the worker is dead, `listen` notices it."""
+        self._begin(task)
+        self._send(task)
+
+    def _begin(self, task: Task) -> None:
         self.task, self.problem, self.started = task, task["problem_key"], False
-        with contextlib.suppress(OSError):
-            self._tasks.send(task)
+        self._cells.add(task["key"])
+        self.outcomes.most, self._starts = most_bytes(task), 0
+
+    def _send(self, message: object) -> None:
+        try:
+            write_within(self._for_tasks, pickled(message), PATIENCE)
+        except TimeoutError:
+            self._lose("crashed", "the worker does not take its task")
+        except OSError:  # it has closed the pipe, as `listen` will find
+            pass
+
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors on which messages may come."""
+        return [self.outcomes.fileno()]
 
     def listen(self) -> Outcome | None:
         """Return an outcome if there is one, and set `lost` if the worker is dead or late."""
         alive = self._process.poll() is None
-        while self.outcomes.poll():
-            try:
-                message = self.outcomes.recv()
-            except (EOFError, OSError, pickle.UnpicklingError):
-                self._lose("crashed", self._ending())
-                return None
-            if message == READY:
-                self._ready = True
-            elif message == STARTED:
-                self._start_clock()
-            elif isinstance(message, tuple):  # a note or progress, for the user
-                channel.send(message)
-            else:
-                self.deadline = float("inf")
-                return message  # type: ignore[no-any-return] # anything else is an outcome
+        try:
+            for _ in range(_AT_ONCE):
+                message = self.outcomes.receive()
+                if message is None:
+                    break
+                outcome = self._take(message)
+                if outcome is not None:
+                    self.deadline = float("inf")
+                    return outcome
+        except (EOFError, OSError):
+            self._lose("crashed", self._ending())
+            return None
+        except FormatError as error:
+            self._lose("crashed", f"the worker sent something that is not an outcome: {error}")
+            if len(self._cells) > 1:
+                self.started = False  # a thread or child of another solver may have sent it
+            return None
         if not alive:
             self._lose("crashed", self._ending())
         elif time.monotonic() >= self.deadline:
             assert self.task is not None  # noqa: S101 # the clock runs only with a task
             self._lose("timeout", f"took longer than {self.task['time_limit']:g} s per signal")
         return None
+
+    def _take(self, message: Message) -> Outcome | None:
+        """Act on a message, and return the outcome if it is one."""
+        match message:
+            case (Kind.OUTCOME | Kind.POSED | Kind.SOLVED, _) if self.task is not None:
+                return self._answered(message, self.task)
+            case (Kind.READY, {}):
+                self.ready = True
+            case (Kind.STARTED, {}) if self._starts < _MOST_STARTS:
+                self._starts += 1
+                self._start_clock()
+            case (Kind.REMARK, {"message": ["note" | "end" as kind, str(text)]}):
+                channel.send((kind, text))
+            case (Kind.REMARK, {"message": ["bar", str(text), *numbers]}) if _fit_a_bar(numbers):
+                channel.send(("bar", text, *numbers))
+            case _:
+                raise FormatError("its kind is unknown, or it comes at a wrong time")
+        return None
+
+    def _answered(self, message: Message, task: Task) -> Outcome | None:
+        """Act on the answer to a task, and return the outcome if it is one."""
+        if message.kind != Kind.OUTCOME:
+            raise FormatError("it is no outcome")
+        return checked_outcome(message.fields, task)
 
     def _start_clock(self) -> None:
         self.started, task = True, self.task
@@ -246,27 +194,40 @@ class WorkerProcess:
         Raises
         ------
         BenchbaseError
-            If the worker was never ready to take a task.
+            If the worker was never ready to take a task, at the last attempt to start one.
         """
         assert self.lost is not None  # noqa: S101 # called only for a lost worker
         status, message = self.lost
         self.kill()
-        if not self._ready:
+        if not self.ready:
             raise BenchbaseError(f"a worker process cannot start: {message}")
         return None if self.task is None else lost_outcome(self.task, status, message)
 
     def kill(self) -> None:
-        """Kill the worker and all processes that it has started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill the worker and all processes that it has started; see `kill_family`."""
+        if self._killed:
+            return  # its number may belong to another process by now
+        self._killed = True
+        waited = self._process.returncode is not None
+        kill_family(self._process.pid, self._mark, waited=waited)
         self._process.wait()
-        for end in (self._tasks, self.outcomes, self._output):
-            end.close()
+        os.close(self._for_tasks)
+        self.outcomes.close()
+        self._output.close()
 
     @property
     def exit_code(self) -> int | None:
         """The worker's exit code: −s if signal s killed it, and None while it lives."""
         return self._process.returncode
+
+    def replaced(self) -> WorkerProcess:
+        """Kill this worker, which was lost as it started, and give its task to a new one."""
+        self.kill()
+        other = type(self)(self._memory_limit, self.attempt + 1)
+        other.realm = self.realm
+        if self.task is not None:
+            other.give(self.task)
+        return other
 
     def _ending(self) -> str:
         try:
@@ -278,9 +239,9 @@ class WorkerProcess:
         return f"the worker ended with exit code {code}"
 
     def _printed(self) -> str:
-        """Return the last part of what the worker has printed, in one line."""
+        """Return the end of what the worker has printed, in one line; of tracebacks, the error."""
         number = self._output.fileno()
         end = os.fstat(number).st_size
         # `pread` leaves the file's position alone, which the worker shares.
-        printed = os.pread(number, _TAIL, max(0, end - _TAIL))
-        return " ".join(printed.decode(errors="replace").split())
+        printed = os.pread(number, _READ, max(0, end - _READ)).decode(errors="replace")
+        return " ".join(_TRACEBACK.sub("", printed).split())[-_TAIL:]

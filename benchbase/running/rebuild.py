@@ -14,7 +14,8 @@ from benchbase.planning.cells import Cell, Digests, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Setting
 from benchbase.planning.suite import Suite
 from benchbase.problem import Problem
-from benchbase.running.worker import Worker
+from benchbase.running.scorer import Scorer
+from benchbase.running.workshop import Workshop
 
 
 class Rebuilder:
@@ -31,7 +32,7 @@ class Rebuilder:
 
     def __init__(self, known: Registry) -> None:
         self._known = known
-        self._worker = Worker(known)
+        self._scorer = Scorer(Workshop(known))
         self._digests = Digests()
 
     def setting(self, facts: Mapping[str, Any]) -> Setting:
@@ -77,8 +78,8 @@ class Rebuilder:
         BenchbaseError
             If data are missing.
         """
-        task = next(cell.tasks([]))
-        return self._worker.instance(task, self._worker.signals(task))
+        task = next(cell.tasks(self._known))
+        return self._scorer.instance(task, self._scorer.signals(task))
 
 
 class _NoSolver(Solver):

@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from benchbase.discovery.code import Code
+from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor
+from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
 from benchbase.tasks import LOST, Task
 
@@ -38,11 +40,12 @@ class Plan:
 def plan(
     cells: list[Cell],
     store: Store | None,
-    plugins: Sequence[str] = (),
+    known: Registry,
     *,
     failed: bool = False,
     rerun: Sequence[str] = (),
     host_name: bool = False,
+    sealed: bool = False,
 ) -> Plan:
     """Find out which chunks are left to compute.
 
@@ -52,14 +55,16 @@ def plan(
         From `make_cells`.
     store : Store or None
         The store with earlier outcomes; None if there is no store yet.
-    plugins : sequence of str, optional
-        Plugin files that workers need.
+    known : Registry
+        Says which plugins supply the components.
     failed : bool, optional
         Plan only what failed, timed out or crashed, once more.
     rerun : sequence of str, optional
         Labels of solvers to run again, whatever their outcomes.
     host_name : bool, optional
         Let outcomes name the host that they come from.
+    sealed : bool, optional
+        Plan again what was not sealed and can be.
     """
     unique: dict[str, Cell] = {}
     for cell in cells:  # if several labels share a cell, the one with the longest time limit counts
@@ -67,21 +72,22 @@ def plan(
             unique[cell.key] = cell
     again = {cell.key for cell in cells if cell.label in rerun}
     outcomes = store.outcomes([*unique]) if store else {}
-    known = store.known_signals() if store else set()
+    sent = store.known_signals() if store else set()
     changed = _changed(store, [*unique]) if store else set()
     tasks = []
     n_done = 0
     for cell in _grouped(list(unique.values())):
-        for task in cell.tasks(list(plugins), host_name=host_name):
+        for task in cell.tasks(known, host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
-            lost = outcome is not None and outcome[0] in LOST
+            lost = outcome is not None and outcome.status in LOST
             stale = task["key"] in changed or _is_due(task, outcome)
+            stale |= sealed and not task["shared"] and not (outcome and outcome.sealed)
             due = task["key"] in again or (lost if failed else stale)
             if not due:
                 n_done += outcome is not None
                 continue
             # Every task asks for the signals, because the worker of any one task may be lost.
-            task["send_signals"] = task["signals_key"] not in known
+            task["send_signals"] = task["signals_key"] not in sent
             tasks.append(task)
     return Plan(cells, tasks, n_done)
 
@@ -98,7 +104,7 @@ def _patience(cell: Cell | None) -> float:
     return float("inf") if cell.time_limit is None else cell.time_limit
 
 
-def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
+def _is_due(task: Task, outcome: Ending | None) -> bool:
     """Return whether a task has no outcome, or one that may be different if it is computed now.
 
     A timeout may end differently if the limit is now longer. A solver that lacked a library may
@@ -106,10 +112,9 @@ def _is_due(task: Task, outcome: tuple[str, str, float | None] | None) -> bool:
     """
     if outcome is None:
         return True
-    status, message, limit = outcome
-    if status == "timeout" and limit is not None:
-        return task["time_limit"] is None or task["time_limit"] > limit
-    return status == "unsupported" and message.startswith("not installed:")
+    if outcome.status == "timeout" and outcome.time_limit is not None:
+        return task["time_limit"] is None or task["time_limit"] > outcome.time_limit
+    return outcome.status == "unsupported" and outcome.message.startswith("not installed:")
 
 
 def _grouped(cells: list[Cell]) -> list[Cell]:
@@ -129,7 +134,7 @@ class InterruptedRun(KeyboardInterrupt):
     """The user interrupted a run; `run` is its number in the store."""
 
     def __init__(self, run: int) -> None:
-        super().__init__()
+        super().__init__("what is finished is stored, and the same call does the rest")
         self.run = run
 
 

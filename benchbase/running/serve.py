@@ -10,16 +10,45 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
+from enum import StrEnum
 from multiprocessing.connection import Connection
+from typing import Any
 
 from benchbase import channel
-from benchbase.discovery.registry import registry
+from benchbase.discovery.registry import Registry
 from benchbase.running.executors import one_blas_thread
+from benchbase.running.family import adopt_orphans, die_with
+from benchbase.running.messages import Sender
+from benchbase.running.scorer import Scorer
+from benchbase.running.solving import Solving
 from benchbase.running.worker import Worker
-from benchbase.tasks import Task
+from benchbase.running.workshop import Workshop
+from benchbase.tasks import Outcome, Solved, Task
 
-READY, STARTED = "ready", "started"
-"""The messages that a worker sends when it can take tasks, and when a solver begins."""
+
+class Kind(StrEnum):
+    """The kinds of messages that a worker sends.
+
+    It can take tasks; a solver begins, or begins again after it has imported what it needs; a
+    remark or the progress of work, for the user; the outcome of a task. In a sealed run, one
+    process poses problems, and another sends what it has solved.
+    """
+
+    READY = "ready"
+    STARTED = "started"
+    REMARK = "remark"
+    OUTCOME = "outcome"
+    POSED = "posed"
+    SOLVED = "solved"
+
+
+class Role(StrEnum):
+    """What a worker process does: all of a task, or one half of it in a sealed run."""
+
+    WHOLE = "whole"
+    SCORER = "scorer"
+    SOLVER = "solver"
 
 
 def serve(arguments: list[str]) -> None:
@@ -29,26 +58,29 @@ def serve(arguments: list[str]) -> None:
     ----------
     arguments : list of str
         The file descriptors of the pipes for tasks and for outcomes, the parent's process number,
-        and the memory limit in bytes (0 for no limit).
+        the memory limit in bytes (0 for no limit), and the role.
     """
-    given, for_outcomes, parent, memory = map(int, arguments)
+    given, for_outcomes, parent, memory = map(int, arguments[:4])
     for descriptor in (given, for_outcomes):
         os.set_inheritable(descriptor, False)
-    _die_with(parent)
+    die_with(parent)
+    adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = Connection(given, writable=False)
-    outcomes = Connection(for_outcomes, readable=False)
+    messages = Sender(for_outcomes)
     own, output = os.getpid(), os.dup(1)
-    channel.pass_on(outcomes.send)
-    worker = Worker(registry())
+    channel.pass_on(lambda message: messages.send(Kind.REMARK, {"message": message}))
+    known = Registry()
+    known.load_installed(strangers=False)
+    handle = _handler(Role(arguments[4]), known, messages)
     if memory:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    outcomes.send(READY)
+    messages.send(Kind.READY)
     while True:
         try:
-            task: Task = tasks.recv()
+            message = tasks.recv()
         except EOFError:
             return
         os.ftruncate(output, 0)  # saves disk space: only what the present chunk prints is of use
@@ -57,23 +89,52 @@ def serve(arguments: list[str]) -> None:
             os.dup2(output, descriptor)
         try:
             with one_blas_thread():
-                outcome = worker.execute(task, lambda: outcomes.send(STARTED))
+                kind, fields = handle(message)
         finally:
             if os.getpid() != own:  # a solver forked this child process and let it run on
                 os._exit(1)
-        with contextlib.suppress(OSError, ValueError):  # the output is closed, or its disk is full
+        # The output may be closed or gone, or its disk full.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stdout.flush()
-        outcomes.send(outcome)
+        try:
+            messages.send(kind, fields)
+        except OSError as error:  # a solver may have closed the pipe
+            sys.stderr.write(f"the outcome cannot be sent: {error}\n")
+            os._exit(1)  # the end of Python would close the pipes again, and complain
 
 
-def _die_with(parent: int) -> None:
-    """Ask Linux to kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        import ctypes
+_Answer = tuple[Kind, Mapping[str, Any]]
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-    if os.getppid() != parent:  # the parent ended before the call above
-        sys.exit(1)
+
+def _handler(role: Role, known: Registry, messages: Sender) -> Callable[[Any], _Answer]:
+    """Return what answers the messages that a process of some role gets."""
+
+    def on_start() -> None:
+        messages.send(Kind.STARTED)
+
+    workshop = Workshop(known)
+    if role is Role.SOLVER:
+        solving = Solving(workshop, interruptible=False)
+        return lambda posed: (Kind.SOLVED, solving.solve(posed, on_start))
+    if role is Role.WHOLE:
+        worker = Worker(known, interruptible=False)
+        return lambda task: _outcome(worker.execute(task, on_start))
+    scorer = Scorer(workshop)
+
+    def handle(message: Task | Solved) -> _Answer:
+        if "problem_key" not in message:
+            return _outcome(scorer.score(message))
+        posed = scorer.pose(message)
+        return (Kind.POSED, posed) if "problem_key" in posed else _outcome(posed)
+
+    return handle
+
+
+def _outcome(outcome: Outcome) -> _Answer:
+    # The process that gave the task knows the rest of the environment.
+    loaded = outcome["environment"].get("loaded", {})
+    fields = {name: value for name, value in outcome.items() if name != "environment"}
+    return Kind.OUTCOME, fields | {"loaded": loaded}
 
 
 if __name__ == "__main__":

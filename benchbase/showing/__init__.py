@@ -5,6 +5,7 @@ data frames, as `benchbase.Results.rows` returns them or as `summarise` makes th
 """
 
 from benchbase.showing.components import component_of, offline, solver_specs
+from benchbase.showing.display import open_console
 from benchbase.showing.names import (
     lp_name,
     norm_name,
@@ -13,6 +14,14 @@ from benchbase.showing.names import (
     solver_names,
     variant_name,
     varying_parameters,
+)
+from benchbase.showing.samples import (
+    REDUCED,
+    mark_meaning,
+    may_lead,
+    reduced,
+    sample_notes,
+    sample_texts,
 )
 from benchbase.showing.style import (
     CHARACTER,
@@ -43,6 +52,7 @@ from benchbase.showing.summary import (
 from benchbase.showing.table import (
     ProblemTable,
     comparative_table,
+    isolation_note,
     problem_tables,
     shared_notes,
 )
@@ -58,6 +68,17 @@ from benchbase.showing.text import (
     terminal_width,
     write_texts,
 )
+from benchbase.wording import (
+    LONGEST_TITLE,
+    alike,
+    check_lines,
+    check_name,
+    check_text,
+    file_name,
+    folded,
+    look_alike,
+    visible,
+)
 
 __all__ = [
     "CHARACTER",
@@ -65,29 +86,45 @@ __all__ = [
     "EXACT",
     "FITS",
     "LINES",
+    "LONGEST_TITLE",
     "MARKERS",
     "RECOVERED",
+    "REDUCED",
     "STATISTICS",
     "STYLE",
     "ProblemTable",
+    "alike",
     "as_latex",
     "as_markdown",
+    "check_lines",
+    "check_name",
+    "check_text",
     "comparative_table",
     "component_of",
+    "file_name",
+    "folded",
     "identifier",
+    "isolation_note",
     "latest",
     "latex_table",
     "log_axis",
+    "look_alike",
     "looks",
     "lp_name",
+    "mark_meaning",
     "markdown_list",
     "markdown_table",
+    "may_lead",
     "norm_name",
     "offline",
+    "open_console",
     "pooling_name",
     "power_of_ten",
     "problem_columns",
     "problem_tables",
+    "reduced",
+    "sample_notes",
+    "sample_texts",
     "save_figure",
     "set_title",
     "setting_columns",
@@ -103,6 +140,7 @@ __all__ = [
     "terminal_width",
     "variant_name",
     "varying_parameters",
+    "visible",
     "with_scores",
     "wrapped",
     "write_texts",

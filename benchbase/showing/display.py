@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchbase.channel import Message, is_received, receiving, send, without_bars
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 _PAUSE = 0.1  # seconds between two messages about one bar
+_NARROWEST = 40  # columns; in fewer, names are folded beyond recognition
+_SIZE = re.compile("[1-9][0-9]{0,3}")  # of a terminal; some editors and containers set COLUMNS=0
 
 
 class Bar:
@@ -53,6 +58,14 @@ class Bar:
         send(("bar", self.label, self._done, self.total))
 
 
+def is_terminal() -> bool:
+    """Return whether standard error is a terminal; it may also be closed or missing."""
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
 @contextmanager
 def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
     """Show a progress bar on standard error while the context lasts, if that is a terminal.
@@ -66,7 +79,7 @@ def progress(label: str, total: float = 0, done: float = 0) -> Iterator[Bar]:
     done : float, optional
         The amount that is already done.
     """
-    with terminal(shown=sys.stderr.isatty()):
+    with terminal(shown=is_terminal()):
         try:
             yield Bar(label, total, done)
         finally:
@@ -111,8 +124,27 @@ class _Terminal:
             self._bars.update(self._tasks[text], completed=done, total=total)
 
 
-def _rich_bars() -> Progress:
+def open_console(file: TextIO | None = None, *, stderr: bool = False) -> Console:
+    """Return a console that is wide enough to read, whatever ``COLUMNS`` says.
+
+    Parameters
+    ----------
+    file : text stream, optional
+        Where to print; by default standard output.
+    stderr : bool, optional
+        Whether to print on standard error instead.
+    """
     from rich.console import Console
+
+    sizes = {"COLUMNS", "LINES"}
+    usable = {k: v for k, v in os.environ.items() if k not in sizes or _SIZE.fullmatch(v)}
+    console = Console(file=file, stderr=stderr, _environ=usable)
+    if console.width < _NARROWEST:
+        console.width = _NARROWEST
+    return console
+
+
+def _rich_bars() -> Progress:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -123,11 +155,11 @@ def _rich_bars() -> Progress:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=open_console(stderr=True))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchbase.showing.samples import REDUCED
 from benchbase.showing.summary import problem_columns, setting_columns
 
 if TYPE_CHECKING:
@@ -18,18 +19,28 @@ _LONGEST = 24
 
 
 def solver_names(summary: pd.DataFrame) -> list[str]:
-    """Return the name of each row's solver: its label, with its points if others ran on more.
+    """Return the name of each row's solver: its label, and how it differs from a full sample.
+
+    A solver that was given fewer points than others has them after its label, as in "a (5 pts)".
+    One whose sample is smaller for another reason at any number of pools carries a mark: "a †".
 
     Parameters
     ----------
     summary : pandas.DataFrame
-        From `summarise`.
+        From `summarise`, or another table with the columns ``label``, ``points`` and ``reduced``.
     """
-    most = summary.groupby(problem_columns(summary), dropna=False)["points"].transform("max")
-    rows = zip(summary["label"], summary["points"], most, strict=True)
+    problem = problem_columns(summary)
+    most = summary.groupby(problem, dropna=False)["points"].transform("max")
+    own = summary.groupby([*problem, "label", "points"], dropna=False)
+    marked = own["reduced"].transform("any")
+    rows = zip(summary["label"], summary["points"], most, marked, strict=True)
     return [
-        label if points == full else f"{label} ({points} {'pt' if points == 1 else 'pts'})"
-        for label, points, full in rows
+        f"{label} ({points} {'pt' if points == 1 else 'pts'})"
+        if points < full
+        else f"{label} {REDUCED}"
+        if few
+        else label
+        for label, points, full, few in rows
     ]
 
 

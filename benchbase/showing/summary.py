@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbase.showing.samples import reduced
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -41,7 +43,9 @@ STATISTICS = {
     "failed": "signals without a finite estimate, counted as 0",
     "unsupported": "signals that the solver does not apply to, left out",
     "pending": "signals without an outcome yet, left out",
+    "not_isolated": "signals that were solved in benchbase's own process",
     "message": "why signals failed or are unsupported",
+    "reduced": "whether another solver has more signals or trials of the same problem and K",
 }
 """The columns that `summarise` adds to those that name a cell, and what each holds."""
 
@@ -109,9 +113,11 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         "failed": signals["lost"].sum(),
         "unsupported": signals["unsupported"].sum(),
         "pending": signals["pending"].sum(),
+        "not_isolated": signals["not_isolated"].sum(),
         "message": signals["mishap"].agg(_together),
     }
-    return pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
+    table = pd.concat([cells, pd.DataFrame(statistics)], axis=1).reset_index(drop=True)
+    return table.assign(reduced=reduced(table, [*problem_columns(table), "n_pools"]))
 
 
 def latest(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -142,8 +148,8 @@ def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with ``score`` (the squared cosine that counts), ``exact`` and ``wrong_fit``
         (1.0 or 0.0), all three NaN for signals that are left out; with ``seconds``; with ``lost``,
-        ``unsupported`` and ``pending`` (booleans); and with ``mishap``, the message of a signal
-        that failed or is unsupported, and otherwise "".
+        ``unsupported``, ``pending`` and ``not_isolated`` (booleans); and with ``mishap``, the
+        message of a signal that failed or is unsupported, and otherwise "".
     """
     unsupported, pending = (frame["status"] == status for status in ("unsupported", "pending"))
     ran = ~(unsupported | pending)
@@ -158,6 +164,7 @@ def with_scores(frame: pd.DataFrame) -> pd.DataFrame:
         lost=ran & ~found,
         unsupported=unsupported,
         pending=pending,
+        not_isolated=frame["isolated"].eq(other=False).fillna(value=False),
         mishap=frame["message"].where(unsupported | (ran & ~found), ""),
     )
 

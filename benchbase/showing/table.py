@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.showing.names import pooling_name, setting_name, solver_names, varying_parameters
+from benchbase.showing.samples import REDUCED, may_lead, sample_notes, sample_texts
 from benchbase.showing.summary import problem_columns, split, summarise
 from benchbase.showing.text import shortened
 
@@ -134,11 +135,28 @@ def _general(cells: pd.DataFrame) -> Iterator[str]:
     for points in sorted({*cells["points"]} - {most}):
         size, first = ("1 pt", "signal") if points == 1 else (f"{points} pts", f"{points} signals")
         yield f"({size}): only the first {first} of each trial"
+    if cells["solver"].str.endswith(REDUCED).any():
+        yield f"{REDUCED}: a smaller sample than others have, so never called the best"
     if (cells["pending"] > 0).any():
         yield "…: signals still to be computed"
 
 
+def isolation_note(labels: Iterable[str]) -> str:
+    """Return the note about solvers that ran in benchbase's own process, by their labels."""
+    named = ", ".join(dict.fromkeys(labels))
+    return f"not isolated, {named}: computed in benchbase's own process instead of a worker's"
+
+
 def _notes(cells: pd.DataFrame) -> Iterator[str]:
+    texts = sample_texts(cells, ["n_pools"])
+    by_points = cells["points"] < cells["points"].max()  # said by their names
+    texts = [text if not known else "" for text, known in zip(texts, by_points, strict=True)]
+    labels = [name.removesuffix(f" {REDUCED}") for name in cells["solver"]]
+    pools = [
+        "" if missing else f"{k}"
+        for k, missing in zip(cells["n_pools"], cells["n_pools"].isna(), strict=True)
+    ]
+    yield from sample_notes(labels, texts, pools)
     refused = cells[cells["unsupported"] > 0]
     for reason, rows in refused.groupby("message", sort=False):
         yield f"n/a, {', '.join(rows['label'].unique())}: {shortened(str(reason))}"
@@ -148,23 +166,25 @@ def _notes(cells: pd.DataFrame) -> Iterator[str]:
         where = ", ".join(f"{k}" for k in rows["n_pools"].dropna())
         reason = shortened("; ".join(rows["message"].unique()))
         yield f"{solver}: {share} at K={where} failed and count as 0 ({reason})"
+    shared = cells[cells["not_isolated"] > 0]
+    if len(shared):
+        yield isolation_note(shared["label"])
 
 
 def _sampling(trials: Sequence[int], points: int) -> str:
-    """Return the note about what a cell is a mean of, and what ± means there."""
+    """Return the note about what the numbers are means of, and what ± means there."""
     signals = "1 signal" if points == 1 else f"{points} signals"
     if trials == [1]:
-        return f"Each cell: {signals}, one frame; ± is the standard error for this frame only"
+        return f"Means over {signals} of one frame; ± is the standard error for this frame only"
     span = f"{trials[0]} to {trials[-1]}" if len(trials) > 1 else trials[0]
     alone = ", or for the one frame if there is only one trial" if trials[0] == 1 else ""
-    return f"Each cell: {span} trials of {signals}; ± is the standard error over trials{alone}"
+    return f"Means over {span} trials of {signals}; ± is the standard error over trials{alone}"
 
 
 def best_means(cells: pd.DataFrame, digits: int) -> list[bool]:
     """Mark the best mean of each number of pools, and all means that round to the same.
 
-    Only solvers that ran on the most signals of their column are compared, because the first few
-    signals may be easy ones. A cell that was not computed is never the best.
+    Only cells that `may_lead` are compared: those of a full sample with at least one estimate.
 
     Parameters
     ----------
@@ -174,8 +194,8 @@ def best_means(cells: pd.DataFrame, digits: int) -> list[bool]:
         Number of decimals that are shown.
     """
     columns = cells["n_pools"].fillna(0)
-    full = cells["signals"] == cells["signals"].groupby(columns).transform("max")
-    shown = cells["mean_squared_cosine"].map(lambda mean: float(f"{mean:.{digits}f}")).where(full)
+    shown = cells["mean_squared_cosine"].map(lambda mean: float(f"{mean:.{digits}f}"))
+    shown = shown.where(may_lead(cells))
     return (shown == shown.groupby(columns).transform("max")).tolist()  # NaN equals nothing
 
 

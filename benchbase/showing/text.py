@@ -12,8 +12,11 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from benchbase.outputs import spelled
+
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
 _LATEX = {
@@ -43,6 +46,7 @@ _LATEX = {
     "−": "$-$",
     "‖": r"$\|$",
     "…": r"\dots{}",
+    "†": r"\dag{}",
 }
 _FORMULA = re.compile(r"ℓ(?P<norm>\d+(?:\.\d+)?|∞)|(?P<pools>\bK=\d+)")
 _SPECIAL = re.compile(f"{_FORMULA.pattern}|{'|'.join(map(re.escape, _LATEX))}")
@@ -143,7 +147,7 @@ def latex_table(
 
 
 def terminal_tables(
-    table: pd.DataFrame, width: int, bold: pd.DataFrame | None = None
+    table: pd.DataFrame, console: Console, bold: pd.DataFrame | None = None
 ) -> Iterator[Table]:
     """Yield parts of a table of text, one below the other, that each fit the terminal's width.
 
@@ -154,8 +158,8 @@ def terminal_tables(
     ----------
     table : pandas.DataFrame
         Plain text; a cell may have several lines.
-    width : int
-        Characters in a line of the terminal.
+    console : rich.console.Console
+        The terminal. Characters that its encoding lacks are spelled in ASCII.
     bold : pandas.DataFrame of bool, optional
         Which cells are bold; it may lack columns of the table.
     """
@@ -164,6 +168,7 @@ def terminal_tables(
     from rich.text import Text
 
     marks = (table.isna() if bold is None else _whole(bold, table)).to_numpy()
+    table, width = _spelled(table, console), console.width
     heads = [str(head) for head in table]
     rows = [
         [Text(text, "bold" if mark else "") for text, mark in zip(texts, row, strict=True)]
@@ -187,9 +192,14 @@ def terminal_tables(
         start = stop
 
 
-def terminal_width(table: pd.DataFrame) -> int:
+def terminal_width(table: pd.DataFrame, console: Console) -> int:
     """Return how many characters wide a table of text is on a terminal, with all its columns."""
-    return _extent(_widths(table))
+    return _extent(_widths(_spelled(table, console)))
+
+
+def _spelled(table: pd.DataFrame, console: Console) -> pd.DataFrame:
+    heads = [spelled(str(head), console.encoding) for head in table]
+    return table.map(lambda text: spelled(text, console.encoding)).set_axis(heads, axis="columns")
 
 
 def _left_then_right(table: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from benchbase.errors import StoreError, system_error
 
-FORMAT = 4
+FORMAT = 5
 FILE = "results.sqlite"
 
 _SCHEMA = """
@@ -28,7 +28,8 @@ CREATE TABLE chunk (
     stop INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL, time_limit REAL,
     scores BLOB,
     prepare_seconds REAL, init_seconds REAL, solve_seconds REAL, frame_applications REAL,
-    checksum REAL, condition REAL, environment INTEGER NOT NULL REFERENCES environment (id),
+    checksum REAL, condition REAL, isolated INTEGER, sealed INTEGER,
+    environment INTEGER NOT NULL REFERENCES environment (id),
     finished TEXT NOT NULL,
     PRIMARY KEY (key, start, attempt));
 CREATE VIEW latest AS

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from benchbase.errors import StoreError, system_error
+from benchbase.storage.attempts import Attempt
 from benchbase.storage.database import FILE, has_results
-from benchbase.storage.store import Attempt, Store, unpack_scores
+from benchbase.storage.store import Store, unpack_scores
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
     Runs get new numbers in the order in which they started, and a run that several sources hold
     appears once. All attempts at a chunk are kept in the order in which they finished. Attempts
     with the same status, message, limit, scores and estimates (if these are still stored) count as
-    one, with the times of the latest. The latest attempt counts and keeps its estimates. The order
-    of the sources does not matter. If two attempts or runs of one store have the same time, or
-    times in the wrong order, the later one is stored a microsecond after the earlier one.
+    one, with the times of the latest; it is sealed if one of them was. The latest attempt counts
+    and keeps its estimates. The order of the sources does not matter. If two attempts or runs of
+    one store have the same time, or times in the wrong order, the later one is stored a microsecond
+    after the earlier one.
 
     Parameters
     ----------
@@ -230,11 +232,23 @@ def _joined(attempts: list[Attempt]) -> list[Attempt]:
     """Put attempts in order, and keep only the latest of those with the same outcome."""
     kept: list[Attempt] = []
     for attempt in sorted(attempts, key=_order, reverse=True):
-        same = (other for other in kept if _outcome(other) == _outcome(attempt))
+        same = (i for i, other in enumerate(kept) if _outcome(other) == _outcome(attempt))
         # Stores keep no estimates of earlier attempts. In that case the scores decide.
-        if not any(None in (attempt.x, other.x) or attempt.x == other.x for other in same):
+        equal = [i for i in same if None in (attempt.x, kept[i].x) or attempt.x == kept[i].x]
+        for i in equal:  # what was once computed in a sealed run is no less certain now
+            kept[i] = kept[i]._replace(
+                isolated=_either(kept[i].isolated, attempt.isolated),
+                sealed=_either(kept[i].sealed, attempt.sealed),
+            )
+        if not equal:
             kept.append(attempt)
     return kept[::-1]
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    """Return whether one of two is true, or None if neither is known."""
+    known = [each for each in (one, other) if each is not None]
+    return any(known) if known else None
 
 
 def _outcome(attempt: Attempt) -> tuple[Any, ...]:

@@ -13,9 +13,8 @@ import numpy as np
 from benchbase.component import Array
 from benchbase.interfaces import ResultsView
 from benchbase.planning.cells import problem_facts
+from benchbase.storage.attempts import MEASURED, Attempt
 from benchbase.storage.store import (
-    MEASURED,
-    Attempt,
     Store,
     pack_facts,
     pack_scores,
@@ -36,7 +35,8 @@ class CellRecord:
         The facts of the cell, JSON-ready: the specs of its components, n, seed, trial, points.
     chunks : list of dict
         The outcomes, in order. Each has start, stop, status, message, the costs, checksum (the norm
-        of all measurements), condition, environment (a dict), and scores, (5, S) or None.
+        of all measurements), condition, isolated and sealed (missing or None if it is not known),
+        environment (a dict), and scores, (5, S) or None.
     signals : ndarray, shape (points, N), or None
         The true signals, float32. None if no solver has been run on them yet.
     estimates : ndarray, shape (points, N)
@@ -191,6 +191,8 @@ def _write_outcomes(store: Store, cell: CellRecord, time: str) -> None:
         scores, estimates = chunk["scores"], cell.estimates[chunk["start"] : chunk["stop"]]
         attempt = Attempt(
             **{name: chunk[name] for name in ("start", "stop", "status", "message", *MEASURED)},
+            isolated=chunk.get("isolated"),
+            sealed=chunk.get("sealed"),
             time_limit=None,
             scores=None if scores is None else pack_scores(np.asarray(scores)),
             finished=time,

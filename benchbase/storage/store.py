@@ -8,54 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from benchbase.component import Array
-from benchbase.errors import StoreError
+from benchbase.errors import StoreError, in_one_line
 from benchbase.planning.cells import Cell
+from benchbase.storage.attempts import MEASURED, TRUST, Attempt, Ending
 from benchbase.storage.database import Database
 from benchbase.tasks import Outcome
+from benchbase.wording import visible
 
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 """The rows of a chunk's packed scores: float64, (5, S)."""
-
-MEASURED = (
-    "prepare_seconds",
-    "init_seconds",
-    "solve_seconds",
-    "frame_applications",
-    "checksum",
-    "condition",
-)
-"""The measurements that are made once for a whole chunk."""
-
-
-class Attempt(NamedTuple):
-    """One attempt at a chunk as it is stored; the fields are those of `Outcome`.
-
-    `scores`, `x` and `trace` are packed, `environment` is JSON with sorted keys, and `finished` is
-    the time in ISO format. Only the latest attempt at a chunk keeps its `x` and `trace`.
-    """
-
-    start: int
-    stop: int
-    status: str
-    message: str
-    time_limit: float | None
-    scores: bytes | None
-    prepare_seconds: float | None
-    init_seconds: float | None
-    solve_seconds: float | None
-    frame_applications: float | None
-    checksum: float | None
-    condition: float | None
-    finished: str
-    environment: str
-    x: bytes | None = None
-    trace: bytes | None = None
-
 
 _RUN = ("suite", "title", "resolved", "command", "started", "finished")
 _CHUNK = Attempt._fields[: Attempt._fields.index("environment")]
@@ -100,10 +66,10 @@ class Store(Database):
             start=outcome["start"],
             stop=outcome["stop"],
             status=outcome["status"],
-            message=outcome.get("message", ""),
+            message=in_one_line(outcome.get("message", "")),
             time_limit=outcome.get("time_limit"),
             scores=None if scores[0] is None else pack_scores(np.array(scores)),
-            **{name: outcome.get(name) for name in MEASURED},  # type: ignore[arg-type] # numbers
+            **{name: outcome.get(name) for name in (*MEASURED, *TRUST)},  # type: ignore[arg-type] # numbers
             finished=_now(),
             environment=json.dumps(outcome["environment"], sort_keys=True),
             x=None if x is None else pack_signals(x),
@@ -167,7 +133,9 @@ class Store(Database):
         """Return all runs, oldest first: id, suite, title, resolved, command, started, finished."""
         names = ("id", *_RUN)
         rows = self._query(f"SELECT {', '.join(names)} FROM run ORDER BY id")  # noqa: S608 # the names above
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        runs = [dict(zip(names, row, strict=True)) for row in rows]
+        # Others' stores may hold anything, also what a terminal would obey.
+        return [run | {key: visible(run[key]) for key in ("suite", "title")} for run in runs]
 
     def labels(self, run: int) -> list[tuple[str, str, str]]:
         """Return (experiment, label, key) of the cells of a run, in their order."""
@@ -182,7 +150,7 @@ class Store(Database):
             run,
         )
         for experiment, label, key, facts in rows:
-            yield experiment, label, key, json.loads(facts)
+            yield visible(experiment), visible(label), key, json.loads(facts)
 
     def packed_cells(self) -> dict[str, tuple[str, str]]:
         """Return the packed facts and the key of the test signals of every cell, by key."""
@@ -204,20 +172,21 @@ class Store(Database):
 
     # Outcomes -------------------------------------------------------------------------------------
 
-    def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], tuple[str, str, float | None]]:
-        """Return (status, message, time limit) of the latest attempts by (key, start).
+    def outcomes(self, keys: Sequence[str]) -> dict[tuple[str, int], Ending]:
+        """Return how the latest attempts ended, by (key, start).
 
         An attempt with an estimate that is not finite has the status "failed".
         """
         rows = self._query(
-            "SELECT key, start, status, message, time_limit, scores FROM latest "
+            "SELECT key, start, status, message, time_limit, sealed, scores FROM latest "
             "WHERE key IN (SELECT value FROM json_each(?))",
             json.dumps(list(keys)),
         )
         outcomes = {}
-        for key, start, status, message, limit, scores in rows:
+        for key, start, status, message, limit, sealed, scores in rows:
             lost = scores is not None and bool(np.isnan(unpack_scores(scores)[0]).any())
-            outcomes[key, start] = ("failed" if lost else status, message, limit)
+            status = "failed" if lost else status
+            outcomes[key, start] = Ending(status, message, limit, sealed=bool(sealed))
         return outcomes
 
     def chunks(self, run: int) -> dict[str, list[dict[str, Any]]]:
@@ -226,7 +195,7 @@ class Store(Database):
         The scores are an array, (5, S), or None if there are none. The `environment` is a number,
         which `environments` explains.
         """
-        names = ("start", "stop", "status", "message", "scores", *MEASURED, "environment")
+        names = ("start", "stop", "status", "message", "scores", *MEASURED, *TRUST, "environment")
         chunks: dict[str, list[dict[str, Any]]] = {}
         rows = self._query(
             f"SELECT key, {', '.join(names)} FROM latest "  # noqa: S608 # the names above
@@ -235,6 +204,8 @@ class Store(Database):
         )
         for key, *values in rows:
             chunk = dict(zip(names, values, strict=True))
+            chunk["message"] = in_one_line(chunk["message"])  # a stranger's store holds anything
+            chunk |= {name: _known_bool(chunk[name]) for name in TRUST}
             if chunk["scores"] is not None:
                 chunk["scores"] = unpack_scores(chunk["scores"])
             chunks.setdefault(key, []).append(chunk)
@@ -381,6 +352,10 @@ def pack_scores(scores: Array) -> bytes:
 def unpack_scores(scores: bytes) -> Array:
     """Return stored scores as an array, (5, S)."""
     return np.frombuffer(scores, "<f8").reshape(len(SCORES), -1)
+
+
+def _known_bool(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
 
 
 def _marks(names: Sequence[str]) -> str:

@@ -47,8 +47,8 @@ class AltMin(benchbase.IterativeSolver):
         paper does for learned frames. The problem must know that norm (``normalise = true`` of a
         data set).
     init : Solver, optional
-        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
-        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the start; its time is reported apart, as ``init_seconds``. The default is a Gaussian
+        vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------

@@ -35,12 +35,14 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     "--pooling",
     "spec",
     metavar="SPEC",
-    help="Pooling, in JSON or TOML: lp (with p = 1, 2 or inf, rectified, threshold) or maxout.",
+    help="Pooling, in JSON or TOML: lp (with p = 1, 2 or inf, rectified, threshold) or maxout. It "
+    "is required with FILE.npy, and not allowed with --suite, whose poolings are used.",
 )
 @click.option(
     "--suite",
     metavar="NAME",
-    help="Name or TOML file of a suite. Its frames of the first trial replace FILE.npy.",
+    help="Name or TOML file of a suite. The frames of its first trial are used instead of "
+    "FILE.npy.",
 )
 @click.option(
     "--seed",

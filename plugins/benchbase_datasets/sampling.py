@@ -134,8 +134,8 @@ class _Part:
             variances[rows] = scatter(patches)
         flat = int(np.count_nonzero(variances == 0))
         if self.sampled - flat < self.kept:
-            problem = f"must be more: {flat} of {self.sampled} patches have one grey level only"
-            raise ParameterError("sampled", f"{problem}, and {self.kept} others have to be kept")
+            problem = f"is too small: {flat} of the {self.sampled} patches have only one grey level"
+            raise ParameterError("sampled", f"{problem}, and {self.kept} others must be kept")
         best = drawn[highest(variances, self.kept)]
         places = order.permutation(self.kept)
         signals = np.empty((self.kept, self.size**2), dtype=np.float32)

@@ -17,14 +17,14 @@ class CoordinateDescent(Descent):
     Source: Zeng and So, "Coordinate descent algorithms for phase retrieval", Signal Processing 169
     (2020). For p = 2 without rectification, the loss Σ_k (‖F_k x‖² − b_k²)² is a quartic in each
     entry of x, whose least value is at a root of a cubic. This solver treats other poolings too.
-    With half rectification the loss is a quartic on each interval between the places at which a
-    coefficient passes its threshold. For p = 1, infinity and maxout the loss is
+    For p = 2 with half rectification, the loss is a quartic on each interval between the places at
+    which a coefficient passes its threshold. For p = 1, infinity and maxout the loss is
     Σ_k (P(F_k x) − b_k)², which is quadratic on each interval between the kinks of P. The solver
     sorts these places and finds the least value over all intervals by running sums.
 
-    The loss never rises. For p = 1, infinity and maxout the loss has kinks. At a kink it can be
-    least along every coordinate and yet fall in a direction between them; a signal that comes to
-    such a point stays there.
+    The loss never rises. For p = 1, infinity and maxout the loss has kinks. At a kink the loss may
+    be least along every coordinate and yet fall in another direction; the solver cannot leave such
+    a point.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class CoordinateDescent(Descent):
         signal at each step. "greedy": the entry in which the loss has its largest derivative; this
         needs p = 2, for which the loss has a derivative everywhere.
     n_iter : int, optional
-        The largest number of sweeps, each of N steps; the residual is checked every 5 sweeps.
+        The largest number of passes over all N entries. The residual is checked every 5 passes.
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
-        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the start; its time is reported apart, as ``init_seconds``. The default is a Gaussian
+        vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------

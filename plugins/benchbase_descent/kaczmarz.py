@@ -42,8 +42,8 @@ class Kaczmarz(Descent):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
-        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the start; its time is reported apart, as ``init_seconds``. The default is a Gaussian
+        vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------

@@ -63,8 +63,8 @@ class LevenbergMarquardt(Descent):
         a start near the signal is polished and not left, or if the pooling is neither an lp norm
         nor a maximum.
     init : Solver, optional
-        Gives the start, in the phase "init". The default is a Gaussian vector for each signal,
-        scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
+        Gives the start; its time is reported apart, as ``init_seconds``. The default is a Gaussian
+        vector for each signal, scaled so that ‖P(F x)‖ = ‖b‖ if there is such a scale.
 
     Raises
     ------

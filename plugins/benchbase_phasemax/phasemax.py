@@ -50,8 +50,8 @@ class PhaseMax(benchbase.Solver):
     Parameters
     ----------
     init : Solver
-        The solver that gives the anchor, in the phase "init": ``{ name = "spectral" }`` without
-        rectification, or ``{ name = "linear" }`` with it.
+        The solver that gives the anchor, whose time is reported as ``init_seconds``:
+        ``{ name = "spectral" }`` without rectification, or ``{ name = "linear" }`` with it.
     n_iter : int, optional
         The largest number of linear programs. With 1 this is PhaseMax.
     max_iters : int, optional

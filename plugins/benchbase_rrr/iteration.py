@@ -36,8 +36,9 @@ class ProjectionMethod(benchbase.IterativeSolver):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start x0, in the phase "init". The default is a Gaussian vector for each signal,
-        scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
+        Gives the start x0; its time is reported apart, as ``init_seconds``. The default is a
+        Gaussian vector for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖
+        may be less.
 
     Attributes
     ----------

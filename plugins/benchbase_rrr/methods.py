@@ -30,8 +30,9 @@ class RRR(ProjectionMethod):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start x0, in the phase "init"; y starts at F x0. The default is a Gaussian vector
-        for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
+        Gives the start x0; y starts at F x0. Its time is reported apart, as ``init_seconds``. The
+        default is a Gaussian vector for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with
+        thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------
@@ -81,8 +82,9 @@ class RAAR(ProjectionMethod):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start x0, in the phase "init"; y starts at F x0. The default is a Gaussian vector
-        for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
+        Gives the start x0; y starts at F x0. Its time is reported apart, as ``init_seconds``. The
+        default is a Gaussian vector for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with
+        thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------
@@ -135,8 +137,9 @@ class HIO(ProjectionMethod):
     tol : float, optional
         The relative measurement residual ‖P(F x) − b‖ / ‖b‖ at which a signal is solved.
     init : Solver, optional
-        Gives the start x0, in the phase "init"; y starts at F x0. The default is a Gaussian vector
-        for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with thresholds ‖P(F x0)‖ may be less.
+        Gives the start x0; y starts at F x0. Its time is reported apart, as ``init_seconds``. The
+        default is a Gaussian vector for each signal, scaled so that ‖P(F x0)‖ = ‖b‖; with
+        thresholds ‖P(F x0)‖ may be less.
 
     Raises
     ------

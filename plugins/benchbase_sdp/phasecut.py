@@ -123,7 +123,7 @@ class PhaseCut(Relaxation):
         """
         pooling, frame = problem.pooling, problem.frame
         if pooling.p is not None and pooling.rectified:
-            return "phasecut needs a pooling without rectification, which loses more than signs"
+            return "phasecut does not apply to half rectification, which loses more than signs"
         if pooling.p is not None and pooling.p != 2 and frame.pool_size > 1:
             return f"phasecut needs p = 2 or pools of one, but this pooling has p = {pooling.p:g}"
         if not self.real and not frame.is_complex and frame.pool_size > 2:

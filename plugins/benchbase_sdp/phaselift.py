@@ -109,7 +109,9 @@ class PhaseLift(Relaxation):
         super().__post_init__()
         benchbase.check_range("sparsity", self.sparsity, least=0, below=np.inf)
         if self.sparsity and self.method != "admm":
-            raise benchbase.ParameterError("sparsity", f"must be 0 with method = {self.method!r}")
+            raise benchbase.ParameterError(
+                "sparsity", f"must be 0 with method = {self.method!r}; only 'admm' uses it"
+            )
         benchbase.check_range("reweights", self.reweights, least=0)
         if self.reweights and self.sparsity:
             raise benchbase.ParameterError("reweights", "must be 0 with a sparsity term")
@@ -149,8 +151,8 @@ class PhaseLift(Relaxation):
             and (pooling.p, frame.pool_size) != (np.inf, 2)
         ):
             return (
-                "phaselift has a convex form of half rectification only for p = inf with pools of"
-                " two, and for pools of one; otherwise negative coefficients leave x undetermined"
+                "phaselift can treat half rectification only with pools of one, or with p = inf "
+                "and pools of two; in other cases its convex program does not determine x"
             )
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,21 @@ _SPHERE = [f"{solver}, {which}" for which in ("sphere", "no sphere") for solver 
 SOLVERS = (MEAN, NEAREST, RANDOM, BOTH, *_SPHERE)
 """The labels of solvers that have a column, if they were run."""
 
-Score = tuple[float, float]
-"""A mean squared cosine, and the share of exact recoveries."""
+
+class Score(NamedTuple):
+    """The scores of a solver on a problem.
+
+    Attributes
+    ----------
+    mean, exact : float
+        The mean squared cosine, and the share of exact recoveries.
+    reduced : bool
+        Whether another solver has more signals or trials.
+    """
+
+    mean: float
+    exact: float
+    reduced: bool = False
 
 
 def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.DataFrame:
@@ -47,7 +60,7 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
     pandas.DataFrame
         The columns ``problem`` and ``pools`` (the number that is nearest to 1.3 n), one for each of
         `SOLVERS` that was run, and one for each of `RANKS`, for example ``rank 10``. They hold
-        pairs of mean and exact share; None if there is no number, or the reason as text.
+        a `Score`; None if there is no number, or the reason as text.
     """
     import pandas as pd
 
@@ -63,8 +76,8 @@ def baselines(results: benchbase.ResultsView, settings: list[Setting]) -> pd.Dat
             these = summary[(summary["p"] == p) & (summary["rectified"] == rectified)]
             if these.empty:
                 continue
-            columns = ["label", "mean_squared_cosine", "exact_share"]
-            found = {label: (mean, exact) for label, mean, exact in these[columns].to_numpy()}
+            columns = ["label", "mean_squared_cosine", "exact_share", "reduced"]
+            found = {label: Score(*scores) for label, *scores in these[columns].to_numpy()}
             name = f"{setting.title}, {'rectified ' if rectified else ''}{lp_name(p)}"
             shown = {label: found.get(label) for label in SOLVERS}
             rows.append({"problem": name, "pools": k} | shown | ranks)
@@ -107,7 +120,7 @@ def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, S
     energy = [np.cumsum((x @ vectors[:, ::-1]) ** 2, axis=1) for x in test]
     shares = [e / np.maximum(e[:, -1:], np.finfo(float).tiny) for e in energy]
     return {
-        f"rank {d}": (
+        f"rank {d}": Score(
             float(np.mean([share[:, d - 1].mean() for share in shares])),
             float(np.mean([(share[:, d - 1] > EXACT).mean() for share in shares])),
         )

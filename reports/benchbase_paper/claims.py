@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import benchbase
 from benchbase.showing import (
     EXACT,
+    REDUCED,
     as_markdown,
     identifier,
     latex_table,
@@ -20,6 +21,7 @@ from benchbase.showing import (
 )
 from benchbase_paper.baselines import (
     POOLS_PER_DIMENSION,
+    Score,
     baselines,
     conditions,
     rotation_notes,
@@ -50,8 +52,9 @@ PhaseCut only the runs that converged count.
 
 _BASELINES = (
     f"Mean squared cosine, and in brackets the share above {EXACT:g}, at the number of pools that "
-    f"is nearest to {POOLS_PER_DIMENSION:g} n. mean: the mean training signal. rank d: test "
-    "signals projected on the d leading principal components of the training signals"
+    f"is nearest to {POOLS_PER_DIMENSION:g} n. {REDUCED}: from fewer signals than others have. "
+    "mean: the mean training signal. rank d: test signals projected on the d leading principal "
+    "components of the training signals"
 )
 
 
@@ -186,8 +189,9 @@ def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if name in ("problem", "pools"):
             columns[name] = value
-        elif isinstance(value, tuple):
-            columns |= {name: value[0], f"{name}, exact": value[1]}
+        elif isinstance(value, Score):
+            columns |= {name: value.mean, f"{name}, exact": value.exact}
+            columns |= {f"{name}, reduced": True} if value.reduced else {}
         elif isinstance(value, str):
             columns[name] = value
     return columns
@@ -234,8 +238,9 @@ def details(claim: Claim) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"{_number(value[0])} ({_number(value[1])})"
+    if isinstance(value, Score):
+        mark = f" {REDUCED}" if value.reduced else ""
+        return f"{_number(value.mean)} ({_number(value.exact)}){mark}"
     return "" if value is None or value != value else str(value)
 
 

@@ -25,6 +25,7 @@ _CAPTION = (
     "dashed: half rectified. The colours are chosen here, for colour-blind readers too. Bands are "
     "± one standard error, {over}."
 )
+_FEW = " Some points are means of fewer signals than others of their panel."
 _PANEL = (2.5, 1.75)  # inches
 _LONGEST = 25  # characters of a line as long as a panel is high
 _ROOM = 1.5  # inches, for all but the panels
@@ -99,10 +100,11 @@ def draw(rows: list[Setting], title: str) -> Figure:
     size = (len(norms) * _PANEL[0] + 0.9, len(rows) * _PANEL[1] + _ROOM)
     figure = Figure(size, layout="constrained")
     grid = figure.subplots(len(rows), len(norms), squeeze=False, sharex="row", sharey=True)
-    trials = set()
+    trials, few = set(), False
     for axes, row in zip(grid, rows, strict=True):
         summary = summarise(row.rows)
         trials |= {*summary.loc[summary["signals"] > 0, "trials"]}
+        few |= bool(summary["reduced"].any())
         for ax, p in zip(axes, norms, strict=True):
             _panel(ax, summary[(summary["p"] == p) & (summary["signals"] > 0)])
         axes[0].set_ylabel("\n".join(_lines(row.title)), fontsize=8)
@@ -110,7 +112,7 @@ def draw(rows: list[Setting], title: str) -> Figure:
         ax.set_xlabel("number of pools K")
     for ax, p in zip(grid[0], norms, strict=True):
         ax.set_title(lp_name(p))
-    _explain(figure, title, trials)
+    _explain(figure, title, trials, few=few)
     return figure
 
 
@@ -150,7 +152,7 @@ def _curve_name(label: str, rectified: bool) -> str:
     return STARTS[label][0] + (", rectified" if rectified else "")
 
 
-def _explain(figure: Figure, title: str, trials: set[int]) -> None:
+def _explain(figure: Figure, title: str, trials: set[int], *, few: bool) -> None:
     """Put the title above the panels, and the legend with the caption below."""
     width = figure.get_figwidth()
     set_title(figure, title)
@@ -162,12 +164,13 @@ def _explain(figure: Figure, title: str, trials: set[int]) -> None:
     order = [_curve_name(label, rectified) for label in STARTS for rectified in (False, True)]
     names = [name for name in order if name in found]
     over = "over the signals of one frame" if trials == {1} else "clustered by trial"
+    caption = _CAPTION.format(over=over) + (_FEW if few else "")
     figure.legend(
         [found[name] for name in names],
         names,
         loc="outside lower center",
         ncols=3 if len(names) > 4 and width > 2 * _PANEL[0] + 1 else 2,
         frameon=False,
-        title=wrapped(_CAPTION.format(over=over), width),
+        title=wrapped(caption, width),
         title_fontsize=8,
     )

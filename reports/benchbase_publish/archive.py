@@ -6,22 +6,22 @@ counted as they are read. Nothing is extracted to disk, executed or unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-import math
 import re
 import stat
 import struct
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import numpy as np
-
-from benchbase import Array
+import benchbase
+from benchbase import Array, system_error
 from benchbase_publish.schema import BundleError
 
 MANIFEST = "manifest.json"
@@ -31,11 +31,8 @@ LARGEST = 1 << 30
 LARGEST_MANIFEST = 64 << 20
 """The most bytes of an unpacked manifest: 100,000 outcomes take half of them."""
 
-MOST_VALUES = 3_000_000
-"""The most values of a manifest: two bytes of JSON become an object of a hundred bytes."""
-
 MOST_MEMBERS = 20_000
-"""The most members of an archive, and the most names of an object of the manifest."""
+"""The most members of an archive."""
 
 RATIO = 200
 """How many times smaller a packed manifest may be than the unpacked one."""
@@ -43,11 +40,6 @@ RATIO = 200
 _END = struct.Struct("<4s4H2LH")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _NAME = re.compile(r"manifest\.json|(?:estimates|scores|signals)/[0-9]{6}\.npy")
-_MAGIC = b"\x93NUMPY"
-_HEADER = re.compile(
-    rb"\{'descr': '([<>|=]?[A-Za-z]\d*)', 'fortran_order': (True|False), "
-    rb"'shape': \(((?:\d{1,15}, ?)*(?:\d{1,15})?)\), \} *\n"
-)
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes whenever a bundle is written
 
 
@@ -63,11 +55,7 @@ def write_archive(path: Path, manifest: dict[str, Any], arrays: dict[str, Array]
     arrays : dict of str to ndarray
         The arrays by the names of their members.
     """
-    members = {}
-    for name, array in arrays.items():
-        file = io.BytesIO()
-        np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
-        members[name] = file.getvalue()
+    members = {name: benchbase.array_bytes(array) for name, array in arrays.items()}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     text = json.dumps(manifest | {"digests": digests}, allow_nan=False, sort_keys=True)
     with zipfile.ZipFile(path, "w", allowZip64=False) as archive:
@@ -80,6 +68,15 @@ def _add(archive: zipfile.ZipFile, name: str, data: bytes, packing: int) -> None
     info = zipfile.ZipInfo(name, _DATE)
     info.compress_type, info.external_attr, info.create_system = packing, 0o644 << 16, 3
     archive.writestr(info, data)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Let data that are not plain refuse the bundle."""
+    try:
+        yield
+    except benchbase.FormatError as error:
+        raise BundleError(str(error)) from None
 
 
 class Archive:
@@ -126,14 +123,16 @@ class Archive:
 
     def manifest(self) -> Any:
         """Return the manifest as plain data, not checked yet."""
-        return parse_json(self._read(MANIFEST))
+        with _refusing():
+            return benchbase.parse_json("the manifest", self._read(MANIFEST))
 
     def array(self, name: str, dtype: str, shape: tuple[int, ...], digest: str) -> Array:
         """Return an array; it must have this type, shape and digest."""
         data = self._read(name)
         if hashlib.sha256(data).hexdigest() != digest:
             raise BundleError(f"{name} has another SHA-256 than the manifest says")
-        return parse_array(name, data, dtype, shape)
+        with _refusing():
+            return benchbase.parse_array(name, data, dtype, shape)
 
     def _read(self, name: str) -> bytes:
         size = self._sizes[name]
@@ -150,11 +149,11 @@ class Archive:
 def _read_whole(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise BundleError(f"{path} is not a file")
+            raise BundleError(f"there is no bundle {path}; `benchbase submit -o FILE` writes one")
         with path.open("rb") as file:  # no more memory is taken than the file has bytes
             data = file.read(min(path.stat().st_size, LARGEST) + 1)
     except OSError as error:
-        raise BundleError(f"{path}: {error.strerror or error}") from error
+        raise system_error(path, error, BundleError) from error
     if len(data) > LARGEST:
         raise BundleError(f"it is larger than {LARGEST >> 20} MiB")
     return data
@@ -225,85 +224,3 @@ def _check_layout(data: bytes, infos: list[zipfile.ZipInfo], end: int) -> None:
         place = begin + length + info.compress_size
     if place != end:
         raise BundleError("the archive holds more than its members, or less")
-
-
-def parse_json(data: bytes) -> Any:
-    """Read JSON strictly: UTF-8, no name twice, finite numbers, not too deep or too large.
-
-    Raises
-    ------
-    BundleError
-        If it is anything else; the message says what is wrong.
-    """
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BundleError("the manifest is not UTF-8") from None
-    values = sum(map(text.count, ",[{"))  # at most so many, counted before any is made
-    if values > MOST_VALUES:
-        raise BundleError(
-            f"the manifest holds up to {values} values, but at most {MOST_VALUES} are allowed"
-        )
-    try:
-        return json.loads(
-            text,
-            parse_constant=_not_finite,
-            parse_float=_finite,
-            object_pairs_hook=_without_duplicates,
-        )
-    except RecursionError:
-        raise BundleError("the manifest is nested too deeply") from None
-    except ValueError as error:
-        raise BundleError(f"the manifest is not JSON: {error}") from None
-
-
-def _not_finite(name: str) -> NoReturn:
-    raise BundleError(f"the manifest holds {name}, which is not a number in JSON")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise BundleError(f"the manifest holds {text[:40]}, which is not finite")
-    return value
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_MEMBERS:
-        raise BundleError(f"the manifest has an object of more than {MOST_MEMBERS} names")
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        name = next(name for name, count in Counter(n for n, _ in pairs).items() if count > 1)
-        raise BundleError(f"the manifest says {name[:80]!r} twice")
-    return found
-
-
-def parse_array(name: str, data: bytes, dtype: str, shape: tuple[int, ...]) -> Array:
-    """Read a .npy file of a known type and shape; nothing is unpickled, no claimed size trusted.
-
-    Raises
-    ------
-    BundleError
-        If it is anything else; the message says what is wrong.
-    """
-    if data[:6] != _MAGIC or len(data) < 10:
-        raise BundleError(f"{name} is not a .npy file")
-    if data[6:8] != b"\x01\x00":
-        version = f"{data[6]}.{data[7]}"
-        raise BundleError(f"{name} is a .npy file of version {version}; bundles need version 1.0")
-    begin = 10 + int.from_bytes(data[8:10], "little")
-    header = _HEADER.fullmatch(data[10:begin])  # parsed here, because NumPy evaluates it
-    if header is None:
-        raise BundleError(f"{name} has a header that plain arrays do not have")
-    found, order, sizes = (part.decode() for part in header.groups())
-    if "O" in found:
-        raise BundleError(f"{name} holds pickled objects, which are never read")
-    if found != dtype:
-        raise BundleError(f"{name} holds numbers of type {found}, not {dtype}")
-    if tuple(int(size) for size in sizes.split(",") if size.strip()) != shape:
-        raise BundleError(f"{name} has the shape ({sizes}), not {shape}")
-    if order == "True" and len(shape) > 1:
-        raise BundleError(f"{name} is in Fortran's order")
-    rest = data[begin:]
-    if len(rest) != math.prod(shape) * np.dtype(dtype).itemsize:
-        raise BundleError(f"{name} holds {len(rest)} bytes, not those of its shape")
-    return np.frombuffer(rest, dtype).reshape(shape)

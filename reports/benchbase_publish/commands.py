@@ -15,21 +15,30 @@ from benchbase.cli import options
 @click.argument("results")
 @click.argument("site", metavar="DIR")
 @options.run
+@options.labels
+@click.option(
+    "--drop",
+    is_flag=True,
+    help="Let solvers go that the site has and that these results do not have.",
+)
 @click.option(
     "--verify",
     is_flag=True,
     help="First score every stored signal again, and publish nothing if a score differs.",
 )
-def publish_command(results: str, site: str, run: str | None, verify: bool) -> None:
+def publish_command(
+    results: str, site: str, run: str | None, labels: tuple[str, ...], drop: bool, verify: bool
+) -> None:
     """Publish results as a static web site.
 
     RESULTS is a folder of results, and DIR is the folder in which the site is made. If anything
-    fails, the site stays as it was. Bundles that the site has accepted stay in its leaderboards. If
-    RESULTS is itself a site, its pages are made again.
+    fails, the site stays as it was. Of each solver, its latest run is published. Bundles that the
+    site has accepted stay in its leaderboards. If RESULTS is itself a site, its pages are made
+    again.
     """
     from benchbase_publish.accepting import publish
 
-    published = publish(results, site, run=run, verify=verify)
+    published = publish(results, site, labels, run=run, verify=verify, drop=drop)
     for suite in published.suites:
         count = sum(len(held.bundle.labels) for held in published.of(suite))
         click.echo(f"{suite}: {count} solvers")
@@ -58,7 +67,8 @@ def submit_command(
 ) -> None:
     """Pack results of solvers on a suite into a bundle.
 
-    The bundle is a file that others can check, score again and accept into a site.
+    The bundle is a file that others can check, score again and accept into a site. It holds the
+    results of one suite: if there are several, choose a run with --run.
     """
     import benchbase
     from benchbase_publish.accepting import submit
@@ -78,19 +88,26 @@ def submit_command(
 @click.argument("site")
 @click.option(
     "--rerun",
-    metavar="SEED",
-    type=click.IntRange(0, 2**63 - 1),
-    help="Also run the solvers, which must be installed, with this seed.",
+    is_flag=True,
+    help="Also run the solvers again, on a seed that is drawn now, in processes that hold neither "
+    "the seed nor the signals. They must be installed, or in a --plugin.",
 )
 @options.plugins
+@click.option(
+    "--submitter",
+    metavar="NAME",
+    default="",
+    help="Who sent the bundle, as you know them. It replaces their older bundle with its labels.",
+)
 @options.jobs
 @click.option("--dry-run", is_flag=True, help="Only check the bundle, and write nothing.")
 @options.as_json("the outcome")
 def accept_command(
     bundle: str,
     site: str,
-    rerun: int | None,
+    rerun: bool,
     plugins: tuple[str, ...],
+    submitter: str,
     jobs: int | None,
     dry_run: bool,
     as_json: bool,
@@ -101,10 +118,20 @@ def accept_command(
     signal is scored again, and then the pages of the site are made again. If a check fails, the
     bundle is refused with the reasons, and the site stays as it is.
     """
+    from benchbase.showing import visible
     from benchbase_publish.accepting import accept
-    from benchbase_publish.wording import visible
 
-    done = accept(bundle, site, rerun=rerun, plugins=plugins, jobs=jobs, dry_run=dry_run)
+    done = accept(
+        bundle, site, rerun=rerun, plugins=plugins, submitter=submitter, jobs=jobs, dry_run=dry_run
+    )
+    for digest in done.replaced:
+        click.echo(f"it replaces the bundle {digest[:12]}", err=True)
+    if done.not_verified:
+        who = ", ".join(done.not_verified)
+        message = (
+            "say that they do not apply to some problems, and could not be asked; not verified"
+        )
+        click.echo(f"warning: {message}: {who}", err=True)
     if done.other_code:
         modules = ", ".join(done.other_code)
         message = "the code that ran here differs from the code that the bundle names"

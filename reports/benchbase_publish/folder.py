@@ -7,17 +7,24 @@ or the new one. If the new one cannot be made, the old one stays untouched.
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
-from benchbase import BenchbaseError
+from benchbase import BenchbaseError, disk_errors
+from benchbase.showing import visible
 from benchbase_publish.pages import write_pages
 from benchbase_publish.site import BUNDLES, INDEX, Held, Site
 
 OWN = (BUNDLES, "suites", "index.html", INDEX, "index.schema.json", ".nojekyll")
 """The names that belong to a site; everything else in its folder is kept."""
+
+PATIENCE = 120.0
+"""Seconds to wait for another process that changes the same site."""
 
 
 def write_site(site: Site) -> None:
@@ -31,7 +38,8 @@ def write_site(site: Site) -> None:
     Raises
     ------
     BenchbaseError
-        If it cannot be written. The site that was there is unchanged then.
+        If it cannot be written; a `DiskError` if the disk is full. The site that was there is
+        unchanged then.
     """
     place = site.folder.resolve()  # a link stays a link
     new, old = _beside(place, "new"), _beside(place, "old")
@@ -51,9 +59,6 @@ def write_site(site: Site) -> None:
             old.rename(place)
             raise
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        where = error.filename or site.folder
-        raise BenchbaseError(f"{where}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -65,11 +70,10 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     BenchbaseError
-        If the folder cannot be moved, or files beside it cannot be written.
+        If the folder cannot be moved, files beside it cannot be written, or another process changes
+        the site for longer than `PATIENCE`; a `DiskError` if the disk is full.
     """
-    from filelock import FileLock
-
-    try:
+    with disk_errors(folder):
         place = folder.resolve()
         inside = Path.cwd().is_relative_to(place)
         if inside or place.is_mount():
@@ -78,14 +82,44 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder} is {what}: it cannot be replaced; choose another folder"
             )
         place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(_beside(place, "lock")):
+        with _lock(_beside(place, "lock"), folder):
             old = _beside(place, "old")
             if old.exists() and not place.exists():
                 old.rename(place)
             shutil.rmtree(old, ignore_errors=True)
             yield
-    except OSError as error:
-        raise BenchbaseError(f"{folder}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _lock(file: Path, folder: Path) -> Iterator[None]:
+    """Hold the lock of a site's folder; its holder is written beside it, for those who wait."""
+    from filelock import FileLock, Timeout
+
+    holder = file.with_suffix(".holder")
+    # The library would wait for ever where no file can be made, such as in /proc.
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o644))
+    try:
+        lock = FileLock(file).acquire(timeout=PATIENCE)
+    except Timeout:
+        try:
+            whose = holder.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            whose = "an unknown process"
+        raise BenchbaseError(
+            f"{folder} has been locked for more than {PATIENCE:g} seconds by "
+            f"{visible(whose[:200])} ({file}); wait for that process or end it, then try again"
+        ) from None
+    except NotImplementedError:
+        raise BenchbaseError(
+            f"{folder}: files cannot be locked on this disk; make the site on another disk"
+        ) from None
+    with lock:
+        started = datetime.now().astimezone().isoformat(timespec="seconds")
+        holder.write_text(f"process {os.getpid()} on {platform.node()} since {started}\n", "utf-8")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def _beside(place: Path, what: str) -> Path:
@@ -95,7 +129,10 @@ def _beside(place: Path, what: str) -> Path:
 def _copy(held: Held, folder: Path) -> None:
     data = held.file.read_bytes()
     if hashlib.sha256(data).hexdigest() != held.bundle.digest:
-        raise BenchbaseError(f"{held.file} has changed in the meantime")
+        raise BenchbaseError(
+            f"{held.file} changed while the site was being written; nothing was published, so run "
+            "the command again"
+        )
     (folder / f"{held.stem}.zip").write_bytes(data)
     text = held.receipt.model_dump_json(indent=1)
     (folder / f"{held.stem}.json").write_text(text + "\n", encoding="utf-8")
@@ -104,9 +141,16 @@ def _copy(held: Held, folder: Path) -> None:
 def _keep_others(before: Path, new: Path) -> None:
     """Copy what does not belong to the site itself: CNAME, a repository, a licence."""
     for path in sorted(before.iterdir()) if before.is_dir() else ():
-        if path.name in OWN:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, new / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, new / path.name, follow_symlinks=False)
+        if path.name not in OWN:
+            _copy_all(path, new / path.name)
+
+
+def _copy_all(path: Path, target: Path) -> None:
+    """Copy a file, a link, or a folder with all that is in it; errors keep their numbers."""
+    if path.is_dir() and not path.is_symlink():
+        target.mkdir()
+        for inner in path.iterdir():
+            _copy_all(inner, target / inner.name)
+        shutil.copystat(path, target)
+    else:
+        shutil.copy2(path, target, follow_symlinks=False)

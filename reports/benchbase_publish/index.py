@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchbase.showing import file_name
 from benchbase_publish.schema import Digest
 from benchbase_publish.site import BUNDLES, Held, Level, Site
 
@@ -17,19 +18,24 @@ CLAIMED = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applicatio
 
 
 MEANINGS: dict[Level, str] = {
+    "not verified": (
+        "the solver says that it does not apply here, and could not be asked, because it does not "
+        "come with benchbase"
+    ),
     "claimed": "the site's owner put the rows here, and nobody has scored them again",
-    "scores verified": (
+    "reproducible": (
         "frames and test signals were made again from the seed, and every stored estimate scores "
         "as the row says; whether it was recovered from measurements or copied from the truth, "
         "scoring cannot tell"
     ),
-    "solver verified (other code)": (
+    "sealed (other code)": (
         "the solver was run likewise and agrees, but with code other than the bundle names, such "
         "as another version of the solver or of benchbase"
     ),
-    "solver verified": (
-        "the solver was also run on a seed that its author could not know, and its mean scores "
-        "agree as far as chance allows"
+    "sealed": (
+        "the solver was also run on signals of a seed that was drawn after its author had sent the "
+        "results, in a process that held neither the seed nor the signals, and its success agrees "
+        "as far as chance allows"
     ),
 }
 """The meaning of each of `LEVELS`, as a sentence without its full stop."""
@@ -101,7 +107,7 @@ def make_index(site: Site) -> Index:
 
 def _suite_entry(held: list[Held]) -> SuiteEntry:
     suite = held[0].bundle.manifest.suite
-    place = f"suites/{suite.name}"
+    place = f"suites/{file_name(suite.name)}"
     return SuiteEntry(
         name=suite.name,
         title=suite.title,

@@ -37,22 +37,22 @@ def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
     """
     theirs = bundle.suite
     if theirs["title"] != suite["title"]:
-        return [f"the suite's title is {theirs['title']!r}, and must be {suite['title']!r}"]
+        return [f"the bundle's suite has the title {theirs['title']!r}, not {suite['title']!r}"]
     names, ours = ([e["name"] for e in each["experiments"]] for each in (theirs, suite))
     if names != ours:
-        return [f"the suite's experiments are {names}, and must be {ours}"]
+        return [f"the bundle's suite has the experiments {names}, not {ours}"]
     faults = []
     for their, our in zip(theirs["experiments"], suite["experiments"], strict=True):
         where = f" of {our['name']!r}" if our["name"] else ""
         faults += [
-            f"the suite's {name}{where} is {their[name]}, and must be {our[name]}"
+            f"the bundle's suite has {name} = {their[name]}{where}, not {our[name]}"
             for name in ("seed", "trials", "points", "trace")
             if their[name] != our[name]
         ]
         if [*map(token, their["problems"])] != [*map(token, our["problems"])]:
             unknown = {*map(token, their["problems"])} - {*map(token, our["problems"])}
             faults.append(
-                f"the suite's problems{where} are not those of the suite: "
+                f"the problems{where} of the bundle's suite are not those of the suite itself: "
                 f"{len(unknown)} of {len(their['problems'])} are unknown"
             )
     return faults
@@ -139,12 +139,19 @@ def _alike(old: Array, new: Array) -> Array:
     return alike
 
 
-def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
+def unsupported_faults(bundle: Bundle, referee: Referee) -> tuple[list[str], list[str]]:
     """Say which rows are marked as unsupported without a reason that can be checked.
 
     Unsupported rows are left out of statistics, so marking the hard ones would hide them. A solver
-    that is installed is asked. A solver that is not installed is believed if it leaves out all
-    trials and numbers of pools of a problem, but not if it leaves out some.
+    that comes with benchbase is asked. Any other cannot be asked without running its code: it may
+    leave out all trials and numbers of pools of a problem, but not some, and not all problems.
+
+    Returns
+    -------
+    faults : list of str
+        One line per fault.
+    not_asked : list of str
+        The labels of the solvers that could not be asked.
     """
     manifest = bundle.manifest
     groups: defaultdict[tuple[int, int], list[Cell]] = defaultdict(list)
@@ -152,7 +159,7 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
         groups[cell.entry, cell.problem].append(cell)
     refused = {key: any(c.status == "unsupported" for x in cells for c in x.chunks)
                for key, cells in groups.items()}  # fmt: skip # a table
-    faults = []
+    faults, not_asked = [], set()
     for (number, problem), cells in groups.items():
         if not refused[number, problem]:
             continue
@@ -163,15 +170,22 @@ def unsupported_faults(bundle: Bundle, referee: Referee) -> list[str]:
         try:
             reason = referee.unsupported(entry.experiment, problem, entry.solver)
         except SpecError:
+            not_asked.add(entry.label)
             if not _all_sizes(bundle, refused, number, problem):
                 faults.append(
                     f"{where}: it is unsupported for some numbers of pools only, "
-                    "and the solver is not installed here and cannot be asked"
+                    "and the solver cannot be asked here"
                 )
             continue
         if reason is None:
             faults.append(f"{where}: it is marked as unsupported, but the solver does apply")
-    return faults
+    applying = {manifest.entries[e].label for (e, _), whole in refused.items() if not whole}
+    faults += [
+        f"{label!r} is unsupported on every problem, and cannot be asked here: nothing of its "
+        "rows could be verified"
+        for label in sorted(not_asked - applying)
+    ]
+    return faults, sorted(not_asked)
 
 
 def _all_sizes(

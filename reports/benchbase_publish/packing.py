@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 import benchbase
-from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord
+from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord, disk_errors
+from benchbase.showing import visible
 from benchbase_publish.archive import LARGEST, Archive, write_archive
 from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
+from benchbase_publish.choosing import chosen_cells, described
 from benchbase_publish.rules import check_arrays, check_manifest
 from benchbase_publish.schema import (
     FORMAT,
@@ -23,7 +25,6 @@ from benchbase_publish.schema import (
     read_manifest,
     software,
 )
-from benchbase_publish.wording import visible
 from benchbase_reports.invocation import suite_command
 
 _COSTS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications")
@@ -89,41 +90,20 @@ def pack(
         If there is no such solver, runs are of different problems, or the file cannot be written.
     """
     runs = benchbase.read_records(results)
-    chosen = _choose(runs, labels)
-    manifest, arrays = _packed(runs[-1], chosen)
+    suite = described(runs)
+    manifest, arrays = _packed(runs[-1], suite, chosen_cells(runs, labels))
     manifest["citation"] = {"text": citation, "bibtex": bibtex}
     read_manifest(manifest | {"digests": {}})  # refuses here what `read_bundle` would refuse
     if sum(array.nbytes for array in arrays.values()) > LARGEST:
-        raise BenchbaseError(f"the bundle would be larger than {LARGEST >> 20} MiB: pack fewer")
-    try:
+        problem = f"the bundle would be larger than {LARGEST >> 20} MiB"
+        raise BenchbaseError(f"{problem}; pack fewer solvers with --solver LABEL")
+    with disk_errors(Path(path)):
         write_archive(Path(path), manifest, arrays)
-    except OSError as error:
-        raise BenchbaseError(f"{path}: {error.strerror or error}") from error
-
-
-def _choose(runs: Sequence[SuiteRunRecord], labels: Sequence[str]) -> list[CellRecord]:
-    """Return the cells of the chosen solvers, each solver's from its latest run."""
-    suites = sorted({run.suite for run in runs})
-    if len(suites) > 1:
-        named = ", ".join(suites)
-        raise BenchbaseError(f"results are of the suites {named}; choose one run with --run")
-    if len({json.dumps(run.described(), sort_keys=True) for run in runs}) > 1:
-        runs_of = f"runs of the suite '{suites[0]}'"
-        raise BenchbaseError(f"{runs_of} are of different problems; choose one with --run")
-    latest = {cell.label: run for run in runs for cell in run.cells}
-    if unknown := [label for label in labels if label not in latest]:
-        listed = ", ".join(map(repr, latest))
-        raise BenchbaseError(
-            f"no solver labelled {unknown[0]!r} in the results; there are: {listed}"
-        )
-    wanted = labels or [*latest]
-    return [cell for label in wanted for cell in latest[label].cells if cell.label == label]
 
 
 def _packed(
-    run: SuiteRunRecord, cells: Sequence[CellRecord]
+    run: SuiteRunRecord, suite: dict[str, Any], cells: Sequence[CellRecord]
 ) -> tuple[dict[str, Any], dict[str, Array]]:
-    suite = run.described()
     places = {each["name"]: index for index, each in enumerate(suite["experiments"])}
     problems = [
         {json.dumps(one, sort_keys=True): index for index, one in enumerate(each["problems"])}

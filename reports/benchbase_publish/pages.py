@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import benchbase
 from benchbase import BenchbaseError
+from benchbase.showing import file_name
 from benchbase_publish.index import MEANINGS, write_index
 from benchbase_publish.packing import read_bundle
 from benchbase_publish.site import BUNDLES, Held, Site
@@ -44,7 +45,7 @@ def write_pages(site: Site, folder: Path) -> None:
         An existing folder without pages.
     """
     for suite in site.suites:
-        place = folder / "suites" / suite
+        place = folder / "suites" / file_name(suite)
         place.mkdir(parents=True)
         with tempfile.TemporaryDirectory() as store:
             write_suite(site.of(suite), Path(store), place)

@@ -1,36 +1,39 @@
-"""The solvers of a submission run again, on a seed that the acceptor chooses."""
+"""The solvers of a submission run again, on a seed that is drawn when the bundle is there."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from benchbase import Array, BenchbaseError, CellRecord, Referee, problem_facts, read_records
+from benchbase import Array, BenchbaseError, Referee
+from benchbase.showing import RECOVERED
 from benchbase_publish.bundle import Bundle
-from benchbase_publish.judge import TOLERANCE, token
+from benchbase_publish.judge import TOLERANCE
 from benchbase_publish.rules import name_of
+from benchbase_publish.schema import Cell
 
 FAMILY_ERROR = 0.01
 """How often an honest bundle would be refused if all its signals were independent."""
 
-PLUGIN_FILE = "a plugin file"
-_PLUGIN_FILE = "benchbase_plugin_"  # how the registry names their modules, by their paths
+_MEASURES: dict[str, Callable[[Array], Array]] = {
+    "mean squared cosine": lambda scores: scores,
+    "share of recovered signals": lambda scores: (scores > RECOVERED).astype(np.float64),
+}
 
 
 def run_again(
-    bundle: Bundle, referee: Referee, seed: int, folder: Path, jobs: int | None
+    bundle: Bundle, referee: Referee, seed: int, plugins: Sequence[str], jobs: int | None
 ) -> tuple[list[str], list[str]]:
-    """Run the bundle's solvers on its suite with another seed, and compare mean scores.
+    """Run the bundle's solvers on its suite with another seed, and compare success with the claim.
 
-    For each solver and problem (each number of pools), the mean squared cosine over all signals is
-    compared; signals without an estimate count as 0. It may differ by as many standard errors as an
-    honest bundle stays within in all comparisons, 99 times in 100 (`tolerance`). The mean over all
-    problems of an experiment is compared likewise.
+    For each solver and problem (each number of pools), the mean squared cosine over all signals and
+    the share of recovered signals are compared; signals without an estimate count as 0. Each may
+    differ by as many standard errors as an honest bundle stays within in all comparisons, 99 times
+    in 100 (`tolerance`). The means over all problems of an experiment are compared likewise.
 
     Parameters
     ----------
@@ -40,10 +43,10 @@ def run_again(
         The referee of its suite.
     seed : int
         The seed, which the submitter could not know.
-    folder : pathlib.Path
-        The folder for the results.
-    jobs : int, optional
-        Worker processes.
+    plugins : sequence of str
+        Plugin files that may supply the solvers.
+    jobs : int or None
+        The number of workers.
 
     Returns
     -------
@@ -59,80 +62,55 @@ def run_again(
     """
     if any(each["seed"] == seed for each in bundle.suite["experiments"]):
         raise BenchbaseError(f"the bundle was made with the seed {seed}; choose another")
-    entries = [(e.experiment, e.label, e.solver, e.points) for e in bundle.manifest.entries]
-    results = referee.run(entries, seed, folder, jobs=jobs)
-    names = [each["name"] for each in bundle.suite["experiments"]]
-    again: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
-    records = read_records(results)[-1].cells
-    for record in records:
-        key = (names.index(record.experiment), record.label, token(problem_facts(record.facts)))
-        again[key].append(_squared_cosines(record.chunks, record.facts["points"]))
-    claimed: defaultdict[tuple[int, str, str], list[Array | None]] = defaultdict(list)
-    places: dict[tuple[int, str, str], str] = {}
+    claimed: defaultdict[tuple[int, int], list[Array | None]] = defaultdict(list)
+    cells: dict[tuple[int, int], Cell] = {}
     for cell, _, scores in bundle.cells():
-        entry = bundle.manifest.entries[cell.entry]
-        problem = bundle.suite["experiments"][entry.experiment]["problems"][cell.problem]
-        key = (entry.experiment, entry.label, token(problem))
         refused = any(chunk.status == "unsupported" for chunk in cell.chunks)
-        claimed[key].append(None if refused else np.nan_to_num(scores[0]))
-        places.setdefault(key, name_of(bundle.manifest, cell).rpartition(", trial ")[0])
-    effects = {
-        place: design_effect([trials for key, trials in again.items() if key[:2] == place])
-        for place in {key[:2] for key in claimed}
+        claimed[cell.entry, cell.problem].append(None if refused else np.nan_to_num(scores[0]))
+        cells.setdefault((cell.entry, cell.problem), cell)
+    entries = bundle.manifest.entries
+    asked = [
+        (
+            entries[entry].experiment,
+            problem,
+            entries[entry].solver,
+            entries[entry].points,
+            max(chunk.stop - chunk.start for chunk in cells[entry, problem].chunks),
+        )
+        for entry, problem in claimed
+    ]
+    found = referee.run_again(asked, seed, plugins=plugins, jobs=jobs)
+    again = dict(zip(claimed, found, strict=True))
+    places = {
+        key: name_of(bundle.manifest, cell).rpartition(", trial ")[0] for key, cell in cells.items()
     }
-    faults, number = [], len(claimed) + len(effects)
-    for key, theirs in claimed.items():
-        fault = compare(theirs, again[key], effects[key[:2]], number)
-        if fault is not None:
-            faults.append(f"{places[key]}: {fault}")
-    for place, effect in effects.items():
-        pairs = [(each, again[key]) for key, each in claimed.items() if key[:2] == place]
-        fault = compare_all(pairs, effect, number)
-        if fault is not None:
-            faults.append(f"{place[1]}, all problems: {fault}")
-    return faults, other_code(bundle, records)
+    labels = {entry: entries[entry].label for entry, _ in claimed}
+    faults = []
+    number = len(_MEASURES) * (len(claimed) + len(labels))
+    for name, measure in _MEASURES.items():
+        theirs, ours = (
+            {key: [None if x is None else measure(x) for x in own] for key, own in each.items()}
+            for each in (claimed, again)
+        )
+        for entry, label in labels.items():
+            keys = [key for key in claimed if key[0] == entry]
+            effect = design_effect([ours[key] for key in keys])
+            verdicts = {
+                places[key]: compare(theirs[key], ours[key], effect, number) for key in keys
+            }
+            pairs = [(theirs[key], ours[key]) for key in keys]
+            verdicts[f"{label}, all problems"] = compare_all(pairs, effect, number)
+            faults += [
+                f"{place}: {fault.format(name)}" for place, fault in verdicts.items() if fault
+            ]
+    return faults, referee.other_code(_claimed_code(bundle), [e.solver for e in entries], plugins)
 
 
-def other_code(bundle: Bundle, records: Sequence[CellRecord]) -> list[str]:
-    """Return the modules whose digests differ from those that the bundle names.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        The submission.
-    records : sequence of CellRecord
-        The cells on which its solvers were run again.
-
-    Returns
-    -------
-    list of str
-        The names of modules, with `PLUGIN_FILE` for plugin files, whose modules are named by their
-        paths.
-    """
+def _claimed_code(bundle: Bundle) -> set[tuple[str, str]]:
+    """Return (module, digest) of all code that the bundle says its rows were made with."""
     used = {chunk.environment for cell in bundle.manifest.cells for chunk in cell.chunks}
-    claimed = _digests(bundle.manifest.environments[number] for number in used)
-    again = _digests(chunk["environment"] for record in records for chunk in record.chunks)
-    return sorted({name for name, _ in claimed ^ again})
-
-
-def _digests(environments: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Return (module, digest) of all code that environments name."""
-    return {
-        (PLUGIN_FILE if name.startswith(_PLUGIN_FILE) else name, digest)
-        for environment in environments
-        for name, digest in environment.get("code", {}).items()
-    }
-
-
-def _squared_cosines(chunks: list[dict[str, Any]], points: int) -> Array | None:
-    """Return a cell's squared cosines, with 0 for missing ones; None if it is unsupported."""
-    scores = np.zeros(points)
-    for chunk in chunks:
-        if chunk["status"] == "unsupported":
-            return None
-        if chunk["scores"] is not None:
-            scores[chunk["start"] : chunk["stop"]] = np.nan_to_num(chunk["scores"][0])
-    return scores
+    environments: list[dict[str, Any]] = [bundle.manifest.environments[number] for number in used]
+    return {pair for each in environments for pair in each.get("code", {}).items()}
 
 
 Trials = Sequence[Array | None]
@@ -192,12 +170,12 @@ def _joined(trials: Trials) -> Array:
 
 
 def _verdict(claimed: Array, again: Array, effect: float, comparisons: int) -> str | None:
-    """Return how far apart two means are, or None if that is not too far."""
+    """Say how far apart two means of what ``{}`` is to name are; None if that is not too far."""
     limit = tolerance(claimed, again, effect, comparisons)
     if abs(claimed.mean() - again.mean()) <= limit:
         return None
     return (
-        f"run again, the mean squared cosine is {again.mean():.4f} and not {claimed.mean():.4f}: "
+        f"run again, the {{}} is {again.mean():.4f} and not {claimed.mean():.4f}: "
         f"they may differ by {limit:.4f} ({quantile(comparisons):.1f} standard errors)"
     )
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array
+from benchbase.showing import look_alike
 from benchbase_publish.bundle import Bundle, cell_shape
 from benchbase_publish.schema import BundleError, Cell, Entry, Manifest
-from benchbase_publish.wording import folded
 
 _CLOCKS = timedelta(minutes=10)
 """How far the clocks of two machines may be apart."""
@@ -63,24 +63,17 @@ def check_manifest(manifest: Manifest) -> None:
 
 def _check_entries(manifest: Manifest) -> None:
     experiments = manifest.suite.experiments
-    seen: dict[tuple[int, str], str] = {}
+    seen: set[tuple[int, str]] = set()
     for entry in manifest.entries:
         if entry.experiment >= len(experiments):
             raise BundleError(f"{entry.label!r} is of an experiment that the suite does not have")
         if entry.points > experiments[entry.experiment].points:
-            raise BundleError(f"{entry.label!r} has more signals a trial than its experiment")
-        key = entry.experiment, folded(entry.label)
-        if key in seen:
-            both = f"{seen[key]!r} and {entry.label!r}"
-            raise BundleError(
-                f"two solvers are labelled {both}: labels must differ by more than case and width"
-            )
-        seen[key] = entry.label
-    spelt: dict[str, str] = {}
-    for entry in manifest.entries:
-        first = spelt.setdefault(folded(entry.label), entry.label)
-        if first != entry.label:
-            raise BundleError(f"one solver is labelled {first!r} here and {entry.label!r} there")
+            raise BundleError(f"{entry.label!r} has more signals per trial than its experiment")
+        if (key := (entry.experiment, entry.label)) in seen:
+            raise BundleError(f"two solvers are labelled {entry.label!r}")
+        seen.add(key)
+    if pair := look_alike(entry.label for entry in manifest.entries):
+        raise BundleError(f"the labels {pair[0]!r} and {pair[1]!r} look alike")
 
 
 def _names(value: Any, path: str = "") -> Iterator[str]:
@@ -112,9 +105,11 @@ def _check_signals(manifest: Manifest, cell: Cell) -> None:
     if cell.signals is None:
         return
     if cell.signals >= len(manifest.signals):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals are not there")
+        raise BundleError(f"{name_of(manifest, cell)}: the bundle does not have its signals")
     if manifest.signals[cell.signals] != cell_shape(manifest, cell):
-        raise BundleError(f"{name_of(manifest, cell)}: its signals have another shape")
+        raise BundleError(
+            f"{name_of(manifest, cell)}: its signals do not have the shape that the suite gives"
+        )
 
 
 def _check_dates(manifest: Manifest) -> None:
@@ -214,6 +209,12 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
                     f"rows are missing: {label!r} has {found} of {wanted} problems and trials"
                     + (f" of {experiment.name!r}" if experiment.name else "")
                 )
+    return faults + unfinished(manifest)
+
+
+def unfinished(manifest: Manifest) -> list[str]:
+    """Say which signals have no outcome, as after an interrupted run; one line per cell."""
+    faults = []
     for cell in manifest.cells:
         missing = cell_shape(manifest, cell)[0] - sum(c.stop - c.start for c in cell.chunks)
         if missing:
@@ -223,4 +224,4 @@ def gaps(manifest: Manifest, allowed: Sequence[tuple[str, str, int]] = ()) -> li
 
 def _fewer(entry: Entry, points: int) -> Iterator[str]:
     if entry.points < points:
-        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals a trial"
+        yield f"rows are missing: {entry.label!r} has {entry.points} of {points} signals per trial"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import datetime
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,7 +17,7 @@ from pydantic import (
 )
 
 import benchbase
-from benchbase_publish.wording import check_label, check_lines, check_text, visible
+from benchbase.showing import LONGEST_TITLE, check_lines, check_name, check_text, visible
 
 FORMAT = "benchbase bundle"
 VERSION = 1
@@ -35,17 +33,9 @@ _ENVIRONMENT = {
 _MOST_ERRORS = 1000
 """The most mistakes of which the first is reported: all of them are listed to find it."""
 
-_SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-
 
 class BundleError(benchbase.BenchbaseError):
     """A bundle is refused; the message says why, with one line per reason."""
-
-
-def _folder_name(name: str) -> str:
-    if not _SUITE.fullmatch(name):
-        raise ValueError("must be letters, digits, dots, dashes and underscores (at most 80)")
-    return name
 
 
 def _plain(value: Any) -> Any:
@@ -106,8 +96,8 @@ def _date(text: str) -> str:
     return text
 
 
-Label = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(check_label)]
-Title = Annotated[str, Field(max_length=300), AfterValidator(check_text)]
+Name = Annotated[str, AfterValidator(check_name)]
+Title = Annotated[str, Field(max_length=LONGEST_TITLE), AfterValidator(check_text)]
 Text = Annotated[str, Field(max_length=LONGEST_MESSAGE), AfterValidator(check_text)]
 Long = Annotated[str, Field(max_length=20_000), AfterValidator(check_lines)]
 Data = Annotated[dict[str, JsonValue], AfterValidator(_plain)]
@@ -154,7 +144,7 @@ class Experiment(_Strict):
 class SuiteFacts(_Strict):
     """The suite without its solvers."""
 
-    name: Annotated[str, AfterValidator(_folder_name)]
+    name: Name
     title: Title
     experiments: Annotated[list[Experiment], FailFast(), Field(min_length=1, max_length=1000)]
 
@@ -163,7 +153,7 @@ class Entry(_Strict):
     """A solver in an experiment: its label, its spec, and its number of signals per trial."""
 
     experiment: Count
-    label: Label
+    label: Name
     points: Annotated[int, Field(ge=1, le=10_000_000)]
     solver: Annotated[Spec, AfterValidator(_solver)]
 
@@ -255,4 +245,4 @@ def read_manifest(data: Any) -> Manifest:
 
 def software() -> str:
     """Return the name and version of what writes and checks bundles here."""
-    return f"benchbase {version('benchbase')}"
+    return f"benchbase {benchbase.__version__}"

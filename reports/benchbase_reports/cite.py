@@ -23,7 +23,8 @@ def cite_command(name: str | None) -> None:
         entries |= bibliography_of_spec(kind, {"name": name})
     if not entries:
         problem = (
-            f"there is nothing to cite for {name!r}; see `benchbase list` for the installed names"
+            f"there is nothing to cite for {name!r}: only solvers, data sets, frames and poolings "
+            "have citations, and `benchbase list` shows their names"
         )
         raise benchbase.BenchbaseError(problem)
     click.echo("\n\n".join(entries.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -56,14 +57,14 @@ def leaderboard_command(
             f"{form} holds the leaderboard of one suite; choose a run with --run: {runs}"
         )
     if form == "terminal":
-        from rich.console import Console
+        from benchbase.showing import open_console
 
-        with click.open_file(output or "-", "w", encoding="utf-8") as stream:
-            console = Console(file=stream if output else None)
-            for board in boards:
-                print_board(board, console)
-        return
-    if form == "html":
+        stream = io.StringIO()
+        console = open_console(stream if output else None)
+        for board in boards:
+            print_board(board, console)
+        text = stream.getvalue()
+    elif form == "html":
         from benchbase_reports.page import page_data, render
 
         text = "".join(map(render, map(page_data, suites, boards)))
@@ -91,10 +92,12 @@ def _write(file: Path, text: str) -> None:
 def compare_command(a: str, b: str, results: Path, run: str | None, as_json: bool) -> None:
     """Compare two solvers on the signals that both have tried.
 
-    A and B are labels or names of solvers. For each suite and problem, the command prints which
-    solver recovers better, the difference of their mean squared cosines with its 95 % interval, how
-    likely such a difference is by chance, and on how many signals each solver is ahead. Names with
-    spaces need quotes: benchbase compare 'altmin + kNN' kNN
+    A and B are labels or names of solvers. For each suite, the command prints a line for all
+    problems together, if there are several, and one for each problem. It says which solver recovers
+    better, or that the two cannot be told apart at the 5 % level, then the difference of their mean
+    squared cosines with its 95 % interval, how likely such a difference is by chance, and on how
+    many signals each solver is ahead. Names with spaces need quotes:
+    benchbase compare 'altmin + kNN' kNN
     """
     from benchbase_reports.leaderboard.compare import Comparison, compare, resolve
     from benchbase_reports.leaderboard.formats import plain

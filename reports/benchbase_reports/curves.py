@@ -11,6 +11,7 @@ from benchbase.showing import (
     CHARACTER,
     LINES,
     looks,
+    mark_meaning,
     norm_name,
     problem_columns,
     save_figure,
@@ -154,7 +155,8 @@ def _grid(n_rows: int, n_columns: int, style: _Looks) -> tuple[Figure, Any]:
     columns = 1 + len(names) // int(_ENTRIES * height)
     beside = columns * (0.6 + CHARACTER * max(map(len, names)))
     figure = Figure((width + beside, height + 0.7), layout="constrained")
-    figure.legend(keys, names, loc="outside right center", ncols=columns, frameon=False)
+    said = {"title": mark_meaning(names), "ncols": columns, "frameon": False}
+    figure.legend(keys, names, loc="outside right center", **said)
     return figure, figure.subplots(n_rows, n_columns, squeeze=False, sharex="row", sharey=True)
 
 

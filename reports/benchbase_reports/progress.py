@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbase.showing import latest, problem_columns, split, with_scores
+from benchbase.showing import latest, problem_columns, reduced, split, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,7 @@ COLUMNS = {
     "axis": "iterations or seconds",
     "at": "iterations or seconds per signal",
     "signals": "signals with an outcome, over all trials",
+    "reduced": "whether another solver has more of the same problem and K",
     "lower": "lower quartile of the relative errors, at the least residual so far",
     "median": "median of the same",
     "upper": "upper quartile of the same",
@@ -76,7 +77,10 @@ def trace_curves(frame: pd.DataFrame, traces: pd.DataFrame) -> pd.DataFrame:
             curve = quartiles(own, axis, len(part))
             heads = name.loc[name.index.repeat(len(curve))].reset_index(drop=True)
             curves.append(pd.concat([heads, curve.assign(axis=axis, signals=len(part))], axis=1))
-    return pd.concat(curves, ignore_index=True)[[*nothing]] if curves else nothing
+    if not curves:
+        return nothing
+    table = pd.concat(curves, ignore_index=True)
+    return table.assign(reduced=reduced(table, [*problem_columns(frame), "n_pools"]))[[*nothing]]
 
 
 def cumulate(traces: pd.DataFrame) -> pd.DataFrame:

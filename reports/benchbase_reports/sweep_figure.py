@@ -13,6 +13,7 @@ from benchbase.showing import (
     CHARACTER,
     log_axis,
     looks,
+    mark_meaning,
     pooling_name,
     power_of_ten,
     set_title,
@@ -238,4 +239,5 @@ def _legend(figure: Figure, style: dict[str, dict[str, Any]], *, bound: bool) ->
     keys, names = [Line2D([], [], **look) for look in style.values()], [*style]
     if bound:
         keys, names = [*keys, Line2D([], [], **_BOUND)], [*names, _BOUND_NAME]
-    figure.legend(keys, names, loc="outside right upper", frameon=False)
+    said = mark_meaning(names)
+    figure.legend(keys, names, loc="outside right upper", frameon=False, title=said)

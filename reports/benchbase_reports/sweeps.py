@@ -10,6 +10,7 @@ from benchbase.showing import (
     RECOVERED,
     latest,
     problem_columns,
+    reduced,
     split,
     with_scores,
 )
@@ -23,6 +24,7 @@ COLUMNS = {
     "value": "its value",
     "trials": "trials that the numbers come from",
     "signals": "signals with an outcome, failed ones included",
+    "reduced": "whether another solver has more signals or trials of the same problem and K",
     "relative_error": "geometric mean of the trials' medians; errors below 1e-9, which are "
     "rounding, count as 1e-9; a lost signal counts as 1, as an estimate of 0 would",
     "relative_error_low": "lower end of its 95 % interval over trials; NaN for a single trial",
@@ -118,7 +120,10 @@ def _points(frame: pd.DataFrame) -> pd.DataFrame:
             **_columns("success", part["won"], lambda share: np.clip(share, 0.0, 1.0)),
         }
     statistics = pd.DataFrame.from_dict(rows, orient="index")
-    return cells.join(statistics, how="inner")
+    table = cells.join(statistics, how="inner")
+    if len(table):
+        table["reduced"] = reduced(table, [*problem_columns(table), "n_pools"])
+    return table
 
 
 def _columns(name: str, trials: pd.Series[float], scale: Any) -> dict[str, float]:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MEASURE = "Mean squared cosine ± standard error"
-_BEST = "the best of each column among the solvers that ran on the most signals"
+_BEST = (
+    "the best mean of each column, with all that round to the same, among the solvers that ran on "
+    "the most signals"
+)
 _FORMS = ((3, " ± "), (2, "±"))  # digits and what stands before the error: wide, narrow
 
 
@@ -106,13 +109,13 @@ def print_tables(title: str, tables: Sequence[ProblemTable], console: Console) -
     styled = console.color_system is not None
     for digits, plus_minus in _FORMS:
         texts = [_texts(each, digits, plus_minus, starred=not styled) for each in tables]
-        if all(terminal_width(table) <= console.width for table in texts):
+        if all(terminal_width(table, console) <= console.width for table in texts):
             break
     shared = shared_notes(tables)
     say(title, "bold")
     for each, table in zip(tables, texts, strict=True):
         say(f"\n{each.title}")
-        for part in terminal_tables(table, console.width, each.best(digits) if styled else None):
+        for part in terminal_tables(table, console, each.best(digits) if styled else None):
             console.print(part)
         for note in each.own_notes(shared):
             say(f"{note}.", "dim")

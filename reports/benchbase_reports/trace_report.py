@@ -13,6 +13,7 @@ from benchbase.showing import (
     CHARACTER,
     log_axis,
     looks,
+    mark_meaning,
     pooling_name,
     power_of_ten,
     problem_columns,
@@ -118,7 +119,8 @@ def draw(curves: pd.DataFrame, title: str) -> Figure:
             axes[0].set_ylabel("relative error")
     set_title(figure, *([title, *settings] if len(settings) == 1 else [title]))
     keys = [Line2D([], [], color=colour) for colour in paint.values()]
-    figure.legend(keys, [*paint], loc="outside right upper", frameon=False)
+    said = mark_meaning(paint)
+    figure.legend(keys, [*paint], loc="outside right upper", frameon=False, title=said)
     return figure
 
 

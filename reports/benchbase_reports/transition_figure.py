@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.showing import CHARACTER, looks, set_title, wrapped
+from benchbase.showing import CHARACTER, looks, mark_meaning, set_title, wrapped
 from benchbase_reports.transition_panels import Panel
 
 if TYPE_CHECKING:
@@ -158,4 +158,5 @@ def _legend(figure: Figure, style: dict[str, dict[str, Any]], panels: Sequence[P
         tick: dict[str, Any] = {"marker": "|", "markersize": 8, "markeredgewidth": 1.8}
         keys.append(Line2D([], [], color="#7F7F7F", linestyle="none", **tick))
         names.append("theory for large n")
-    figure.legend(keys, names, loc="outside right upper", frameon=False)
+    said = mark_meaning(solver for panel in panels for solver in panel.rows)
+    figure.legend(keys, names, loc="outside right upper", frameon=False, title=said)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.showing import (
     FITS,
+    REDUCED,
     pooling_name,
     setting_columns,
     setting_name,
@@ -84,6 +85,8 @@ class Panel:
             found.append("flat: success passes the level, and does not grow with K")
         if any(row["pending"] for row in self.all()):
             found.append("…: signals still to be computed, left out")
+        if any(solver.endswith(REDUCED) for solver in self.rows):
+            found.append(f"{REDUCED}: from fewer signals or trials than other solvers have")
         for solver, rows in self.rows.items():
             found += [_lost(solver, pooling, row) for pooling, row in rows.items() if row["failed"]]
         return [*found, *self._refused()]

@@ -185,9 +185,12 @@ def print_panels(panels: Sequence[Panel], reading: str, console: Console) -> Non
     say("\nHow many pools: K95 [95 % interval], and seconds; frame applications", "bold")
     for panel in panels:
         say(f"\n{panel.title}")
-        for table in terminal_tables(main_grid(panel, costs=True), console.width):
+        for table in terminal_tables(main_grid(panel, costs=True), console):
             console.print(table)
         for note in panel.notes():
             say(f"{note}.", "dim")
-    costs = "below it, means per signal at the least K of the grid from K95 on"
-    say(f"\n{reading}; {costs}.", "dim")
+    costs = (
+        "The line below each K95 gives the mean seconds and frame applications per signal at the "
+        "smallest K of the grid that is at least K95"
+    )
+    say(f"\n{reading}. {costs}.", "dim")

@@ -31,6 +31,7 @@ from benchbase.showing import (
     RECOVERED,
     latest,
     problem_columns,
+    reduced,
     with_scores,
 )
 from benchbase_reports.statistics.logistic import LEVELS, bracket, find_levels, fit_many
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "trials": "trials (each with frames of its own) that it comes from",
     "signals": "signals with an outcome at any K, failed ones included",
+    "reduced": "whether another solver has more signals or trials of the same problem",
     "least": "the least K with an outcome",
     "largest": "the largest",
     "K50": "K at which half of the signals are recovered; inf: more than the largest",
@@ -147,6 +149,7 @@ def transitions(frame: pd.DataFrame, recovered: float = RECOVERED) -> pd.DataFra
         for (_, part), own in zip(parts, zip(*found.values(), strict=True), strict=True)
     ]
     table = pd.concat([heads, pd.DataFrame(rows, columns=[*COLUMNS])], axis=1)
+    table["reduced"] = reduced(table, problem_columns(table))
     return table.astype(dict.fromkeys(_WHOLE, "Int64"))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import benchbase
 from benchbase import Referee, SpecError, SuiteError, problem_facts, read_records
+from benchbase.checking.referee import LEAST_TRIALS
 
 SUITE = """\
 title = "Refereed"
@@ -79,17 +80,26 @@ def test_a_solver_is_asked_whether_it_applies(run: benchbase.SuiteRunRecord) -> 
         referee.unsupported(0, 0, {"name": "nobody"})
 
 
-def test_it_runs_solvers_on_another_seed(run: benchbase.SuiteRunRecord, tmp_path: Path) -> None:
+def test_it_runs_solvers_on_another_seed(run: benchbase.SuiteRunRecord) -> None:
     referee = Referee(run.described())
-    spec = {"name": "knn"}
-    results = referee.run([(0, "mine", spec, 4)], 11, tmp_path / "again", jobs=0)
-    frame = results.rows()
-    assert set(frame["label"]) == {"mine"}
-    assert set(frame["seed"]) == {11}
-    assert len(frame) == 8 * 2 * 4
-    other = read_records(results)[0].cells[0].signals
-    assert other is not None
-    assert not np.allclose(other, referee.truth(0, 0, 0))
+    entries = [(0, i, {"name": name}, 4, 2) for i in (0, 7) for name in ("knn", "phasecut")]
+    found = referee.run_again(entries, 11, jobs=2)
+    refused = [each[0] is None for each in found]
+    assert refused == [referee.unsupported(*entry[:3]) is not None for entry in entries]
+    assert len(found[0]) == LEAST_TRIALS
+    trials = [trial for each in found for trial in each if trial is not None]
+    assert all(
+        trial.shape == (4,) and (trial >= 0).all() and (trial <= 1).all() for trial in trials
+    )
+    same = referee.run_again(entries[:1], 3, jobs=1)[0][0]
+    stored = next(
+        c
+        for c in run.cells
+        if c.label == "knn"
+        and problem_facts(c.facts) == run.described()["experiments"][0]["problems"][0]
+    )
+    assert same is not None
+    np.testing.assert_array_equal(same[:2], stored.chunks[0]["scores"][0])
 
 
 def test_an_installed_suite_is_described_as_its_runs_are(tmp_path: Path) -> None:

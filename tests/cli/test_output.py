@@ -1,17 +1,21 @@
 """`benchbase report` and `benchbase export`: results of earlier runs."""
 
 import csv
+import errno
 import io
 import json
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 import benchbase
+from benchbase.cli import main
 from benchbase.discovery.registry import Registry
 
 Cli = Callable[..., Result]
@@ -219,9 +223,10 @@ def test_a_report_that_there_is_not_is_told(cli: Cli, done: Path) -> None:
 @pytest.mark.usefixtures("lister")
 def test_a_place_where_reports_cannot_be_written_is_told(cli: Cli, done: Path) -> None:
     Path("out").write_text("a file")
-    result = cli("report", "--results", done, "-o", "out")
+    result = cli("report", "--results", done, "-o", "out", "--run", "2")
     assert result.exit_code == 2
-    assert "out" in result.stderr
+    assert result.stderr == "error: out/two/run-2: Not a directory\n"
+    assert "6 rows of two" in result.stdout  # what can be shown is shown
 
 
 @pytest.mark.usefixtures("lister")
@@ -239,3 +244,152 @@ def test_a_run_ends_in_the_reports_of_the_suite_or_all(cli: Cli, tmp_path: Path)
         place = f"r/{name}/run-{as_json['run']}/labels.txt"
         assert as_json["files"] == ([] if name == "no" else [place])
         assert all(Path(file).is_file() for file in as_json["files"])
+
+
+class Broken(Lister):
+    """Fails where it is told to."""
+
+    name = "broken"
+
+    def write(self, results: benchbase.ResultsView, folder: Path) -> list[Path]:
+        if self.fault == "write":
+            raise ZeroDivisionError("in my report\nof two lines\x1b")
+        if self.fault == "ends":
+            sys.exit(0)
+        return []
+
+    def show(self, results: benchbase.ResultsView, console: Any) -> None:
+        if self.fault == "show":
+            raise ZeroDivisionError("in my report")
+
+    fault: str = "write"
+
+
+@pytest.fixture
+def broken(fresh_registry: Registry) -> None:
+    fresh_registry.classes["report"] = {"broken": Broken, "lister": Lister}
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("write", r"ZeroDivisionError: in my report of two lines\\x1b"),
+        ("show", "ZeroDivisionError: in my report"),
+        ("ends", "SystemExit: 0"),
+    ],
+)
+def test_a_report_that_fails_takes_no_other_along(
+    cli: Cli, tmp_path: Path, fault: str, told: str
+) -> None:
+    reports = f'report = [{{ name = "broken", fault = "{fault}" }}, {{ name = "lister" }}]\n'
+    Path("one.toml").write_text(SUITE.replace("report = []\n", reports))
+    for more in ((), ("--json",)):
+        result = cli("run", "one.toml", "--results", "r", *more)
+        if more and fault == "show":
+            continue  # nothing is shown
+        assert result.exit_code == 2
+        line, place = result.stderr.splitlines()[-1], r"test_output\.py:\d+"
+        assert re.fullmatch(rf"error: the report 'broken' failed at .*{place}: {told}", line)
+        assert Path("r/one/run-1/labels.txt").is_file()
+        if more:
+            assert json.loads(result.stdout)["files"] == ["r/one/run-2/labels.txt"]
+        else:
+            assert "6 rows of one" in result.stdout
+            assert "wrote r/one/run-1/labels.txt" in result.stdout
+
+
+@pytest.mark.usefixtures("broken")
+def test_report_and_its_function_write_all_others(cli: Cli, done: Path, tmp_path: Path) -> None:
+    result = cli("report", "--results", done, "-o", "out", "--run", "2")
+    assert result.exit_code == 2
+    assert result.stderr.count("the report 'broken' failed") == 1
+    assert "wrote out/two/run-2/labels.txt" in result.stdout
+    with pytest.raises(benchbase.BenchbaseError, match="'broken' failed") as error:
+        benchbase.report(benchbase.load_results(done, 2), tmp_path / "here", [Broken(), Lister()])
+    assert error.value.exit_code == 2
+    assert (tmp_path / "here/two/run-2/labels.txt").is_file()
+
+
+def test_a_report_that_takes_other_arguments_is_told_by_its_line(
+    done: Path, tmp_path: Path
+) -> None:
+    class Odd(Lister):
+        name = "odd"
+
+        def write(self) -> list[Path]:  # type: ignore[override] # as a user may write it
+            return []
+
+    with pytest.raises(
+        benchbase.BenchbaseError, match=r"'odd' failed at .*test_output\.py:\d+: Ty"
+    ):
+        benchbase.report(benchbase.load_results(done, 2), tmp_path, [Odd()])
+
+
+def test_a_report_that_cannot_be_made_is_left_out(
+    cli: Cli, done: Path, fresh_registry: Registry
+) -> None:
+    class Needs(Lister):
+        name = "needs"
+        size: int
+
+    fresh_registry.classes["report"] = {"lister": Lister, "needs": Needs}
+    result = cli("report", "--results", done, "-o", "out", "--run", "2")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: the report 'needs' is left out: ")
+    assert "labels.txt" in result.stdout
+
+
+@pytest.mark.usefixtures("fresh_registry")
+@pytest.mark.parametrize("columns", ["0", "7", "²", "99999999999"])
+def test_a_table_is_shown_whatever_the_terminal_claims_to_be(
+    cli: Cli, done: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", columns)
+    result = cli("report", "table", "--results", done, "-o", "out", "--run", "2")
+    assert result.exit_code == 0
+    assert "altmin" in result.stdout
+    assert "K=6" in result.stdout
+
+
+@pytest.mark.usefixtures("fresh_registry")
+@pytest.mark.parametrize("encoding", ["iso8859-1", "ascii"])
+@pytest.mark.parametrize(
+    "command", [["report", "table", "transitions", "leaderboard"], ["leaderboard"], ["export"]]
+)
+def test_output_has_only_characters_of_its_encoding(
+    done: Path, tmp_path: Path, encoding: str, command: list[str]
+) -> None:
+    line = [*command, "--results", str(done), "--run", "2"]
+    line += ["-o", str(tmp_path)] if command[0] == "report" else []
+    result = CliRunner(charset=encoding).invoke(main, line)
+    assert result.exit_code == 0, result.stderr
+    text = result.stdout_bytes.decode(encoding)
+    assert "linf" in text or command == ["export"]
+    if command[0] == "report":
+        assert "ℓ∞" in (tmp_path / "two/run-2/table.md").read_text(encoding="utf-8")
+
+
+class Full(io.StringIO):
+    """Standard output on a disk that becomes full."""
+
+    def write(self, text: str) -> int:
+        if self.tell() > 10:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.usefixtures("lister")
+def test_a_run_whose_output_fails_stores_and_writes_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("all.toml").write_text(SUITE.replace("report = []\n", ""))
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(SystemExit) as end:
+        main(["run", "all.toml", "--results", "r"])
+    assert end.value.code == 1
+    assert "error: standard output: No space left on device" in capsys.readouterr().err
+    assert Path("r/all/run-1/labels.txt").is_file()
+    assert set(benchbase.load_results("r").rows()["status"]) == {"done", "unsupported"}

@@ -9,7 +9,9 @@ import pytest
 from click.testing import Result
 
 import benchbase
+from benchbase.cli import INTERRUPTED, output
 from benchbase.discovery.registry import Registry
+from benchbase.running.worker import Worker
 from benchbase.storage.store import Store
 
 Cli = Callable[..., Result]
@@ -162,7 +164,7 @@ def test_for_people_a_run_ends_in_a_line_that_says_where_the_files_are(
 ) -> None:
     result = cli("run", "s.toml", "--results", "r")
     assert result.exit_code == 0
-    assert "4 done" in result.stdout
+    assert "4 cells done" in result.stdout
     assert "results are in r" in result.stdout.splitlines()[-1]
     assert result.stderr == ""  # no progress bar where there is no terminal
 
@@ -306,9 +308,8 @@ def test_what_was_finished_before_an_interruption_is_kept(cli: Cli, suite: Path)
     arguments = ["--results", "r", "--plugin", "stop.py", "--solver", "altmin"]
     result = cli("run", "s.toml", *arguments, "--solver", "raises")
     assert result.exit_code == 130
-    said = "interrupted; finished results are stored, and the same command computes the rest\n"
-    assert result.stderr == said
-    assert "1 done" in result.stdout
+    assert result.stderr == f"{INTERRUPTED}\n"
+    assert "1 cell done" in result.stdout
     assert set(benchbase.load_results("r").rows()["status"]) == {"done", "pending"}
     again = summary(cli("run", "s.toml", *arguments, "--json"))
     assert again["chunks_computed"] == 1  # the other problem had not been reached
@@ -325,8 +326,57 @@ def test_an_interruption_before_anything_is_written_shows_no_other_run(
     for folder in ("r", "new"):
         result = cli("run", "s.toml", "--results", folder)
         assert result.exit_code == 130
-        assert result.stderr == "interrupted; finished results are stored\n"
+        assert result.stderr == f"{INTERRUPTED}\n"
         assert result.stdout == ""
+
+
+def test_an_interruption_before_the_first_outcome_makes_no_reports(
+    cli: Cli, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    suite.write_text(SUITE.replace("report = []\n", ""))  # all reports
+    monkeypatch.setattr(Worker, "execute", interrupted)
+    result = cli("run", "s.toml", "--results", "r")
+    assert result.exit_code == 130
+    assert result.stderr == f"{INTERRUPTED}\n"
+    assert result.stdout.startswith("run 1: 4 cells pending\nresults are in r;")
+
+
+def test_a_report_that_fails_changes_nothing_about_an_interruption(
+    cli: Cli, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise benchbase.BenchbaseError("no report")
+
+    monkeypatch.setattr(output, "show_reports", broken)
+    Path("stop.py").write_text(SOLVERS.replace('KeyError("out of luck")', "KeyboardInterrupt"))
+    arguments = ["--results", "r", "--plugin", "stop.py", "--solver", "altmin"]
+    result = cli("run", "s.toml", *arguments, "--solver", "raises")
+    assert result.exit_code == 130
+    assert result.stderr == f"{INTERRUPTED}\nerror: no report\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--jobs", "-1", "-1"),
+        ("--time-limit", "nan", "time_limit must be above 0, not nan"),
+        ("--time-limit", "-1", "-1"),
+        ("--memory-limit", "nan", "memory_limit must be above 0 and below 9e+09, not nan"),
+        ("--memory-limit", "inf", "memory_limit must be above 0 and below 9e+09, not inf"),
+        ("--points", "0", "0"),
+        ("--trials", "-3", "-3"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(
+    option: str, value: str, reason: str, cli: Cli, suite: Path
+) -> None:
+    result = cli("run", "s.toml", "--results", "r", option, value)
+    assert result.exit_code == 2
+    assert reason in result.stderr.splitlines()[-1]
+    assert not Path("r").exists()
 
 
 def test_json_is_alone_on_standard_output_whatever_solvers_print(cli: Cli, suite: Path) -> None:
@@ -399,6 +449,8 @@ BAD_SUITES = [
     ("", "", ["--set", "poits=3"], None, "the suite has no poits; did you mean 'points'?"),
     ("", "", ["--set", "solver.0.n_itr=3"], None, "--set solver.0.n_itr=3: solver[0].n_itr: alt"),
     ("", "", ["--with", "altmin"], None, "--with altmin: not a TOML value"),
+    ("", "", ["--with", 'name = "knn"'], None, "Invalid value; text needs quotes"),
+    ("", "", ["--with", "{name = 'altmin', n_itr = 1}"], None, "n_itr = 1}: n_itr: altmin has no"),
     ("", "", ["--with", '"altmin"'], None, '--with "altmin": '),
     ("", "", ["--with", "{n = 1}"], None, "--with {n = 1}: "),
     ("", "", ["--with", "{name = 'altmni'}"], None, "'altmni'; did you mean 'altmin'?"),
@@ -472,7 +524,7 @@ def test_bad_input_is_one_message_and_leaves_results_alone(
     ("source", "told"),
     [
         ("quik", "no suite named 'quik'; did you mean 'quick'?"),
-        ("qqqq", "no suite named 'qqqq'; there are: figure1, figure1-small, figure1a"),
+        ("qqqq", "no suite named 'qqqq'; there are: 'figure1', 'figure1-small', 'figure1a'"),
         ("no.toml", "no.toml: No such file or directory"),
         ("folder/", "folder: No such file or directory"),
         (".toml", ".toml: No such file or directory"),

@@ -25,7 +25,7 @@ def test_the_environment_is_plain_and_names_what_changes_numbers() -> None:
 
 def test_the_host_is_named_when_asked_for_only() -> None:
     code = {"code": {"benchbase_knn.knn": "abc"}, "packages": {"benchbase_knn": "def"}}
-    task: Any = code | {"host_name": False}
+    task: Any = code | {"code": {"solver": code["code"]}, "host_name": False}
     assert circumstances(task) == environment() | code
     assert circumstances(task | {"host_name": True}) == environment() | code | {
         "host": platform.node()

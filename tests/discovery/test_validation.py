@@ -75,7 +75,7 @@ def test_omitted_parameters_have_their_defaults(parts: Registry) -> None:
         (
             {"qqq": 3},
             ("qqq",),
-            "zero has no parameter 'qqq'; there are: init, loud, mode, n_iter, sizes, tol",
+            "zero has no parameter 'qqq'; there are: 'init', 'loud', 'mode', 'n_iter', 'sizes'",
         ),
         ({"n_iter": "3"}, ("n_iter",), "must be a valid integer, not '3'"),
         ({"n_iter": 3.0}, ("n_iter",), "must be a valid integer, not 3.0"),
@@ -92,7 +92,11 @@ def test_omitted_parameters_have_their_defaults(parts: Registry) -> None:
         ({"sizes": ["inf"]}, ("sizes",), "must be a valid integer, not 'inf'"),
         ({"n_iter": "inf"}, ("n_iter",), "must be a valid integer, not 'inf'"),
         ({"mode": "inf"}, ("mode",), "must be 'rows' or 'keep', not 'inf'"),
-        ({"init": "zero"}, ("init",), "must be an instance of Solver, not 'zero'"),
+        (
+            {"init": "zero"},
+            ("init",),
+            "must be an instance of Solver, not 'zero'; write a table, such as {",
+        ),
         ({"init": {}}, ("init",), "must be a table with a name, not {}"),
         ({"init": {"name": "no"}}, ("init", "name"), "no solver named 'no'; there are: "),
         ({"init": {"name": "zero", "q": 1}}, ("init", "q"), "zero has no parameter 'q'"),

@@ -55,7 +55,7 @@ def test_its_suite_runs_and_its_report_is_written(
 ) -> None:
     done = cli_process("run", "stranger", "--results", "r", path=site)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "8 done" in done.stdout
+    assert "8 cells done" in done.stdout
     assert "wrote r/stranger/run-1/summary.txt" in done.stdout
     lines = (tmp_path / "r" / "stranger" / "run-1" / "summary.txt").read_text().splitlines()
     assert [line.rsplit(" ", 1)[0] for line in lines] == ["averaged", "in the dark"]

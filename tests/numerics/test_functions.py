@@ -73,6 +73,16 @@ def test_each_signal_has_its_own_stream_whatever_the_batch(problem: Problem) -> 
     assert not np.isin(other, batch).any()
 
 
+def test_an_estimate_of_another_shape_is_told_by_its_own_shape(problem: Problem) -> None:
+    @benchbase.solver
+    def coefficients(frame: object, pooling: object, b: object, rng: object) -> object:
+        return np.zeros(problem.frame.n_pools)
+
+    shapes = rf"shape \({problem.frame.n_pools},\), not \({problem.frame.n},\)"
+    with pytest.raises(ValueError, match=f"an estimate of {shapes}, the shape of a signal"):
+        benchbase.solve(solver_class(coefficients)(), problem, np.ones((2, problem.frame.n_pools)))
+
+
 def test_a_marked_class_is_itself() -> None:
     class Mine(benchbase.Solver):
         name = "mine"
@@ -100,8 +110,26 @@ def needed(frame, pooling, b, rng, *, q: int): ...  # type: ignore[no-untyped-de
 
 @pytest.mark.parametrize("function", [few, more, star, kinds])
 def test_other_arguments_are_refused(function: object) -> None:
-    with pytest.raises(TypeError, match=r"a solver takes \(frame, pooling, b, rng\), not \('frame"):
+    with pytest.raises(TypeError, match=r"takes \(frame, pooling, b, rng\), .* not \(frame, p"):
         benchbase.solver(function)  # type: ignore[type-var] # the point
+
+
+def test_arguments_may_stand_in_any_order(problem: Problem) -> None:
+    @benchbase.solver
+    def turned(rng, b, frame, /, pooling, *, scale: float = 1.0):  # type: ignore[no-untyped-def] # as above
+        return scale * guess(frame, pooling, b, rng)
+
+    b = np.ones((3, 6))
+    one, other = (benchbase.solve(each, problem, b).x for each in (guess, turned))  # type: ignore[arg-type] # marked
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["prepare", "function", "chunk", "unsupported", "label"])
+def test_an_option_cannot_take_the_name_of_what_solvers_have(name: str) -> None:
+    space: dict[str, object] = {"__name__": "x"}
+    exec(f"def f(frame, pooling, b, rng, *, {name}: int = 3): ...", space)
+    with pytest.raises(TypeError, match=name):
+        benchbase.solver(space["f"])  # type: ignore[type-var] # the point
 
 
 @pytest.mark.parametrize("function", [untyped, needed])

@@ -10,8 +10,18 @@ import pytest
 import benchbase
 from benchbase import Array
 from benchbase.discovery.registry import Registry
-from benchbase.numerics.instance import Arrays, Instance, Signals, build, draw
-from benchbase.numerics.streams import Ledger, generator, open_stream, solver_keys
+from benchbase.numerics.instance import (
+    Arrays,
+    Instance,
+    Signals,
+    build,
+    build_frame,
+    draw,
+    file_of,
+    frame_key,
+    own_copy,
+)
+from benchbase.numerics.streams import generator, solver_keys
 
 SEED, TRIAL, POINTS, N, K = 5, 2, 6, 4, 7
 
@@ -74,8 +84,10 @@ def built(parts: Registry) -> Callable[..., Instance]:
     """Return what builds a problem of a number of signals, without noise and hint."""
 
     def run(points: int = POINTS, noise: Any = None, hint: Any = None) -> Instance:
-        frame: Any = parts.build("frame", {"name": "random", "n_pools": K})
+        design: Any = parts.build("frame", {"name": "random", "n_pools": K})
         pooling: Any = parts.build("pooling", {"name": "sum"})
+        key = frame_key(design, N, SEED, TRIAL)
+        frame = build_frame(design, N, None, key)
         return build(drawn(points), frame, pooling, noise, hint, SEED, TRIAL)
 
     return run
@@ -158,10 +170,34 @@ def test_nothing_of_a_problem_can_be_written(built: Callable[..., Instance]) -> 
 
 
 def test_each_signal_of_a_run_has_its_own_stream(built: Callable[..., Instance]) -> None:
-    instance = built(hint=Told())
-    run = instance.run(slice(2, 5), Ledger(), None)
-    keys = solver_keys(SEED, TRIAL, range(2, 5))
-    wanted = [open_stream(key).standard_normal(3) for key in keys]
-    np.testing.assert_array_equal(run.normal(3), wanted)
-    assert instance.hint is not None
-    np.testing.assert_array_equal(run.hint, instance.hint[2:5])
+    assert built().keys(range(2, 5)) == solver_keys(SEED, TRIAL, range(2, 5))
+
+
+def test_a_copy_leads_to_nothing_else() -> None:
+    whole = np.arange(12.0).reshape(3, 4)
+    for part in (whole, whole[1], whole[:, ::2], whole.T):
+        copied = own_copy(part)
+        np.testing.assert_array_equal(copied, part)
+        assert copied.base is None
+        assert copied.flags.owndata
+        assert not copied.flags.writeable
+
+
+def test_a_file_is_given_only_if_nothing_else_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "a.npy"
+    np.save(file, np.arange(12.0, dtype=np.float32).reshape(3, 4))
+    mapped = np.load(file, mmap_mode="r")
+    assert file_of(mapped) == str(file)
+    assert file_of(np.load(file, mmap_mode="r")[:]) == str(file)
+    raw = tmp_path / "raw"
+    raw.write_bytes(file.read_bytes())
+    offset = mapped.offset
+    parts = (
+        mapped[:2],
+        mapped[::-1],
+        mapped.T,
+        mapped.view(np.int32),
+        np.array(mapped),
+    )
+    assert [file_of(part) for part in parts] == [None] * len(parts)
+    assert file_of(np.memmap(raw, np.float32, "r", offset - 4, (3, 4))) is None

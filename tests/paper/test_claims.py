@@ -80,7 +80,7 @@ def test_projections_are_those_of_a_singular_value_decomposition(digits: Any) ->
     near = test @ basis.T @ basis
     cosines = (test * near).sum(1) / np.linalg.norm(test, axis=1) / np.linalg.norm(near, axis=1)
     assert [*found] == ["rank 10"]  # the others are no subspaces of 24 dimensions
-    assert found["rank 10"] == pytest.approx(((cosines**2).mean(), (cosines**2 > 0.99).mean()))
+    assert found["rank 10"][:2] == pytest.approx(((cosines**2).mean(), (cosines**2 > 0.99).mean()))
 
 
 @pytest.mark.parametrize("spec", [{"dataset__nonsense": 3}, {"dataset__components": 23}])

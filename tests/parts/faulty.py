@@ -1,8 +1,10 @@
 """Solvers that go wrong for real, one way each; a plugin file."""
 
+import contextlib
 import ctypes
 import os
 import signal
+import struct
 import sys
 import time
 
@@ -88,6 +90,17 @@ def forks(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users wr
 
 
 @benchbase.solver
+def leaves_its_group(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    os.wait()
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
 def forks_and_goes_on(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
     if os.fork() == 0:
         raise RuntimeError("who am I?")
@@ -131,4 +144,30 @@ class Unpicklable(benchbase.Solver):
 @benchbase.solver
 def sleeps(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
     time.sleep(0.01)
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def writes_to_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    for descriptor in range(3, 30):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, struct.pack("<4sIQ", b"\x93BM1", 20, 1 << 45))
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def closes_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    os.closerange(3, 100)
+    return rng.standard_normal(frame.n)
+
+
+@benchbase.solver
+def interrupts(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    raise KeyboardInterrupt
+
+
+@benchbase.solver
+def removes_modules(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
+    for name in [name for name in sys.modules if name.startswith("benchbase")]:
+        del sys.modules[name]
     return rng.standard_normal(frame.n)

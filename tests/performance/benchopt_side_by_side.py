@@ -165,7 +165,8 @@ def main(rounds: int) -> None:
         for program, run in programs.items():
             for what, cost in costs(run).items():
                 found[what].setdefault(program, []).append(cost)
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("benchopt", "benchbase")]
+    names = ("benchopt", "benchbase-recovery")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
     lines = [
         f"{', '.join(versions)}, Python {platform.python_version()}",
         f"processor time; medians of {rounds} rounds of {FEW} and {MANY} runs; (benchopt over it)",

@@ -57,6 +57,37 @@ def test_a_suite_is_named_by_its_file_and_titled_by_itself(parts: Registry, writ
     assert (titled.name, titled.title, names(titled)) == ("titled", "Nice", [""])
 
 
+def test_a_suite_has_a_name_that_can_be_published(parts: Registry, write: Write) -> None:
+    folder = write(**{"my suite": PLAIN, "Größe": PLAIN, "..": PLAIN, "a\nb": PLAIN, "a ": PLAIN})
+    assert load_suite(folder / "my suite.toml", parts).name == "my suite"
+    assert load_suite(folder / "Größe.toml", parts).name == "Größe"
+    for name, fault in (
+        ("...toml", "has no letter and no digit"),
+        ("a\nb.toml", "holds the invisible character U+000A"),
+        ("a .toml", "begins or ends with a space"),
+    ):
+        (problem,) = refused(folder / name, parts)
+        assert f"a suite has the name of its file, and this one {fault}; rename" in problem
+        assert "\n" not in problem
+
+
+def test_titles_are_one_line(parts: Registry, write: Write) -> None:
+    folder = write(lines=f'title = "a\\nb"\n{PLAIN}', long=f'title = "{"a" * 301}"\n{PLAIN}')
+    assert "title: 'a\\nb' holds the invisible" in refused(folder / "lines.toml", parts)[0]
+    assert "title: has 301 characters" in refused(folder / "long.toml", parts)[0]
+
+
+def test_a_label_is_written_in_the_same_way_in_all_experiments(
+    parts: Registry, write: Write
+) -> None:
+    block = "[[experiment]]\ntitle = '{}'\nsolver = [{{ name = 'zero', label = '{}' }}]\n"
+    folder = write(s=PROBLEM + block.format("a", "step") + block.format("b", "Step"))
+    found = refused(folder / "s.toml", parts)
+    assert found == [
+        "s.toml: the labels 'step' and 'Step' look alike; write one in the same way everywhere"
+    ]
+
+
 def test_installed_suites_are_found_by_name(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +179,7 @@ def test_changes_and_added_solvers_reach_every_experiment(parts: Registry, write
         ('title = "Two"', "report = [{ name = 'x' }]", "no report named 'x'; there is none"),
         ('title = "Two"', "sede = 1", "unknown key 'sede'; did you mean 'seed'?"),
         ('title = "Two"', "solvers = 1", "unknown key 'solvers'; did you mean 'solver'?"),
-        ('title = "Two"', "qqq = 1", "unknown key 'qqq'; there are: dataset, experiment, frame"),
+        ('title = "Two"', "qqq = 1", "unknown key 'qqq'; there are: 'dataset', 'experiment'"),
     ],
 )  # fmt: skip # a line a mistake
 def test_mistakes_have_the_line_at_which_they_were_made(
@@ -300,7 +331,7 @@ def test_a_label_that_is_not_there_is_told(parts: Registry, write: Write) -> Non
         suite.select(["zero", "othr", "qqqq"])
     assert caught.value.problems == [
         "s: no solver labelled 'othr'; did you mean 'other'?",
-        "s: no solver labelled 'qqqq'; there are: other, third, zero",
+        "s: no solver labelled 'qqqq'; there are: 'other', 'third', 'zero'",
     ]
 
 

@@ -241,7 +241,9 @@ def test_too_few_patches_that_are_not_flat_is_an_error(tmp_path: Path) -> None:
     grey[0, 0] = 255
     Image.fromarray(grey).save(tmp_path / "dot.png")
     dataset = Patches(source=str(tmp_path), split="random", sampled=25, n_train=1, n_test=1)
-    with pytest.raises(benchbase.ParameterError, match="24 of 25 patches have one grey level only"):
+    with pytest.raises(
+        benchbase.ParameterError, match="24 of the 25 patches have only one grey level"
+    ):
         dataset.train(rng())
 
 

@@ -247,9 +247,9 @@ def test_neither_is_a_status_needed_where_the_conditions_are_met() -> None:
 @pytest.mark.parametrize(
     ("parameters", "spec", "pool_size", "reason"),
     [
-        ({}, {"rectified": True}, 2, "half rectification only for p = inf"),
-        ({}, {"rectified": True, "p": 1}, 2, "half rectification only for p = inf"),
-        ({}, {"rectified": True, "p": np.inf}, 3, "p = inf with pools of two"),
+        ({}, {"rectified": True}, 2, "half rectification only with pools of one"),
+        ({}, {"rectified": True, "p": 1}, 2, "half rectification only with pools of one"),
+        ({}, {"rectified": True, "p": np.inf}, 3, "p = inf and pools of two"),
         *(
             ({}, {"rectified": True, "p": np.inf, "threshold": alpha}, 2, "without threshold")
             for alpha in (0.01, -0.5, 2.0, 1000.0, [0.0, 1.0] * 8)

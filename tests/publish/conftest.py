@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import benchbase
-from benchbase.discovery.registry import registry
+from benchbase.discovery.registry import forget_plugins
 from benchbase_publish.accepting import accept, publish, submit
 from benchbase_publish.archive import Archive, write_archive
 from benchbase_publish.bundle import array_shapes
@@ -48,10 +48,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of results of the suite ``small``, its file beside them."""
     folder = tmp_path_factory.mktemp("ran")
     (folder / "small.toml").write_text(SUITE)
-    registry.cache_clear()
-    benchbase.run(folder / "small.toml", results=folder)
+    forget_plugins()
+    benchbase.run(folder / "small.toml", results=folder, jobs=1)
     # A site of one solver is published; the others are to be submitted.
-    benchbase.run(folder / "small.toml", results=folder / "one", solvers="altmin")
+    benchbase.run(folder / "small.toml", results=folder / "one", solvers="altmin", jobs=1)
     return folder
 
 

@@ -46,15 +46,15 @@ def test_the_whole_way_from_results_to_a_leaderboard(cli: Cli, ran: Path, tmp_pa
     done = cli(*line, "--bibtex", "my.bib", "-o", "knn.zip")
     assert done.stdout == "wrote knn.zip: knn on small, 8 cells, 32 signals\n"
     done = cli("accept", "knn.zip", "site", "--dry-run")
-    assert done.stdout == "knn.zip: would be accepted; knn on small: scores verified\n"
+    assert done.stdout == "knn.zip: would be accepted; knn on small: reproducible\n"
     assert len(index(tmp_path / "site")["bundles"]) == 1
     done = cli("accept", "knn.zip", "site", "--json")
     told = json.loads(done.stdout)
-    assert (told["labels"], told["level"], told["written"]) == (["knn"], "scores verified", True)
+    assert (told["labels"], told["level"], told["written"]) == (["knn"], "reproducible", True)
     found = index(tmp_path / "site")
     assert [(b["labels"], b["origin"], b["level"]) for b in found["bundles"]] == [
-        (["altmin"], "published", "scores verified"),
-        (["knn"], "submitted", "scores verified"),
+        (["altmin"], "published", "reproducible"),
+        (["knn"], "submitted", "reproducible"),
     ]
     assert found["bundles"][1]["citation"] == "By us."
     assert found["bundles"][1]["bibtex"] == "@misc{knn}"
@@ -68,7 +68,7 @@ def test_errors_are_told_in_a_sentence(cli: Cli, ran: Path, site: Path, tmp_path
     results = ["--results", ran]
     for line, told in {
         ("accept", "x.zip", site): "x.zip is refused: the bundle is not a zip file",
-        ("accept", "y.zip", site): "y.zip is refused: y.zip is not a file",
+        ("accept", "y.zip", site): "y.zip is refused: there is no bundle y.zip",
         ("publish", "nothing", "s"): "no results in nothing",
         ("publish", ran / "one", "other"): "other holds something other than a site",
         ("submit", *results, "-o", "no/x.zip"): "no/x.zip: No such file or directory",
@@ -136,7 +136,7 @@ def test_a_bundle_makes_the_rows_that_it_was_made_of(
     before = benchbase.load_results(ran).rows()
     before = before[before["label"] != "altmin"].reset_index(drop=True)
     after = again.rows()
-    apart = ["run", "cell", "solver.n_iter", "solver.init.name"]
+    apart = ["run", "cell", "solver.n_iter", "solver.init.name", "isolated", "sealed"]
     same = [c for c in before if c in after and c not in apart]
     order = ["label", "n_pools", "rectified", "trial", "signal"]
     pd.testing.assert_frame_equal(
@@ -158,7 +158,7 @@ def test_a_bundle_is_accepted_once(honest: Path, whole: Path, digest_of: Any) ->
 
 def test_a_site_is_made_by_accepting_into_nothing(cli: Cli, tmp_path: Path) -> None:
     """Of an installed suite, whose solvers' labels are theirs."""
-    few = ["run", "quick", "--results", "r", "--solver", "mean"]
+    few = ["run", "quick", "--results", "r", "--solver", "mean", "--jobs", "1"]
     assert cli(*few).exit_code == 0
     assert cli("submit", "--results", "r", "-o", "mean.zip").exit_code == 0
     done = cli("accept", "mean.zip", "new/site")
@@ -168,7 +168,12 @@ def test_a_site_is_made_by_accepting_into_nothing(cli: Cli, tmp_path: Path) -> N
 
 def test_a_label_of_the_installed_suite_is_for_its_solver_only(cli: Cli, tmp_path: Path) -> None:
     spec = "{ name = 'mean', label = 'other' }"
-    assert cli("run", "quick", "--results", "r", "--with", spec, "--solver", "other").exit_code == 0
+    options = ["--results", "r", "--with", spec, "--solver", "other"]
+    assert cli("run", "quick", *options).exit_code == 0
+    results = benchbase.load_results(tmp_path / "r")
+    with pytest.raises(benchbase.BenchbaseError, match="'other' were computed in benchbase's own"):
+        submit(results, tmp_path / "b.zip", ["other"])
+    assert cli("run", "quick", *options, "--rerun", "other", "--jobs", "1").exit_code == 0
     results = benchbase.load_results(tmp_path / "r")
     submit(results, tmp_path / "b.zip", ["other"])
     from benchbase_publish.archive import Archive, write_archive
@@ -250,13 +255,13 @@ def test_the_data_are_those_of_all_bundles(ran: Path, accepted: Path) -> None:
 def test_the_leaderboard_says_what_is_known_of_each_row(accepted: Path) -> None:
     table = pd.read_csv(accepted / "suites" / "small" / "leaderboard.csv")
     levels = table.set_index("label")["level"].to_dict()
-    verified = dict.fromkeys(("knn", "mean", "phasecut"), "scores verified")
+    verified = dict.fromkeys(("knn", "mean", "phasecut"), "reproducible")
     assert levels == {"altmin": "claimed"} | verified
     assert len(table) == 4 * 2  # with half rectification, and without
     bundles = {b["sha256"]: b["labels"] for b in index(accepted)["bundles"]}
     assert all(row["label"] in bundles[row["bundle"]] for _, row in table.iterrows())
     page = (accepted / "suites" / "small" / "index.html").read_text(encoding="utf-8")
-    assert page.count('"level":"scores verified"') == len(verified)
+    assert page.count('"level":"reproducible"') == len(verified)
     assert page.count('"level":"claimed"') == 1
     (bundle,) = [b for b in index(accepted)["bundles"] if b["origin"] == "submitted"]
     assert f'["Bundle {bundle["sha256"][:12]}","../../{bundle["file"]}"]' in page
@@ -341,7 +346,10 @@ def test_published_again_what_was_accepted_stays(ran: Path, whole: Path) -> None
         ["altmin"],
         ["knn", "mean", "phasecut"],
     ]
-    with pytest.raises(benchbase.BenchbaseError, match="do not fit the site:\nthe label 'knn'"):
+    with pytest.raises(
+        benchbase.BenchbaseError,
+        match="do not fit the site:\nthe site already has a solver labelled 'knn'",
+    ):
         publish(ran, whole)
 
 
@@ -375,7 +383,9 @@ def test_levels_are_in_order() -> None:
         "origin": "submitted",
         "software": "x",
         "accepted": "2020-01-01T00:00Z",
+        "submitter": "",
         "scored": False,
+        "not_asked": ["mine"],
         "seeds": [],
         "other_seeds": [],
         "other_code": [],
@@ -384,7 +394,10 @@ def test_levels_are_in_order() -> None:
     scored = claimed.model_copy(update={"scored": True})
     other = claimed.having_run(4, ["benchbase_knn"])
     same = other.having_run(3, [])
-    assert tuple(each.level for each in (claimed, scored, other, same)) == LEVELS
+    assert tuple(each.level for each in (claimed, scored, other, same)) == LEVELS[1:]
+    assert scored.level_of("mine", applies=False) == LEVELS[0]
+    assert scored.level_of("mine", applies=True) == scored.level
+    assert other.level_of("mine", applies=False) == other.level  # it was run, and so asked
     assert (same.seeds, same.other_seeds, same.other_code) == ([3], [4], ["benchbase_knn"])
 
 

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchbase_publish import archive as archives
-from benchbase_publish.archive import Archive, parse_array, parse_json
+from benchbase_publish.archive import Archive
 from benchbase_publish.packing import read_bundle
 from benchbase_publish.schema import BundleError
 
@@ -173,9 +173,9 @@ def test_what_is_no_zip_file_is_refused(tmp_path: Path, honest: Path, refused: R
         path.write_bytes(data)
         refused(path, reason)
     path.unlink()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
     path.mkdir()
-    refused(path, "is not a file")
+    refused(path, "there is no bundle")
 
 
 def test_members_are_counted_before_they_are_listed(
@@ -227,10 +227,10 @@ def with_manifest(with_member: Callable[..., Path], honest: Path) -> Callable[..
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"seed": 7', '"seed": NaN', "holds NaN, which is not a number in JSON"),
-        ('"seed": 7', '"seed": Infinity', "holds Infinity, which is not a number in JSON"),
-        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is not a number in JSON"),
-        ('"seed": 7', '"seed": 1e999', "holds 1e999, which is not finite"),
+        ('"seed": 7', '"seed": NaN', "holds NaN, which is not a finite number"),
+        ('"seed": 7', '"seed": Infinity', "holds Infinity, which is not a finite number"),
+        ('"seed": 7', '"seed": -Infinity', "holds -Infinity, which is not a finite number"),
+        ('"seed": 7', '"seed": 1e999', "holds 1e999, which is not a finite number"),
         ('"seed": 7', '"seed": 7, "seed": 8', "says 'seed' twice"),
         ('"seed": 7', f'"seed": {"[" * 100_000}', "the manifest is nested too deeply"),
         ('"seed": 7', f'"seed": {"9" * 5000}', "is not JSON: Exceeds the limit"),
@@ -267,12 +267,6 @@ def test_a_digest_must_be_there_for_each_array(
     refused(with_manifest(without_digest), "the manifest's digests are not those of the archive's")
 
 
-def npy(array: Any, *, pickled: bool = False, version: tuple[int, int] = (1, 0)) -> bytes:
-    file = io.BytesIO()
-    np.lib.format.write_array(file, array, version, allow_pickle=pickled)
-    return file.getvalue()
-
-
 class Evil:
     """Shows whether it was unpickled."""
 
@@ -280,48 +274,13 @@ class Evil:
         return pytest.fail, ("something was unpickled",)
 
 
-HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }\n"
-ZEROS = np.zeros((2, 3), np.float32)
-
-
-def headed(text: bytes) -> bytes:
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
-
-
-@pytest.mark.parametrize(
-    ("data", "reason"),
-    [
-        (npy(np.array([Evil()] * 6, object).reshape(2, 3), pickled=True), "holds pickled objects"),
-        (pickle.dumps(Evil()), "is not a .npy file"),
-        (b"", "is not a .npy file"),
-        (npy(ZEROS.astype("<f8")), "holds numbers of type <f8, not <f4"),
-        (npy(ZEROS.astype(">f4")), "holds numbers of type >f4, not <f4"),
-        (npy(ZEROS.astype("<i4")), "holds numbers of type <i4, not <f4"),
-        (npy(ZEROS.astype("<c8")), "holds numbers of type <c8, not <f4"),
-        (npy(np.zeros((2, 3), [("a", "<f4")])), "a header that plain arrays do not have"),
-        (npy(ZEROS.T), r"has the shape \(3, 2\), not \(2, 3\)"),
-        (npy(ZEROS.ravel()), r"has the shape \(6,\), not \(2, 3\)"),
-        (npy(np.asfortranarray(ZEROS)), "is in Fortran's order"),
-        (npy(ZEROS, version=(2, 0)), "a .npy file of version 2.0; bundles need version 1.0"),
-        (npy(ZEROS)[:-1], "holds 23 bytes, not those of its shape"),
-        (npy(ZEROS) + b"x", "holds 25 bytes, not those of its shape"),
-        (headed(HEADER % b"10000000000000,"), "has the shape"),
-        (headed(HEADER % b"-1,"), "a header that plain arrays do not have"),
-        (headed(b"__import__('os').abort()"), "a header that plain arrays do not have"),
-        (headed(b"(" * 900), "a header that plain arrays do not have"),
-        (headed(b" " * 5000), "a header that plain arrays do not have"),
-    ],
-)
-def test_arrays_of_other_kinds_are_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(BundleError, match=reason):
-        parse_array("x", data, "<f4", (2, 3))
-
-
 def test_an_object_array_in_a_bundle_is_refused(
     honest: Path, tmp_path: Path, refused: Refused
 ) -> None:
     manifest = Archive(honest).manifest()
-    data = npy(np.array([Evil()], object), pickled=True)
+    file = io.BytesIO()
+    np.save(file, np.array([Evil()], object))
+    data = file.getvalue()
     path = tmp_path / "pickled.zip"
     with zipfile.ZipFile(honest) as old, zipfile.ZipFile(path, "w") as new:
         manifest["digests"][EST] = hashlib.sha256(data).hexdigest()
@@ -329,12 +288,6 @@ def test_an_object_array_in_a_bundle_is_refused(
             content = {"manifest.json": json.dumps(manifest).encode(), EST: data}
             new.writestr(info, content.get(info.filename, old.read(info)))
     refused(path, f"{EST} holds pickled objects, which are never read")
-
-
-def test_arrays_come_back_as_they_were() -> None:
-    again = parse_array("x", npy(ZEROS + 1), "<f4", (2, 3))
-    assert again.dtype == np.float32
-    assert (again == 1).all()
 
 
 # Whatever bytes come, they are refused in a sentence, or are the bundle that they were.
@@ -353,15 +306,3 @@ def test_a_bundle_with_a_flipped_bit_is_refused_or_the_same(
     except BundleError:
         return
     assert found.manifest == read_bundle(honest).manifest
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=8,
-)
-
-
-@given(JSON)
-def test_json_that_is_some_is_read(value: Any) -> None:
-    assert parse_json(json.dumps(value).encode()) == value

@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_replaced_is_told_at_once(
 def test_what_only_looks_leaves_no_trace(honest: Path, site: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_text("x")
     before = sorted(site.parent.rglob("*"))
-    assert accept(honest, site, dry_run=True).level == "scores verified"
+    assert accept(honest, site, dry_run=True).level == "reproducible"
     with pytest.raises(BundleError):
         accept(tmp_path / "bad.zip", tmp_path / "new" / "deep" / "site")
     assert sorted(site.parent.rglob("*")) == before
@@ -58,7 +58,7 @@ def test_a_full_disk_leaves_the_site_as_it_was(honest: Path, site: Path, digest_
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, old)
         assert digest_of(site) == before
-    assert accept(honest, site).level == "scores verified"
+    assert accept(honest, site).level == "reproducible"
 
 
 def test_files_have_whole_digests_and_the_folder_its_rights(honest: Path, site: Path) -> None:

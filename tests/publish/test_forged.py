@@ -26,14 +26,14 @@ def test_the_honest_bundle_is_accepted(honest: Path, site: Path) -> None:
     from benchbase_publish.accepting import accept
 
     done = accept(honest, site, dry_run=True)
-    assert (done.suite, done.level) == ("small", "scores verified")
+    assert (done.suite, done.level) == ("small", "reproducible")
     assert done.labels == ("knn", "mean", "phasecut")
 
 
 def test_what_is_read_and_written_again_is_accepted(forged: Forged, site: Path) -> None:
     from benchbase_publish.accepting import accept
 
-    assert accept(forged(lambda m, a: None), site, dry_run=True).level == "scores verified"
+    assert accept(forged(lambda m, a: None), site, dry_run=True).level == "reproducible"
 
 
 def cells(m: M, entry: int) -> list[M]:
@@ -227,7 +227,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     "swapped estimates": (swapped, r"squared cosine of 2 of 4 signals"),
     "swapped estimates and scores": (swapped_with_scores, r"squared cosine of 2 of 4 signals"),
     "near the truth": (near_the_truth, r"\bthe residual of 4 of 4 signals is not that"),
-    "a wrong seed": (at(*EXPERIMENT, "seed", value=8), r"the suite's seed is 8, and must be 7"),
+    "a wrong seed": (at(*EXPERIMENT, "seed", value=8), r"suite has seed = 8, not 7"),
     "signals of another seed": (
         other_signals,
         "the true signals are not those that the seed gives",
@@ -242,39 +242,42 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     ),
     "missing trials": (
         at(*EXPERIMENT, "trials", value=3),
-        "the suite's trials is 3, and must be 2",
+        "suite has trials = 3, not 2",
     ),
-    "another number of points": (at(*EXPERIMENT, "points", value=5), "the suite's points is 5"),
-    "traced or not": (at(*EXPERIMENT, "trace", value=True), "the suite's trace is True"),
-    "another problem": (without_a_problem, "problems are not those of the suite: 1 of 4"),
+    "another number of points": (at(*EXPERIMENT, "points", value=5), "suite has points = 5"),
+    "traced or not": (at(*EXPERIMENT, "trace", value=True), "suite has trace = True"),
+    "another problem": (without_a_problem, "not those of the suite itself: 1 of 4"),
     "a missing signal": (
         without_a_signal,
         "missing: 1 signals of knn, lp, p = 2.0, K = 10, trial 0",
     ),
-    "only easy signals": (fewer_points, "missing: 'knn' has 3 of 4 signals a trial"),
-    "an experiment more": (no_entry_for_an_experiment, "the suite's experiments are"),
+    "only easy signals": (fewer_points, "missing: 'knn' has 3 of 4 signals per trial"),
+    "an experiment more": (no_entry_for_an_experiment, "suite has the experiments"),
     "experiments of one name": (same_names, "two experiments of the suite have one name"),
-    "a duplicate solver": (label("mean"), "two solvers are labelled 'mean' and 'mean'"),
-    "a solver twice but for case": (label("Mean"), "differ by more than case and width"),
-    "a label of the site": (label("altmin"), "the label 'altmin' is taken"),
-    "a label like one of the site": (label("ＡＬＴmin"), "is taken: the site has .* 'altmin'"),
+    "a duplicate solver": (label("mean"), "two solvers are labelled 'mean'"),
+    "a solver twice but for case": (
+        label("Mean"),
+        "the labels 'Mean' and 'mean' look alike|'mean' and 'Mean'",
+    ),
+    "a label of the site": (label("altmin"), "already has a solver labelled 'altmin'"),
+    "a label like one of the site": (label("ＡＬＴmin"), "already has a solver labelled 'altmin'"),
     "an invisible label": (label("kn\u200bn"), r"invisible character U\+200B"),
     "a label that turns text": (label("\u202eknn"), r"invisible character U\+202E"),
     "a label of two lines": (label("knn\nmean"), r"invisible character U\+000A"),
-    "no label": (label(""), r"entries\.0\.label: String should have at least 1"),
+    "no label": (label(""), r"entries\.0\.label: .*no letter and no digit"),
     "a label that is too long": (
         label("x" * 121),
-        r"entries\.0\.label: String should have at most",
+        r"entries\.0\.label: .*at most 120",
     ),
     "another suite's name": (
         at("suite", "name", value="quick"),
-        "the suite's title is 'Small', and",
+        "suite has the title 'Small', not",
     ),
     "a suite that nobody has": (at("suite", "name", value="mine"), "the suite is unknown"),
-    "another title": (at("suite", "title", value="Large"), "title is 'Large', and must be 'Small'"),
+    "another title": (at("suite", "title", value="Large"), "title 'Large', not 'Small'"),
     "a suite that leads out": (
         at("suite", "name", value="../x"),
-        r"suite\.name: .*must be letters",
+        r"no suite named '\.\./x' is installed",
     ),
     "hard problems unsupported": (hard_ones_unsupported, "unsupported, but the solver does apply"),
     "a trial unsupported": (one_trial_unsupported, "unsupported in some trials and not in others"),
@@ -312,7 +315,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     "no such solver": (at("cells", 0, "entry", value=3), "of a solver that is not listed"),
     "no such experiment": (at("entries", 0, "experiment", value=1), "an experiment that the suite"),
     "no such environment": (at(*CHUNK, "environment", value=9), "its environment is not listed"),
-    "no such signals": (at("cells", 0, "signals", value=2), "its signals are not there"),
+    "no such signals": (at("cells", 0, "signals", value=2), "does not have its signals"),
     "no signals": (
         at("cells", 0, "signals", value=None),
         "its signals or their checksum are missing",
@@ -323,7 +326,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     ),
     "signals too many": (
         at("entries", 0, "points", value=5),
-        "more signals a trial than its exper",
+        "more signals per trial than its exper",
     ),
     "outcomes out of the cell": (at(*CHUNK, "stop", value=5), "signals 0 to 5 are not in it"),
     "outcomes twice": (overlapping, "outcomes overlap or are out of order"),
@@ -335,7 +338,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     "signals that nothing refers to": (unused_signals, "signals that no cell refers to"),
     "a fact that is none": (
         at(*EXPERIMENT, "problems", 1, "even", value=True),
-        "problems are not those of the suite",
+        "problems of the bundle's suite are not those",
     ),
     "an unknown field": (at("evil", value=1), "wrong at evil: Extra inputs are not permitted"),
     "an unknown field deep down": (
@@ -364,11 +367,7 @@ CASES: dict[str, tuple[Callable[[M, A], object], str]] = {
     ),
     "half a character": (
         at("provenance", "command", value="\ud800"),
-        "unable to parse raw data as a unicode string",
-    ),
-    "half a character in a spec": (
-        at("entries", 0, "solver", "x", value="\ud800"),
-        r"entries\.0\.solver: .*invisible character U\+D800",
+        "the manifest holds half a surrogate pair",
     ),
     "a text that is long": (at(*CHUNK, "message", value="x" * 2001), "message: .*at most 2000"),
 }

@@ -61,7 +61,7 @@ def test_what_does_not_apply_has_no_rank(board: Board) -> None:
     row = board.table[(board.table["label"] == "PhaseCut") & board.table["rectified"]].iloc[0]
     assert np.isnan(row["K95"])
     assert pd.isna(row["rank"])
-    assert "phasecut needs a pooling without" in row["message"]
+    assert "phasecut does not apply to half" in row["message"]
 
 
 def test_environments_are_told(board: Board) -> None:

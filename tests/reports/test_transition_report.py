@@ -158,6 +158,7 @@ def test_notes_say_what_a_reader_must_know(cell: Make, join: Make, unsupported: 
         "one trial: intervals are for its frames only",
         "flat: success passes the level, and does not grow with K",
         "…: signals still to be computed, left out",
+        "†: from fewer signals or trials than other solvers have",
         "b, ℓ2: 2 of 4 signals failed and are not recovered (boom)",
         "n/a, a (ℓ2 at some K): needs p = 1",
         "n/a, d; e (ℓ2): needs p = 1",

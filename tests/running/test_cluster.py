@@ -75,7 +75,7 @@ name = "gaussian"
 [pooling]
 name = "lp"
 """
-TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
 QUIET = {  # Dask itself looks a hundred times a second what its workers do
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
@@ -171,7 +171,7 @@ def make(fresh_registry: Registry, tmp_path: Path) -> Make:
         named = "".join(f'[[solver]]\nname = "{solver}"\n' for solver in solvers)
         file = tmp_path / "s.toml"
         file.write_text(f"{options}\n{ONE}[grid]\nframe.n_pools = {list(pools)}\n{named}")
-        return plan(make_cells(load_suite(file, fresh_registry)), None, [str(plugin)]).tasks
+        return plan(make_cells(load_suite(file, fresh_registry)), None, fresh_registry).tasks
 
     return tasks
 
@@ -188,7 +188,7 @@ def table(
     file.write_text(MANY)
     suite = load_suite(file, registry)
     with Store(folder, create=True) as store:
-        todo = plan(make_cells(suite), store, [str(PLUGIN)])
+        todo = plan(make_cells(suite), store, registry)
         run_suite(suite, todo, store, executor, "", on_outcome)
     return benchbase.load_results(folder).rows().drop(columns=[*TIMES, "suite"])
 
@@ -292,13 +292,13 @@ def test_what_cannot_be_is_said_in_a_sentence(
         for address in ("tcp://127.0.0.1:9", "nonsense"):
             with pytest.raises(BenchbaseError, match=f"no Dask scheduler answers at {address}"):
                 next(DaskCluster(address).run([task]))
-    other = task | {"code": task["code"] | {"benchbase": "another"}}
+    other = task | {"code": task["code"] | {"core": {"benchbase": "another"}}}
     (outcome,) = DaskCluster(dask.address).run([other])
     assert outcome["status"] == "refused"
     assert "the code of 'benchbase' is not what the run was planned with" in outcome["message"]
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "distributed", None)
-        with pytest.raises(BenchbaseError, match=r"install benchbase\[dask\]"):
+        with pytest.raises(BenchbaseError, match="pip install distributed"):
             next(DaskCluster(dask.address).run([task]))
 
 

@@ -82,7 +82,7 @@ def executor(tmp_path: Path) -> tuple[InProcess, list[Any]]:
     known = Registry()
     known.load_installed()
     known.add(Looks)
-    return InProcess(known), plan(make_cells(load_suite(file, known)), None).tasks
+    return InProcess(known), plan(make_cells(load_suite(file, known)), None, known).tasks
 
 
 def test_blas_has_one_thread_inside_and_as_many_as_before_after() -> None:
@@ -156,3 +156,20 @@ def test_what_solvers_print_below_python_too_goes_to_standard_error(tmp_path: Pa
     )
     assert done.stdout == "mine\n"
     assert "below python" in done.stderr
+
+
+CLOSED = """
+import sys
+import benchbase
+results = benchbase.run("quick", plugins="loud.py", solvers="loud", points=1, trials=1,
+    jobs=int(sys.argv[1]), results="r")
+raise SystemExit(set(results.rows()["status"]) != {"done"})
+"""
+
+
+@pytest.mark.parametrize(("jobs", "closing"), [(0, "2>&-"), (1, "<&- >&- 2>&-")])
+def test_closed_standard_streams_disturb_no_solver(jobs: int, closing: str, tmp_path: Path) -> None:
+    """The pipes of workers would get their numbers."""
+    (tmp_path / "loud.py").write_text(PRINTS)
+    line = ["sh", "-c", f'exec "$@" {closing}', "sh", sys.executable, "-c", CLOSED, str(jobs)]
+    assert subprocess.run(line, cwd=tmp_path, check=False).returncode == 0

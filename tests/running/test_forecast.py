@@ -37,7 +37,7 @@ def planned(tmp_path: Path) -> Planned:
     def make(trials: int = 1, n: int = 8, pools: str = "[10]", n_iter: int = 5) -> Plan:
         file = tmp_path / "s.toml"
         file.write_text(SUITE.format(trials=trials, n=n, pools=pools, n_iter=n_iter))
-        return plan(make_cells(load_suite(file, registry())), None)
+        return plan(make_cells(load_suite(file, registry())), None, registry())
 
     return make
 

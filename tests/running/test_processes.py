@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +17,15 @@ import pytest
 from click.testing import Result
 
 import benchbase
-from benchbase.running import processes
-from benchbase.running.processes import LocalWorkers, WorkerProcess, _Queue
-from benchbase.running.serve import STARTED
+from benchbase.running import local, processes
+from benchbase.running.local import LocalWorkers
+from benchbase.running.messages import Receiver, Sender
+from benchbase.running.processes import WorkerProcess
+from benchbase.running.serve import Kind
 from tests.running.alive import workers
 
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
+PROGRAM = "from benchbase_command import main; main()"
 PROBLEM = """
 report = []
 points = 2
@@ -59,13 +61,18 @@ EXPECTED = {
     "prints": ("done", ""),
     "writes": ("failed", "read-only"),
     "forks": ("done", ""),
+    "leaves_its_group": ("done", ""),
     "forks_and_goes_on": ("done", ""),
     "closes_output": ("done", ""),
     "not_installed": ("unsupported", "not installed: benchbase_no_such_library"),
     "unpicklable": ("done", ""),
     "sleeps": ("done", ""),
+    "closes_pipes": ("crashed", "it printed: the outcome cannot be sent: [Errno 9]"),
+    "interrupts": ("failed", "KeyboardInterrupt: no message"),
+    "removes_modules": ("crashed", "the solver has removed modules of benchbase"),
+    "writes_to_pipes": ("crashed", "sent something that is not an outcome: it claims to be larger"),
 }
-TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run"]
+TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG")
 Run = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
@@ -99,7 +106,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
         (tmp_path / "s.toml").write_text(text)
         command = ["run", "s.toml", "--plugin", PLUGIN, "--results", results, "--json", *arguments]
         process = subprocess.Popen(
-            [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
+            [
+                sys.executable,
+                "-c",
+                "from benchbase_command import main; main()",
+                *map(str, command),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -255,63 +267,43 @@ def computed(process: subprocess.Popen[str]) -> int:
     return int(json.loads(said)["chunks_computed"])
 
 
-def test_a_worker_that_cannot_start_is_told(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    broken = tmp_path / "site" / "sitecustomize.py"
-    broken.parent.mkdir()
-    broken.write_text(
-        "import sys\nif sys.argv[:1] == ['-m']: sys.stderr.write('boo'); sys.exit(7)\n"
-    )
-    path = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(broken.parent), path])))
-    ran = run(PROBLEM, "--solver", "fine", "--jobs", 1)
-    assert ran.exit_code == 2
-    assert "a worker process cannot start: the worker ended with exit code" in ran.stderr
-    assert "boo" in ran.stderr
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Path]:
+    """Let the first workers die as they start, and write a line to the returned file each."""
+
+    def make(count: int) -> Path:
+        site, log = tmp_path / "site", tmp_path / "log"
+        site.mkdir()
+        log.touch()
+        (site / "sitecustomize.py").write_text(
+            "import os, sys\n"
+            f"log = open({str(log)!r}, 'r+')\n"
+            f"if sys.argv[:1] == ['-m'] and len(log.readlines()) < {count}:\n"
+            "    for file in (log, sys.stdout): print('boo', file=file, flush=True)\n"
+            "    os.kill(os.getpid(), 9)\n"
+        )
+        path = os.environ.get("PYTHONPATH", "")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), path])))
+        return log
+
+    return make
 
 
-def test_a_worker_that_is_killed_as_it_starts_costs_nothing(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_worker_that_dies_as_it_starts_is_replaced_twice(
+    count: int, dying: Callable[[int], Path], run: Run, tmp_path: Path
 ) -> None:
     """As one may be that is started when memory is short."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import os, sys\nfrom pathlib import Path\n"
-        f"flag = Path({str(tmp_path / 'flag')!r})\n"
-        "if sys.argv[:1] == ['-m'] and not flag.exists(): flag.touch(); os.kill(os.getpid(), 9)\n"
-    )
-    path = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), path])))
-    assert run(PROBLEM, "--solver", "fine", "--jobs", 1).exit_code == 0
-    assert (tmp_path / "flag").exists()
-    assert set(rows(tmp_path / "r")["status"]) == {"done"}
-
-
-def task(problem: str) -> Any:
-    return {"problem_key": problem, "key": problem, "start": 0}
-
-
-def test_tasks_go_to_the_worker_that_holds_their_problem() -> None:
-    queue = _Queue([task("a"), task("b"), task("a"), task("c"), task("b")])
-    assert queue.take("b", {"a"})["problem_key"] == "b"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "c"
-    assert queue.take(None, {"a", "b"})["problem_key"] == "a"
-    assert queue.take("a", {"b"})["problem_key"] == "a"
-    assert queue
-    assert queue.take("a", {"b"})["problem_key"] == "b"
-    assert not queue
-
-
-def test_a_task_comes_back_once() -> None:
-    queue = _Queue([task("a"), task("b")])
-    first = queue.take(None, set())
-    assert queue.put_back(first)
-    assert queue.take(None, set()) is first
-    assert not queue.put_back(first)
-    assert queue.take(None, set())["problem_key"] == "b"
-    assert not queue
+    log = dying(count)
+    ran = run(PROBLEM, "--solver", "fine", "--jobs", 1)
+    assert log.read_text() == "boo\n" * count
+    if count == 3:
+        assert ran.exit_code == 2
+        reason = "a worker process cannot start: the worker was killed by SIGKILL; it printed: boo"
+        assert reason in ran.stderr
+    else:
+        assert ran.exit_code == 0
+        assert set(rows(tmp_path / "r")["status"]) == {"done"}
 
 
 @pytest.mark.parametrize(
@@ -324,13 +316,13 @@ def test_the_time_of_a_chunk_is_that_of_all_its_signals(
     clock = SimpleNamespace(monotonic=lambda: 1000.0)
     monkeypatch.setattr(processes, "time", clock)
     monkeypatch.setattr(WorkerProcess, "_printed", lambda self: "")
-    taken, given = Pipe(duplex=False)
-    with taken, given:
+    taken, given = os.pipe()
+    with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given, "wb"):
         process = WorkerProcess.__new__(WorkerProcess)
-        facts = {"task": {"time_limit": limit, "start": 20, "stop": 25}, "outcomes": taken}
+        facts = {"task": {"time_limit": limit, "start": 20, "stop": 25}, "outcomes": receiver}
         living = SimpleNamespace(poll=lambda: None)
-        vars(process).update(facts, _process=living, lost=None, deadline=float("inf"))
-        given.send(STARTED)
+        vars(process).update(facts, _process=living, lost=None, deadline=float("inf"), _starts=0)
+        Sender(given).send(Kind.STARTED)
         process.listen()
         assert (process.started, process.deadline) == (True, last)
         clock.monotonic = lambda: min(last, 1e9) - 1e-3
@@ -342,8 +334,25 @@ def test_the_time_of_a_chunk_is_that_of_all_its_signals(
         assert process.lost == late
 
 
+@pytest.mark.parametrize(("cells", "at_fault"), [({"a"}, True), ({"a", "b"}, False)])
+def test_a_broken_message_is_blamed_on_a_solver_only_if_it_was_alone(
+    cells: set[str], at_fault: bool
+) -> None:
+    """If not, its task is given to another worker."""
+    taken, given = os.pipe()
+    with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given, "wb"):
+        process = WorkerProcess.__new__(WorkerProcess)
+        living = SimpleNamespace(poll=lambda: None)
+        facts = {"outcomes": receiver, "_process": living, "lost": None, "started": True}
+        vars(process).update(facts, _cells=cells, _printed=lambda: "")
+        os.write(given, b"garbage")
+        assert process.listen() is None
+    assert process.lost is not None
+    assert process.started is at_fault
+
+
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "WorkerProcess", None)
+    monkeypatch.setattr(local, "WorkerProcess", None)
     assert list(LocalWorkers(2).run([])) == []
 
 

@@ -10,7 +10,8 @@ from benchbase.errors import BenchbaseError, SpecError
 from benchbase.planning.cells import Cell, make_cells, problem_facts
 from benchbase.planning.suite import load_suite
 from benchbase.running.rebuild import Rebuilder
-from benchbase.running.worker import Worker
+from benchbase.running.scorer import Scorer
+from benchbase.running.workshop import Workshop
 
 SUITE = """
 seed = 3
@@ -53,9 +54,9 @@ def test_a_problem_needs_no_solver(cells: list[Cell]) -> None:
         facts = cell.facts()
         del facts["solver"]
         found = rebuilder.instance(rebuilder.cell(facts))
-        task = next(cell.tasks([]))
-        worker = Worker(registry())
-        expected = worker.instance(task, worker.signals(task))
+        task = next(cell.tasks(registry()))
+        scorer = Scorer(Workshop(registry()))
+        expected = scorer.instance(task, scorer.signals(task))
         np.testing.assert_array_equal(found.truth, expected.truth)
         np.testing.assert_array_equal(found.b, expected.b)
 

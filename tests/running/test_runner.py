@@ -19,8 +19,9 @@ from benchbase.results import Results, load_results
 from benchbase.running import runner
 from benchbase.running.executors import InProcess
 from benchbase.running.launch import make_plan
-from benchbase.running.processes import lost_outcome
+from benchbase.running.outcomes import lost_outcome
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
+from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome, Task
 
@@ -221,12 +222,12 @@ def test_an_interrupted_run_goes_on_where_it_was(place: Place, after: int) -> No
     cells = make_cells(suite)
     stored = []
     with Store(place.results, create=True) as store:
-        todo = plan(cells, store)
+        todo = plan(cells, store, place.registry)
         stops = Stops(InProcess(place.registry), after)
         with pytest.raises(KeyboardInterrupt):
             run_suite(suite, todo, store, stops, on_outcome=lambda: stored.append(1))
         assert len(stored) == after
-        assert plan(cells, store).n_done == after
+        assert plan(cells, store, place.registry).n_done == after
         counts = count_by_status(store, 1)
     assert counts["pending"] == counts.total() - counts["done"] > 0
     partial = load_results(place.results).rows()
@@ -256,7 +257,7 @@ class Backwards:
 def test_the_order_of_outcomes_does_not_matter(place: Place, stop: int | None) -> None:
     suite = place.suite(SUITE)
     with Store(place.results, create=True) as store:
-        todo = plan(make_cells(suite), store)
+        todo = plan(make_cells(suite), store, place.registry)
         run_suite(suite, todo, store, Backwards(InProcess(place.registry), stop))
     frame = load_results(place.results).rows()
     counts = frame.groupby(["label", "n_pools", "trial"])["signal"].agg(list)
@@ -311,7 +312,7 @@ def test_a_plugin_file_that_is_edited_during_a_run_counts_as_it_was(place: Place
     whole = place.run(results=place.folder / "whole")
     suite = place.suite(SUITE)
     with Store(place.results, create=True) as store:
-        todo = plan(make_cells(suite), store, [str(plugin)])
+        todo = plan(make_cells(suite), store, place.registry)
         edited = PLUGIN.replace("x=run.normal(problem.frame.n)", "x=0 * b[:, :4]")
         workers = InProcess(place.registry)
         run_suite(suite, todo, store, workers, on_outcome=lambda: touch(plugin, edited))
@@ -327,14 +328,13 @@ def touch(file: Path, text: str) -> None:
 
 def test_a_plan_is_what_is_to_do(place: Place) -> None:
     cells = make_cells(place.suite(SUITE))
-    fresh = plan(cells, None)
+    fresh = plan(cells, None, place.registry)
     assert (len(fresh.cells), len(fresh.tasks), fresh.n_done) == (8, 4 + 4 * 3, 0)
     place.run(labels=["guess"])
     with Store(place.results) as store:
-        rest = plan(cells, store, ["a.py"])
+        rest = plan(cells, store, place.registry)
     assert (len(rest.cells), len(rest.tasks), rest.n_done) == (8, 12, 4)
     assert {task["solver"]["name"] for task in rest.tasks} == {"steps"}
-    assert all(task["plugins"] == ["a.py"] for task in rest.tasks)
 
 
 class Pretends:
@@ -382,9 +382,11 @@ def test_what_is_computed_again(
 ) -> None:
     suite = place.suite(AGAIN)
     with Store(place.results, create=True) as store:
-        todo = plan(make_cells(suite), store)
+        todo = plan(make_cells(suite), store, place.registry)
         run_suite(suite, todo, store, Pretends(InProcess(place.registry), ENDINGS))
-        again = plan(make_cells(place.suite(AGAIN.replace(old, new))), store, **options)
+        again = plan(
+            make_cells(place.suite(AGAIN.replace(old, new))), store, place.registry, **options
+        )
     assert Counter(task["solver"]["name"] for task in again.tasks) == due
 
 
@@ -416,25 +418,25 @@ def test_modules_that_no_text_tells_of_count_all_the_same(
     monkeypatch.setattr(loading, "_sources", {})
     write({"untold_run.py": edit})
     with Store(place.results) as store:
-        tasks = plan(cells, store).tasks
-        assert plan(cells, store, failed=True).tasks == []
+        tasks = plan(cells, store, place.registry).tasks
+        assert plan(cells, store, place.registry, failed=True).tasks == []
     assert [task["solver"]["name"] for task in tasks] == ["dynamic"] * due
 
 
 def test_signals_are_asked_for_until_they_are_stored(place: Place) -> None:
     cells = make_cells(place.suite(SUITE))
-    todo = plan(cells, None)
+    todo = plan(cells, None, place.registry)
     assert all(task["send_signals"] for task in todo.tasks)  # any of them may be lost
     outcomes = InProcess(place.registry).run(todo.tasks)
     sent = [outcome["signals_key"] for outcome in outcomes if "signals" in outcome]
     assert len(sent) == len(set(sent)) == 2
     place.run(labels=["guess"])
     with Store(place.results) as store:
-        assert not any(task["send_signals"] for task in plan(cells, store).tasks)
+        assert not any(task["send_signals"] for task in plan(cells, store, place.registry).tasks)
 
 
 def test_tasks_of_one_problem_follow_each_other(place: Place) -> None:
-    todo: Plan = plan(make_cells(place.suite(SUITE)), None)
+    todo: Plan = plan(make_cells(place.suite(SUITE)), None, place.registry)
     for key in ("signals_key", "problem_key", "key"):
         order = [task[key] for task in todo.tasks]
         assert len([*itertools.groupby(order)]) == len(set(order))
@@ -459,7 +461,8 @@ def test_what_is_due_is_what_may_come_out_otherwise(
     outcome: tuple[str, str, float | None] | None, limit: float | None, due: bool
 ) -> None:
     task: Any = {"time_limit": limit}
-    assert runner._is_due(task, outcome) is due
+    ending = None if outcome is None else Ending(*outcome, sealed=False)
+    assert runner._is_due(task, ending) is due
 
 
 def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> None:
@@ -470,7 +473,9 @@ def test_of_two_labels_for_a_cell_the_larger_time_limit_counts(place: Place) -> 
             for i, limit in enumerate(limits)
         )
         cells = make_cells(place.suite(SUITE + solvers))
-        tasks = plan([cell for cell in cells if cell.label in ("0", "1")], None).tasks
+        tasks = plan(
+            [cell for cell in cells if cell.label in ("0", "1")], None, place.registry
+        ).tasks
         assert {task["time_limit"] for task in tasks} == {expected}
 
 

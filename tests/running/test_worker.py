@@ -112,7 +112,8 @@ def make(**changes: Any) -> Task:
         "trial": 0,
         "points": POINTS,
         "start": 0,
-        "plugins": [],
+        "sources": {},
+        "shared": [],
         "code": {},
         "packages": {},
         "files": [""],
@@ -157,13 +158,17 @@ def same(one: Outcome, other: Outcome) -> bool:
 SCORES = ("squared_cosine", "relative_error", "residual", "n_iter", "converged")
 
 
+OF_OTHERS = {"time_limit", "exit_code", "isolated", "sealed"}
+"""The parts of an outcome that a worker does not set, or not of a chunk that is done."""
+
+
 # What comes back ---------------------------------------------------------------------------------
 
 
 def test_an_outcome_is_complete_and_plain(execute: Callable[..., Outcome]) -> None:
     outcome = execute(send_signals=True, trace=True)
     assert outcome["status"] == "done", outcome
-    assert set(outcome) == set(Outcome.__annotations__) - {"time_limit", "exit_code"}  # of others
+    assert set(outcome) == set(Outcome.__annotations__) - OF_OTHERS
     assert is_plain(dict(outcome))
     for name in SCORES:
         assert outcome[name].shape == (POINTS,)  # type: ignore[literal-required] # its own keys
@@ -271,8 +276,8 @@ def test_other_code_than_the_run_was_planned_with_is_refused(
     execute: Callable[..., Outcome], name: str
 ) -> None:
     right = planned(registry().classes["solver"]["knn"])
-    assert execute(code=right)["status"] == "done"
-    outcome = execute(code=right | {name: "0" * 64})
+    assert execute(code={"solver": right})["status"] == "done"
+    outcome = execute(code={"solver": right | {name: "0" * 64}})
     assert outcome["status"] == "refused"
     assert outcome["exit_code"] == 2
     assert f"the code of '{name}' is not what the run was planned with" in outcome["message"]
@@ -310,7 +315,7 @@ def test_code_that_is_edited_before_it_is_imported_is_refused(
             write({"lazy_package/helper.py": edit})
 
     monkeypatch.setattr(mine, "unsupported", unsupported)
-    outcome = execute(mine, code=planned(mine))
+    outcome = execute(mine, code={"solver": planned(mine)})
     assert asked
     assert outcome["status"] == status, outcome
 
@@ -331,10 +336,12 @@ def test_modules_that_no_text_tells_of_are_recorded(
 ) -> None:
     write({"dynamic.py": DYNAMIC, "dynamic_scale.py": "X = 2\n"})
     mine = importlib.import_module("dynamic").Mine
-    first, second = (execute(mine, code=planned(mine)) for _ in range(2))
+    first, second = (execute(mine, code={"solver": planned(mine)}) for _ in range(2))
     assert first["environment"]["loaded"].keys() == {"dynamic_scale"}
     assert second["environment"] == first["environment"]
-    told = make(solver={"name": "altmin"}, code=planned(known.classes["solver"]["altmin"]))
+    told = make(
+        solver={"name": "altmin"}, code={"solver": planned(known.classes["solver"]["altmin"])}
+    )
     assert "loaded" not in Worker(known).execute(told)["environment"]
 
 

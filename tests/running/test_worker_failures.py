@@ -77,7 +77,8 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             "trial": 0,
             "points": POINTS,
             "start": 0,
-            "plugins": [],
+            "sources": {},
+            "shared": [],
             "code": {},
             "packages": {},
             "host_name": False,
@@ -300,7 +301,7 @@ def test_a_users_mistakes_are_refused(
     mistakes: list[tuple[dict[str, Any], str]] = [
         ({"dataset": {"name": "digits"}, "points": 511}, "510"),
         ({"dataset": {"name": "mnist"}}, "train-images-idx3-ubyte"),
-        ({"plugins": [str(tmp_path / "gone.py")]}, "gone.py"),
+        ({"sources": {"solver": [str(tmp_path / "gone.py")]}}, "gone.py"),
         ({"frame": {"name": "gaussian", "n_pools": 3, "pool_size": 6}}, "pool_size"),
         ({"dataset": {"name": "nothing"}}, "no dataset named 'nothing'"),
     ]

@@ -67,6 +67,17 @@ def test_remarks_are_said_everywhere(opened: Open) -> None:
     assert "[2] within" in lines
 
 
+def test_no_terminal_obeys_remarks_and_labels(opened: Open) -> None:
+    stream = opened()
+    channel.note("\x1b]0;mine\x07 \u202e")
+    with display.progress("\x1b[2J[red]\x07", 1) as bar:
+        bar.update()
+    said = stream.getvalue()
+    assert r"\x1b]0;mine\x07 \u202e" in said
+    assert (r"\x1b[2J[red]\x07" in said) == stream.isatty()
+    assert not [text for text in ("\x07", "\x1b[2J", "\u202e") if text in said]
+
+
 def test_bars_within_bars_share_the_terminal(opened: Open) -> None:
     stream = opened()
     with display.terminal(shown=stream.isatty()), display.progress("outer", 2) as outer:

@@ -34,7 +34,7 @@ def test_rows_are_solvers_and_columns_numbers_of_pools(
     )
     assert table.texts().index.name == "Solver"
     assert table.texts().to_dict("split") == {
-        "index": ["b", "few (1 pt)", "a", "c", "d"],
+        "index": ["b", "few (1 pt)", "a", "c", "d †"],
         "columns": ["K=3", "K=20", "K=100"],
         "data": [
             [".500 ± .000", ".500 ± .500", ""],
@@ -79,6 +79,16 @@ def test_the_best_is_among_those_with_the_most_signals(cell: Make, join: Make) -
     assert best_means(summarise(join(*rows)), 3) == [True, False, True]
 
 
+def test_a_solver_without_any_estimate_is_never_the_best(cell: Make, join: Make) -> None:
+    failed = {"status": "failed", "message": "boom"}
+    rows = [
+        cell([np.nan] * 3, "a", **failed),
+        cell([0.0] * 3, "b"),
+        cell([np.nan], "c", 20, **failed),
+    ]
+    assert best_means(summarise(join(*rows)), 3) == [False, True, False]
+
+
 def test_cells_are_written_in_as_many_digits(cell: Make, join: Make) -> None:
     row: Any = next(summarise(join(cell([1.0, 0.9]))).itertuples())
     assert cell_text(row, 2, "±") == ".95±.05"
@@ -97,11 +107,13 @@ def test_notes_say_what_a_reader_must_know(cell: Make, unsupported: Make, join: 
     (table,) = problem_tables(summarise(join(*rows)))
     assert table.title == "digits, n = 64 · gaussian frame, pools of 2 · ℓ2"
     assert table.own_notes() == [
-        "Each cell: 3 signals, one frame; ± is the standard error for this frame only",
+        "Means over 3 signals of one frame; ± is the standard error for this frame only",
         "(2 pts): only the first 2 signals of each trial",
+        "†: a smaller sample than others have, so never called the best",
         "…: signals still to be computed",
+        "†, only 2 of 3 signals: bad at K=10",
         "n/a, a, b: needs p = 2",
-        "bad: 1 of 2 signals at K=10 failed and count as 0 (boom)",
+        "bad †: 1 of 2 signals at K=10 failed and count as 0 (boom)",
     ]
 
 
@@ -117,7 +129,7 @@ def test_notes_say_what_the_standard_error_is_over(
 ) -> None:
     rows = [cell([0, 1], str(i), trial=t) for i, size in enumerate(trials) for t in range(size)]
     (table,) = problem_tables(summarise(join(*rows)))
-    assert table.general[0] == f"Each cell: {expected}"
+    assert table.general[0] == f"Means over {expected}"
 
 
 def test_all_problems_are_in_one_table(cell: Make, join: Make) -> None:

@@ -20,6 +20,7 @@ from benchbase import DiskError, StoreError
 from benchbase.discovery.registry import registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.suite import load_suite
+from benchbase.storage.attempts import Ending
 from benchbase.storage.database import FILE
 from benchbase.storage.store import SCORES, Store
 from benchbase.tasks import Outcome
@@ -167,12 +168,12 @@ def test_the_latest_attempt_counts_and_all_are_kept(store: Store, cells: list[Ce
     many = [a.key, b.key, *map(str, range(50_000))]
     assert store.outcomes(many) == {}
     store.save(done(a, 0, 4))
-    store.save(failed(b, status="timeout", message="too slow", time_limit=2.5))
-    assert store.outcomes([b.key]) == {(b.key, 0): ("timeout", "too slow", 2.5)}
+    store.save(failed(b, status="timeout", message="too slow", time_limit=2.5, sealed=True))
+    assert store.outcomes([b.key]) == {(b.key, 0): Ending("timeout", "too slow", 2.5, sealed=True)}
     store.save(failed(b))
     assert store.outcomes(many) == {
-        (a.key, 0): ("failed", "a remark ‖x‖", None),  # one estimate is not finite
-        (b.key, 0): ("failed", "ValueError: no", None),
+        (a.key, 0): Ending("failed", "a remark ‖x‖", None, sealed=False),  # one is not finite
+        (b.key, 0): Ending("failed", "ValueError: no", None, sealed=False),
     }
     assert [chunk["status"] for chunk in store.chunks(run)[b.key]] == ["failed"]
     with contextlib.closing(sqlite3.connect(store.path)) as connection:
@@ -180,6 +181,26 @@ def test_the_latest_attempt_counts_and_all_are_kept(store: Store, cells: list[Ce
             "SELECT attempt, status FROM chunk WHERE key = ? ORDER BY attempt", (b.key,)
         )
         assert rows.fetchall() == [(1, "timeout"), (2, "failed")]
+
+
+def test_messages_are_cut_and_no_terminal_obeys_what_is_read(
+    store: Store, cells: list[Cell]
+) -> None:
+    """Neither one of a solver here, nor one of a stranger's store."""
+    run = begin(store, cells)
+    key = cells[0].key
+    store.save(failed(cells[0], message="\x1b[2J" + "x" * 10**6))
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        ((message,),) = connection.execute("SELECT message FROM chunk")
+        assert message.startswith("\\x1b[2Jx")
+        assert len(message) == 2000
+        for change in ("chunk SET message", "run SET title", "run_cell SET label"):
+            connection.execute(f"UPDATE {change} = ?", ("\x1b[2J\u202e",))
+        connection.commit()
+    shown = r"\x1b[2J\u202e"
+    assert [chunk["message"] for chunk in store.chunks(run)[key]] == [shown]
+    assert [each["title"] for each in store.runs()] == [shown]
+    assert {label for _, label, _, _ in store.cells(run)} == {shown}
 
 
 def test_an_outcome_is_written_whole_or_not_at_all(store: Store, cells: list[Cell]) -> None:

@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, asks for PDEATHSIG"),
 ]
 
+PROGRAM = "from benchbase_command import main; main()"
 KILLS = 50
 PATIENCE = 5.0  # seconds after a kill by which no worker may be left
 PLUGIN = Path(__file__).parents[1] / "parts" / "faulty.py"
@@ -84,7 +85,12 @@ class Started:
         own = {"TMPDIR": str(home / "temporary"), "BENCHBASE_CACHE": f"{results}-cache"}
         self.terminal, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from benchbase.cli import main; main()", *map(str, command)],
+            [
+                sys.executable,
+                "-c",
+                "from benchbase_command import main; main()",
+                *map(str, command),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=theirs,

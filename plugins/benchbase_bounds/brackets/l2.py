@@ -36,7 +36,9 @@ def l2(operator: Operator, *, seed: int = 0, effort: float = 1.0) -> Bracket:
     if operator.n <= LARGEST and upper > 0:
         lower = max(lower, certify(operator, None, upper, most=int(_TESTS * effort)))
         certificate = "subdivision of cones"
-        reason = "no certificate to more than a part of the upper end"
+        reason = (
+            "the certified lower end is below the upper end; more effort may bring them together"
+        )
     largest = float(np.linalg.norm(operator.vectors.reshape(-1, operator.n), ord=2))
     method = f"closed form by alternation and L-BFGS from {starts} starts each; {certificate}"
     return conclude(lower, upper, pair, method, reason, largest=largest)

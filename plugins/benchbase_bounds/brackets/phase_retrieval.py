@@ -61,7 +61,9 @@ def phase_retrieval(operator: Operator, *, seed: int = 0, effort: float = 1.0) -
 
 
 def subset_pair(vectors: Array, subset: Array) -> tuple[Array, Array]:
-    """Return the pair of signals that attains λ₋²(F_Ω) + λ₋²(F_Ωᶜ).
+    """Return two signals whose squared ratio is at most λ₋²(F_Ω) + λ₋²(F_Ωᶜ).
+
+    λ₋²(F_Ω) is the least eigenvalue of F_Ωᵀ F_Ω. If Ω minimises the sum, the ratio is equal to it.
 
     Parameters
     ----------
@@ -73,7 +75,7 @@ def subset_pair(vectors: Array, subset: Array) -> tuple[Array, Array]:
     Returns
     -------
     x, x' : ndarray, shape (N,)
-        At distance 1.
+        The two signals, at distance 1.
     """
     _, u = least_eigenvectors(frame_operators(vectors, subset))
     _, v = least_eigenvectors(frame_operators(vectors, ~subset))

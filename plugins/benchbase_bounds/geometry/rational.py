@@ -33,16 +33,17 @@ def rank(matrix: Array) -> int:
 
 
 class Ranks:
-    """Exact ranks of combinations of a frame's vectors, taken at most so many times.
+    """Exact ranks of combinations of a frame's vectors, up to a largest number of computations.
 
     Parameters
     ----------
     vectors : ndarray, shape (K, L, N)
         The frame, in floating-point numbers.
     walls : ndarray of Fraction, shape (H, N), optional
-        Hyperplanes, whose normals may be added as rows.
+        Normals of hyperplanes, which `rank` may add as rows.
     most : int, optional
-        The number of ranks that may be taken. The answers are kept, so asking again is free.
+        The number of ranks that may be computed; after that, `rank` returns N for each new
+        question. Answers are kept, so asking again is free.
     """
 
     def __init__(self, vectors: Array, walls: Array | None = None, *, most: int = 3000) -> None:
@@ -62,7 +63,7 @@ class Ranks:
         Returns
         -------
         int
-            N, the largest possible rank, if too many ranks have been taken already. Callers
+            N, the largest possible rank, if `most` ranks have been computed already. Callers
             certify nothing of a rank that is larger than rounding found it.
         """
         n = int(self.vectors.shape[2])

@@ -53,14 +53,14 @@ def frames_table(
 
     Parameters
     ----------
-    results : benchbase.Results
-        They rebuild the frames.
+    results : benchbase.ResultsView
+        The results of one suite, from which the frames are rebuilt.
     effort : float, optional
         As in `benchbase_bounds.dispatch.bounds`.
     limit : float, optional
-        Seconds after which no further frame is begun.
+        Number of seconds after which no new frame is started.
     experiments : sequence of str, optional
-        Only these; by default all.
+        The titles of the experiments to include; by default all.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import benchbase
 from benchbase import Problem
-from benchbase.showing import setting_name, with_scores
+from benchbase.showing import setting_name, terminal_tables, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,19 +187,15 @@ def print_grids(
     notes : iterable of str
         Lines.
     """
-    from rich.table import Table
+    from rich.text import Text
 
     for name, grid in grids:
-        shown = Table(box=None, pad_edge=False)
-        for i, column in enumerate(grid):
-            shown.add_column(str(column), justify="right" if i else "left")
-        for row in grid.itertuples(index=False):
-            shown.add_row(*map(str, row))
-        console.print(name)
-        console.print(shown)
+        console.print(Text(name))
+        for part in terminal_tables(grid.astype(str), console):
+            console.print(part)
         console.print()
     for line in notes:
-        console.print(line)
+        console.print(Text(line))
     console.print()
 
 

@@ -132,14 +132,13 @@ def resolve(frames: Sequence[pd.DataFrame], name: str) -> str:
         return own[0]
     if own:
         raise benchbase.BenchbaseError(
-            f"{name!r} is the solver of several labels; choose one: {', '.join(own)}"
+            f"{name!r} is the solver of several labels; choose one: {', '.join(map(repr, own))}"
         )
     known = sorted({each for pair in pairs for each in pair})
     close = get_close_matches(name, known, n=3)
     hint = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
-    raise benchbase.BenchbaseError(
-        f"no solver or label {name!r}; {hint or 'there are: ' + ', '.join(sorted(labels))}"
-    )
+    hint = hint or f"there are: {', '.join(map(repr, sorted(labels)))}"
+    raise benchbase.BenchbaseError(f"no solver or label {name!r}; {hint}")
 
 
 def compare(frame: pd.DataFrame, suite: dict[str, Any], a: str, b: str) -> list[Comparison]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.showing import CHARACTER, log_axis, looks, set_title, split, wrapped
+from benchbase.showing import (
+    CHARACTER,
+    REDUCED,
+    log_axis,
+    looks,
+    mark_meaning,
+    set_title,
+    split,
+    wrapped,
+)
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import performance_profiles
 
@@ -27,6 +37,7 @@ def draw_budgets(board: Board) -> Figure | None:
     A solver's line begins at the least budget at which K95 is within the grid. Solvers whose
     applications are not counted have no line. Returns None if there is nothing to draw.
     """
+    board = _marked(board)
     lines = board.budgets[np.isfinite(board.budgets["K95"])]
     if lines.empty:
         return None
@@ -50,6 +61,19 @@ def draw_budgets(board: Board) -> Figure | None:
     return figure
 
 
+def _marked(board: Board) -> Board:
+    """Return the board with a mark after the labels of solvers with small samples, for legends."""
+    few = {*board.table.loc[board.table["reduced"], "label"]}
+    names = {
+        label: f"{label} {REDUCED}" if label in few else label for label in board.table["label"]
+    }
+    tables = {
+        part: getattr(board, part).assign(label=lambda table: table["label"].map(names))
+        for part in ("table", "curves", "budgets")
+    }
+    return replace(board, **tables)
+
+
 def cell_costs(board: Board, cost: str) -> pd.DataFrame:
     """Return the cost of a recovered signal, with one row per problem and K, one column per solver.
 
@@ -65,8 +89,8 @@ def cell_costs(board: Board, cost: str) -> pd.DataFrame:
         The kind of cost.
     """
     curves = board.curves.assign(n_pools=board.curves["n_pools"].fillna(0))
-    known = curves.groupby("label")[cost].transform(lambda own: own.notna().any())
-    curves = curves[known]
+    known = curves[cost].notna().groupby(curves["label"]).transform("any")
+    curves = curves[known.astype(bool)]
     # A clock may show 0 seconds, and ratios are compared.
     spent = curves[cost].clip(lower=1e-9)
     each = (spent / curves["success"]).where(curves["success"] > 0, np.inf).where(spent.notna())
@@ -81,6 +105,7 @@ def draw_profiles(board: Board) -> Figure | None:
     A profile's problems are the board's problems at each K, and its costs those of a recovered
     signal. Returns None for fewer than two solvers, or if no signal is recovered.
     """
+    board = _marked(board)
     profiles = {cost: performance_profiles(cell_costs(board, cost)) for cost in COSTS}
     shown = {
         cost: profile
@@ -122,7 +147,8 @@ def _panels(count: int, style: dict[str, dict[str, Any]], title: str) -> tuple[F
     size = across * _PANEL[0] + beside, down * _PANEL[1] + 0.7
     figure = Figure(size, layout="constrained")
     keys = [Line2D([], [], **look) for look in style.values()]
-    figure.legend(keys, [*style], loc="outside right center", ncols=columns, frameon=False)
+    said = {"title": mark_meaning(style), "ncols": columns, "frameon": False}
+    figure.legend(keys, [*style], loc="outside right center", **said)
     set_title(figure, title)
     axes: list[Axes] = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for ax in axes[count:]:

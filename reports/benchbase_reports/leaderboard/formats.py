@@ -112,7 +112,7 @@ def print_board(board: Board, console: Console) -> None:
         say(f"\n{tab.name}", "bold")
         for number, (title, rows) in enumerate(tab.problems):
             say(f"\n{title}" if number else title)
-            for table in terminal_tables(grid(rows), console.width):
+            for table in terminal_tables(grid(rows), console):
                 console.print(table)
             for note in notes(rows):
                 say(f"{note}.", "dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import benchbase
 from benchbase import Array
 from benchbase.showing import (
     RECOVERED,
+    may_lead,
     pooling_name,
     problem_columns,
+    reduced,
     setting_name,
     varying_parameters,
 )
@@ -22,10 +25,12 @@ from benchbase_reports.leaderboard.budgets import budget_curves, budget_grid
 from benchbase_reports.leaderboard.cells import Cells, read_cells
 from benchbase_reports.leaderboard.counts import ProblemCounts, problems
 from benchbase_reports.leaderboard.numbers import CURVES, curves, row_numbers, trial_means
+from benchbase_reports.statistics.pareto import pareto_front
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_ESTIMATE = "not ranked: it gave no estimate of any signal"
 NOT_COUNTED = "not ranked: its frame applications are not counted, so no budget applies"
 _WHOLE = (
     *("rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals"),
@@ -73,7 +78,7 @@ def make_board(
         columns |= _row_texts(problem, texts)
         if math.isfinite(budget):
             _exclude(columns)
-        table = pd.DataFrame(head | columns)
+        table = _placed(pd.DataFrame(head | columns))
         tables.append(table.sort_values("rank", kind="stable", na_position="last"))
         name = head["problem"]
         recovery.append(curves(problem, name))
@@ -87,16 +92,21 @@ def make_board(
         command=suite_command(suite.get("command", "")),
         budget=float(budget),
         table=table,
-        curves=_join(recovery, [*CURVES]),
-        budgets=_join(budgets, ["problem", "label", "budget", "K95"]),
-        trials=_join(trials, ["problem", "label", "trial", "mean"]),
+        curves=_join(recovery, [*CURVES], CURVES[2:]),
+        budgets=_join(budgets, ["problem", "label", "budget", "K95"], ["budget", "K95"]),
+        trials=_join(trials, ["problem", "label", "trial", "mean"], ["mean"]),
     )
 
 
-def _join(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def _join(
+    parts: list[pd.DataFrame], columns: list[str], numbers: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Join the tables of problems; without any, those of `columns` that are numbers are typed."""
     import pandas as pd
 
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    if not parts:
+        return pd.DataFrame(columns=columns).astype(dict.fromkeys(numbers, "float64"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _heads(cells: Cells) -> list[dict[str, Any]]:
@@ -154,6 +164,19 @@ def _exclude(columns: dict[str, Any]) -> None:
             for name in ("K95", "K95_low", "K95_high", "success", "success_low", "success_high"):
                 columns[name][row] = math.nan
             columns["area"][row] = math.nan
+
+
+def _placed(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to the rows of a problem which are of small samples, and which are on Pareto fronts."""
+    table["reduced"] = reduced(table, [])
+    area = table["area"].where(may_lead(table)).to_numpy(float)
+    for cost in ("seconds", "frame_applications"):
+        table["pareto_" + cost.removeprefix("frame_")] = pareto_front(
+            table[cost].to_numpy(float), area
+        )
+    lost = (table["signals"] > 0) & (table["failed"] == table["signals"])
+    told = NO_ESTIMATE + table["message"].where(table["message"] == "", "; " + table["message"])
+    return table.assign(message=table["message"].where(~lost, told))
 
 
 def _environments(results: benchbase.ResultsView) -> dict[str, str]:

@@ -16,7 +16,6 @@ from benchbase_reports.statistics.intervals import (
     median_interval,
     share_interval,
 )
-from benchbase_reports.statistics.pareto import pareto_front
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +43,12 @@ def row_numbers(problem: ProblemCounts, *, counted: bool) -> dict[str, Any]:
         success = share_interval(wins.sum(axis=2) / by_cluster, by_cluster)
         mean = _of_cosines(mean_interval(problem.sums("score").sum(axis=2) / by_cluster))
     spent = costs(problem)
+    failed = problem.totals("lost").sum(axis=1).astype(int)
     rankable = np.isfinite(spent["frame_applications"]) | ~np.bool_(counted)
+    rankable &= failed < sizes.sum(axis=(1, 2))  # one that never gave an estimate has no rank
     ranking = rank_solvers(problem.pools, wins, sizes, rankable, trials=not problem.one_frame)
     there = sizes.sum(axis=1) > 0
-    numbers = {
+    return {
         **{name.replace("k95", "K95"): values for name, values in ranking._asdict().items()},
         **dict(zip(("success", "success_low", "success_high"), success, strict=True)),
         **dict(zip(("mean", "mean_low", "mean_high"), mean, strict=True)),
@@ -57,12 +58,8 @@ def row_numbers(problem: ProblemCounts, *, counted: bool) -> dict[str, Any]:
         "n_largest": _outermost(problem.pools, there, -np.inf, np.max),
         "trials": _trials(problem),
         "signals": sizes.sum(axis=(1, 2)).astype(int),
-        "failed": problem.totals("lost").sum(axis=1).astype(int),
+        "failed": failed,
     }
-    for name in ("seconds", "frame_applications"):
-        column = "pareto_" + name.removeprefix("frame_")
-        numbers[column] = pareto_front(numbers[name], ranking.area)
-    return numbers
 
 
 def _outermost(pools: Array, there: Array, none: float, choose: Callable[..., Array]) -> Array:

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchbase.showing import RECOVERED, shortened, split
+from benchbase.showing import (
+    RECOVERED,
+    REDUCED,
+    sample_notes,
+    sample_texts,
+    shortened,
+    split,
+)
 from benchbase_reports.leaderboard.board import Board
 from benchbase_reports.statistics.many import Friedman, friedman
 from benchbase_reports.transition_panels import crossing_text
@@ -64,7 +71,8 @@ def grid(rows: pd.DataFrame) -> pd.DataFrame:
 def _texts(row: pd.Series[Any], *, ranked: int) -> dict[str, str]:
     """Return the texts of a row, by the names of `HEADS`."""
     waiting = "…" if row["pending"] else ""
-    texts = {"Solver": row["label"], **dict.fromkeys(HEADS[1:], "")}
+    solver = f"{row['label']} {REDUCED}" if row["reduced"] else row["label"]
+    texts = {"Solver": solver, **dict.fromkeys(HEADS[1:], "")}
     if not row["signals"]:
         return texts | {"Rank": waiting or "n/a"}
     return texts | {
@@ -129,13 +137,13 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
         limit = f"within a budget of {board.budget:g} frame applications per signal"
     ranking = (
         "Ranked by K95, the number of pools at which 95 % of the signals are recovered (squared "
-        f"cosine above {recovered:g}), {limit}; solvers with the same K95 (> and ≤: outside the "
-        "grid) by area, which is that under the recovery curve and at most 1"
+        f"cosine above {recovered:g}), {limit}. Solvers with the same K95 are ranked by Area, the "
+        "area under the recovery curve (at most 1). > and ≤ mark a K95 outside the grid"
     )
     intervals = (
         "Rank [best, worst] is a 95 % interval from a bootstrap of paired differences, clustered "
-        "by trial; without brackets no other rank is in it. Success and Mean (squared cosine) are "
-        "over all K; their brackets are 95 % intervals, clustered by trial"
+        "by trial; a rank without brackets is the only one in it. Success and Mean (squared "
+        "cosine) are over all K; their brackets are 95 % intervals, clustered by trial"
     )
     costs = (
         "Seconds and Applications (of the frame) are means per signal; Start is the part of the "
@@ -152,7 +160,9 @@ def reading(board: Board, recovered: float = RECOVERED) -> list[str]:
 
 
 def notes(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield sentences on the solvers that do not apply, failed, or are not ranked."""
+    """Yield sentences on small samples and on solvers that do not apply, failed, or lack ranks."""
+    for said in sample_notes(rows["label"].tolist(), sample_texts(rows, []), [""] * len(rows)):
+        yield f"{said}; such ranks may change"
     telling = rows[rows["message"] != ""]
     for message, part in telling.groupby("message", sort=False):
         whose = ", ".join(part["label"])
@@ -190,10 +200,12 @@ def many_text(board: Board, tab: str) -> str | None:
     if len(found.ranks) < 3 or found.problems < 2:
         return None
     p = "p < .001" if found.p < 0.001 else f"p = {_share(found.p)}"
-    ranks = ", ".join(f"{label} {value:.2g}" for label, value in found.ranks.items())
+    rows = board.table[(board.table["tab"] == tab) & board.table["reduced"]]
+    marks = dict.fromkeys(rows["label"], f" {REDUCED}")
+    ranks = ", ".join(f"{each}{marks.get(each, '')} {r:.2g}" for each, r in found.ranks.items())
     return (
-        f"Mean ranks by mean squared cosine over {found.problems} trials (each with its frames, of "
-        f"all the K and problems that all ran on): {ranks} (Friedman's chi-squared "
-        f"{found.statistic:.3g}, {p}; two solvers differ at 5 % where their ranks are more than "
-        f"{found.critical_difference:.2g} apart, Nemenyi)"
+        f"Mean ranks by mean squared cosine, over {found.problems} trials and the problems and K "
+        f"that all solvers ran on: {ranks}. Friedman's chi-squared is {found.statistic:.3g}, {p}. "
+        "By Nemenyi's test at the 5 % level, two solvers differ if their mean ranks are more than "
+        f"{found.critical_difference:.2g} apart"
     )

@@ -10,7 +10,15 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase.showing import RECOVERED, component_of, latest, problem_columns, solver_specs
+from benchbase.showing import (
+    RECOVERED,
+    component_of,
+    isolation_note,
+    latest,
+    problem_columns,
+    sample_texts,
+    solver_specs,
+)
 from benchbase_reports.citations import bibliography, bibliography_of_spec
 from benchbase_reports.invocation import row_command, sized_command, suite_command
 from benchbase_reports.page.pictures import LARGEST, Album, ProblemKey, album, identity
@@ -30,7 +38,7 @@ COSTS = ("seconds", "init_seconds", "frame_applications", "K95", "K95_low", "K95
 
 WHOLE = (
     "rank", "rank_low", "rank_high", "n_least", "n_largest", "trials", "signals", "failed",
-    "unsupported",
+    "unsupported", "pending",
 )  # fmt: skip # as above
 CURVES = (
     "success", "success_low", "success_high", "mean", "mean_low", "mean_high", "seconds",
@@ -143,7 +151,7 @@ def page_data(results: benchbase.ResultsView, board: Board, *, largest: int = LA
         title=board.title,
         command=board.command or _command(results.suites[-1]),
         budget=float(board.budget) if np.isfinite(board.budget) else None,
-        notes=[*_notes(table), *drawn.notes],
+        notes=[*_notes(table), *_isolation(results), *drawn.notes],
         solvers=solvers,
         problems=problems,
         pictures=drawn.pictures,
@@ -202,6 +210,12 @@ def _notes(table: pd.DataFrame) -> list[str]:
     return [f"{which} come from a single trial: their intervals hold for this frame only"]
 
 
+def _isolation(results: benchbase.ResultsView) -> list[str]:
+    rows = results.rows()
+    shared = rows.loc[rows["isolated"].eq(other=False).fillna(value=False), "label"]
+    return [isolation_note(shared).capitalize()] if len(shared) else []
+
+
 def _shared_citations(parts: Sequence[pd.DataFrame]) -> tuple[dict[str, str], list[str]]:
     """Return the entries of benchbase, data sets, frames and poolings, and their keys."""
     entries = bibliography(None)
@@ -229,6 +243,7 @@ def _rows(
         rows[name] = plain(part[name].to_numpy(dtype=float, na_value=np.nan), name)
     rows["message"] = part["message"].fillna("").astype(str).tolist()
     rows["environments"] = [[places[each] for each in texts] for texts in _environments(part)]
+    rows["sample"] = sample_texts(part, [])
     rows["one_frame"] = part["one_frame"].fillna(value=False).astype(bool).tolist()
     return rows
 

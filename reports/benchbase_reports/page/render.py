@@ -7,9 +7,10 @@ import hashlib
 import json
 from dataclasses import fields
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import benchbase
 
 if TYPE_CHECKING:
     import jinja2
@@ -44,7 +45,7 @@ def render(data: PageData) -> str:
     heads = [{name: each[name] for name in ("title", "setting", "tab")} for each in problems]
     return _template().render(
         data=data,
-        version=version("benchbase"),
+        version=benchbase.__version__,
         style=style,
         style_digest=digest(style),
         script=script,

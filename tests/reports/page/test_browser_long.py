@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchbase_publish.index import MEANINGS
@@ -126,12 +128,47 @@ def test_each_problem_shows_its_best_until_the_reader_picks_curves(
     assert page.complaints() == []
 
 
+def test_small_samples_are_marked_and_what_is_missing_is_no_rank(
+    browse: Callable[[Path], Page], page_file: Callable[..., Path], data_of: Any, made_up: Any
+) -> None:
+    board = made_up(("few", "fails", "waits", "whole"), poolings=("ℓ2",), datasets=("digits",))
+    changes = pd.DataFrame(
+        {
+            "signals": [100, 500, 0, 500], "failed": [0, 500, 0, 0], "pending": [400, 0, 500, 0],
+            "rank": [1, np.nan, np.nan, 2], "seconds": [1e-3, 1e-4, np.nan, 1e-2],
+            "message": ["", "not ranked", "", ""], "reduced": [True, False, False, False],
+        }
+    )  # fmt: skip # one row per solver
+    table = board.table.assign(**{str(name): changes[name].to_numpy() for name in changes})
+    page = browse(page_file(data_of(dataclasses.replace(board, table=table)))).open()
+    names = [each.text for each in page.all("#rows .name")]
+    rows = dict(zip(names, (each.text for each in page.all("#rows tr")), strict=True))
+    assert [*rows] == ["few †", "whole", "fails", "waits"]
+    assert "† only 100 of 500 signals" in rows["few †"]
+    assert rows["fails"].startswith("–")
+    assert rows["waits"].startswith("…")
+    assert page.one("#status").text == "4 solvers, 1 still to be computed"
+    assert "few †" in page.one("#legend").text
+    assert len(page.all("#costs-plot .point .ring")) == 1  # of the only full sample with a rank
+    assert page.complaints() == []
+
+
+def test_a_page_without_results_says_so(
+    browse: Callable[[Path], Page], page_file: Callable[..., Path], data_of: Any, made_up: Any
+) -> None:
+    board = made_up(("a",), poolings=("ℓ2",), datasets=("digits",))
+    parts = {name: getattr(board, name).iloc[:0] for name in ("table", "curves", "budgets")}
+    page = browse(page_file(data_of(dataclasses.replace(board, **parts)))).open()
+    assert page.one("#problem").text == "There are no results yet."
+    assert page.complaints() == []
+
+
 @pytest.fixture(scope="module")
 def checked_file(page_file: Callable[..., Path], data_of: Any, made_up: Any) -> Path:
     """Return a page of a site: each level in turn."""
     data, levels = data_of(made_up()), [*MEANINGS]
     solvers = [
-        entry | {"level": levels[i % 4], "bundle": (f"Bundle {i}", f"../../bundles/{i}.zip")}
+        entry | {"level": levels[i % 5], "bundle": (f"Bundle {i}", f"../../bundles/{i}.zip")}
         for i, entry in enumerate(data.solvers)
     ]
     found: Path = page_file(
@@ -150,7 +187,7 @@ def checked(browse: Callable[[Path], Page], checked_file: Path) -> Iterator[Page
 def test_what_is_checked_has_a_column_in_sight(checked: Page) -> None:
     page, levels = checked, [*MEANINGS]
     shown = [each.text for each in page.all("#rows td.level")]
-    assert [text.replace("\n", " ") for text in shown] == [levels[i % 4] for i in range(7)]
+    assert [text.replace("\n", " ") for text in shown] == [levels[i % 5] for i in range(7)]
     assert (
         page.run(
             "const { scrollWidth, clientWidth } = document.querySelector('#scroller');"
@@ -159,7 +196,7 @@ def test_what_is_checked_has_a_column_in_sight(checked: Page) -> None:
         == 0
     )  # no column is out of sight
     page.one("[data-sort=level]").click()
-    assert page.one("#rows td.level").text == levels[3]
+    assert page.one("#rows td.level").text == levels[4]
     page.one("#level [value='1']").click()
     assert {each.text for each in page.all("#rows td.level")} == {levels[1]}
     assert page.one("#status").text == "2 of 7 solvers"
@@ -171,8 +208,8 @@ def test_levels_are_explained_to_the_eye_the_keyboard_and_in_the_text(checked: P
     page = checked
     hint = page.one("#hint")
     assert not hint.is_displayed()
-    ActionChains(page.driver).move_to_element(page.all("#rows td.level .seal")[1]).perform()
-    assert hint.text == f"scores verified: {MEANINGS['scores verified']}."
+    ActionChains(page.driver).move_to_element(page.all("#rows td.level .seal")[2]).perform()
+    assert hint.text == f"reproducible: {MEANINGS['reproducible']}."
     page.run("document.querySelector('[data-sort=level]').focus()")
     assert all(meaning in hint.text for meaning in MEANINGS.values())
     page.keys(Keys.ESCAPE)
@@ -189,11 +226,11 @@ def test_each_link_says_where_it_leads(checked: Page) -> None:
 
 def test_a_rows_details_link_its_bundle(checked: Page) -> None:
     page = checked
-    page.all("#rows .name")[2].click()
-    assert MEANINGS["solver verified (other code)"] in page.one("#details-body").text
+    page.all("#rows .name")[3].click()
+    assert MEANINGS["sealed (other code)"] in page.one("#details-body").text
     link = page.one("#details-body a")
-    assert link.text == "Bundle 2"
-    assert link.get_attribute("href").endswith("/bundles/2.zip")
+    assert link.text == "Bundle 3"
+    assert link.get_attribute("href").endswith("/bundles/3.zip")
 
 
 def test_a_page_without_levels_has_no_such_column(long_page: Page) -> None:

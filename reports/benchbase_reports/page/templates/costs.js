@@ -11,10 +11,11 @@ function costPoints() {
   const j = all.k.indexOf(Number(at));
   return j < 0 ? [] : all.solver.map((solver, i) => ({ solver, x: all[cost][i][j], y: all[accuracy][i][j] })).filter(both);
 }
-// Those that no other beats in one without being worse in the other, from cheap to dear.
+// Those of full samples that no other beats in one without being worse in the other, from cheap to dear.
 function pareto(points) {
   const front = [];
-  for (const point of [...points].sort((a, b) => a.x - b.x || b.y - a.y)) {
+  const full = points.filter(({ solver }) => mayLead(problem().of.get(solver)));
+  for (const point of full.sort((a, b) => a.x - b.x || b.y - a.y)) {
     const best = front.at(-1);
     if (!best || point.y > best.y || (point.y === best.y && point.x === best.x)) front.push(point);
   }

@@ -7,7 +7,7 @@ const MEASURES = {
 const MANY = 30;
 let curves = null, curveTip = null, curveAt = -1;
 
-const inRanks = () => problem().table.filter(applies).sort((a, b) => a.rank - b.rank || a.place - b.place).map((row) => row.solver);
+const inRanks = () => problem().table.filter(applies).sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity) || a.place - b.place).map((row) => row.solver);
 const visible = () => inRanks().filter((solver) => state.shown.has(solver));
 
 // One series a visible solver: points [x, y, low, high] with what is missing left out.

@@ -24,15 +24,15 @@ function bibtex(keys) { return keys.map((key) => data.bibliography[key]).join("\
 
 function facts(row) {
   const list = [
-    ["Rank", applies(row) ? String(row.rank) : "not applicable", applies(row) && known(row.rank_low) ? `between ${row.rank_low} and ${row.rank_high}` : ""],
+    ["Rank", known(row.rank) ? String(row.rank) : applies(row) ? "none" : row.pending ? "pending" : "not applicable", known(row.rank_low) ? `between ${row.rank_low} and ${row.rank_high}` : ""],
     ["K₉₅", pools(row.K95, row), between(row.K95_low, row.K95_high, (v) => pools(v, row))],
     ["Recovered", percent(row.success), between(row.success_low, row.success_high, percent)],
     ["Mean squared cosine", share(row.mean), between(row.mean_low, row.mean_high, (v) => share(v))],
     ["Area under curve", share(row.area), ""],
     ["Time per signal", time(row.seconds), known(row.init_seconds) ? `start ${time(row.init_seconds)}` : ""],
     ["Frame applications", count(row.frame_applications), known(row.frame_applications) ? "per signal" : "not counted"],
-    ["Signals", String(row.signals ?? "–"), known(row.trials) ? `${row.trials} ${row.trials === 1 ? "trial: this frame only" : "trials"}` : ""],
-    ["Failed", String(row.failed ?? 0), row.unsupported ? `${row.unsupported} not applicable` : ""],
+    ["Signals", row.sample.endsWith("signals") ? row.sample : String(row.signals ?? "–"), row.sample.endsWith("trials") ? row.sample : known(row.trials) ? `${row.trials} ${row.trials === 1 ? "trial: this frame only" : "trials"}` : ""],
+    ["Failed", String(row.failed ?? 0), [row.unsupported ? `${row.unsupported} not applicable` : "", row.pending ? `${row.pending} still to be computed` : ""].filter(Boolean).join(", ")],
   ];
   return el("dl", { class: "facts" }, ...list.map(([name, value, more]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, more) : null))));

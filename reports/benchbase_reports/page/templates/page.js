@@ -126,3 +126,7 @@ drawAgain();
 listen();
 const asked = Number(/^#problem-(\d+)$/.exec(location.hash)?.[1]) - 1;
 if (data.problems.length) choose(data.problems[asked] ? asked : 0, false);
+else {
+  $("problem").textContent = "There are no results yet.";
+  $("panel").hidden = true;
+}

@@ -8,14 +8,20 @@ function makeRow(row) {
     : el("td", { role: "cell", class: column.key }, ...column.cell(row).filter(Boolean))));
   return el("tr", { role: "row", class: applies(row) ? null : "inapplicable", "data-solver": row.solver }, ...cells);
 }
+function remarkOf(row) {
+  if (!applies(row)) return row.message || (row.pending ? "still to be computed" : "");
+  if (row.sample) return `† only ${row.sample}`;
+  if (!known(row.rank)) return row.message;
+  return row.one_frame ? "one frame only" : "";
+}
 function nameCell(row) {
-  const remark = !applies(row) ? row.message : row.one_frame ? "one frame only" : "";
+  const remark = remarkOf(row);
   const kinds = ["names", remark ? "remarked" : "", row.label.length > 20 ? "long" : ""];
   return el("th", { scope: "row", role: "rowheader", class: "solver" },
     el("button", { type: "button", class: "swatch", "data-pin": row.solver, "aria-pressed": String(state.shown.has(row.solver)),
       "aria-label": `Curve of ${row.label}`, disabled: !applies(row) }, sample(row.solver)),
     el("div", { class: kinds.join(" ") },
-      el("button", { type: "button", class: "name clamp", "data-open": row.solver, "aria-haspopup": "dialog", title: row.label }, row.label),
+      el("button", { type: "button", class: "name clamp", "data-open": row.solver, "aria-haspopup": "dialog", title: row.label }, label(row.solver)),
       remark ? el("span", { class: "remark", title: remark }, remark) : null));
 }
 function rowOf(row) {
@@ -70,9 +76,10 @@ function forgetRows() { made = new Map(); }
 function printRows(all) { whole = all; drawRows(); }
 
 function say(more = "") {
-  const total = problem().table.length, apart = problem().table.filter((row) => !applies(row)).length;
+  const total = problem().table.length, count = (test) => problem().table.filter((row) => !applies(row) && test(row)).length;
+  const waiting = count((row) => row.pending), apart = count((row) => !row.pending);
   const which = chosen.length === total ? `${total} ${total === 1 ? "solver" : "solvers"}` : `${chosen.length} of ${total} solvers`;
-  $("status").textContent = `${which}${apart ? `, ${apart} not applicable` : ""}${more}`;
+  $("status").textContent = `${which}${apart ? `, ${apart} not applicable` : ""}${waiting ? `, ${waiting} still to be computed` : ""}${more}`;
 }
 // Up and down move from name to name, or from switch to switch; keys may be faster than frames.
 function stepRow(event) {

@@ -5,7 +5,8 @@ const intervalOf = (name, write) => (row) =>
   two(write(row[name], row), applies(row) ? between(row[`${name}_low`], row[`${name}_high`], (v) => write(v, row)) : "");
 
 function rankCell(row) {
-  if (!applies(row)) return two("n/a", "");
+  if (!applies(row)) return two(absent(row), "");
+  if (!known(row.rank)) return two("–", "");
   const same = row.rank_low === row.rank_high || !known(row.rank_low);
   return two(String(row.rank), same ? "" : `${row.rank_low}–${row.rank_high}`);
 }
@@ -27,7 +28,7 @@ function gridSpan(each) {
   return { low: Math.min(...ends), high: Math.max(...ends) };
 }
 function poolsCell(row) {
-  if (!applies(row)) return two("n/a", "");
+  if (!applies(row)) return two(absent(row), "");
   return [interval(row), pools(row.K95, row), small(between(row.K95_low, row.K95_high, (value) => pools(value, row)))];
 }
 function failedCell(row) {

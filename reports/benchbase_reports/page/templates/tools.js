@@ -44,9 +44,13 @@ function problem(index = state.problem) {
   return opened.get(index);
 }
 
-const label = (solver) => data.solvers[solver].label;
+// A solver's label, with a mark if others have more signals or trials of the problem.
+const label = (solver) => data.solvers[solver].label + (problem().of.get(solver)?.sample ? " †" : "");
 const colour = (solver) => `s${solver % COLOURS}`;
-const applies = (row) => known(row.rank);
+// Whether a solver has results here, and whether it may be the best: it has a rank, and a full sample.
+const applies = (row) => row.signals > 0;
+const mayLead = (row) => known(row.rank) && !row.sample;
+const absent = (row) => (row.pending ? "…" : "n/a");
 
 // Numbers for people: shares as in the project's tables, ".982".
 function share(value, digits = 3) {

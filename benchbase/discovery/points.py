@@ -1,0 +1,79 @@
+"""The entry points of plugins, read from one installed distribution after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib import metadata
+
+from benchbase.errors import described
+
+GROUP = "benchbase"
+"""The group of the entry points of plugins."""
+
+
+def plugin_points() -> tuple[list[metadata.EntryPoint], list[str]]:
+    """Return the entry points of plugins in the order of their names, and what is wrong.
+
+    If two distributions use one name for a plugin, neither is taken. But if both name the same
+    module, as a left-over of an earlier installation does, it is taken once.
+
+    Returns
+    -------
+    points : list of importlib.metadata.EntryPoint
+        One for each plugin.
+    problems : list of str
+        One sentence for each distribution or plugin that was left out.
+    """
+    found: defaultdict[str, list[metadata.EntryPoint]] = defaultdict(list)
+    problems: list[str] = []
+    seen: set[str] = set()
+    for distribution in metadata.distributions():
+        try:
+            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            points = distribution.entry_points.select(group=GROUP)
+            _ = [point.module for point in points]  # fails if the text is no name of a module
+        except Exception as error:  # the standard library checks little of what it reads
+            problem = f"the entry points of {_words(distribution)} cannot be read"
+            problems.append(f"{problem}: {described(error)}")
+            continue
+        name = _words(distribution)
+        if name not in seen:  # Python would import from the first one as well
+            seen.add(name)
+            for point in points:
+                found[point.name].append(point)
+    chosen: list[metadata.EntryPoint] = []
+    shared: defaultdict[str, list[str]] = defaultdict(list)
+    for name, same in sorted(found.items()):
+        owners = " and ".join(sorted({owner_of(point) for point in same}))
+        if len({point.value for point in same}) == 1:
+            chosen.append(same[0])
+            if len(same) > 1:
+                shared[owners].append(name)
+        else:
+            problems.append(
+                f"two plugins are named '{name}', of {owners}, and neither is loaded; "
+                "uninstall one of them"
+            )
+    for owners, names in shared.items():
+        problems.append(f"{owners} name the same plugins ({', '.join(names)}); uninstall one")
+    return chosen, problems
+
+
+def owner_of(point: metadata.EntryPoint) -> str:
+    """Say which distribution an entry point belongs to: "the distribution acme"."""
+    return "no distribution" if point.dist is None else _words(point.dist)
+
+
+def distribution_name(distribution: metadata.Distribution) -> str | None:
+    """Return the name of a distribution, or None if its metadata are lost."""
+    try:
+        return distribution.name or None
+    except Exception:  # without metadata, each version of Python does something else
+        return None
+
+
+def _words(distribution: metadata.Distribution) -> str:
+    name = distribution_name(distribution)
+    place = getattr(distribution, "_path", None) or distribution.locate_file("")
+    return f"the distribution {name}" if name else f"the distribution without a name in {place}"

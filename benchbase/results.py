@@ -294,16 +294,15 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
         If there are no results, they cannot be read, or there is no such run.
     """
     with Store(path) as store:
+        store.check_rows()
         known = store.runs()
     if not known:
         raise StoreError(no_results(Path(path)))
     numbers = [entry["id"] for entry in known]
     if run is None:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
-    elif run == "all":
-        chosen = numbers
-    elif run == "last":
-        chosen = numbers[-1:]
+    elif run in ("all", "last"):
+        chosen = numbers if run == "all" else numbers[-1:]
     elif str(run).isdecimal() and int(run) in numbers:
         chosen = [int(run)]
     else:

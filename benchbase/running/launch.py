@@ -57,6 +57,8 @@ def make_plan(
     suite.select(rerun)  # raises if a label is not in the suite
     cells = make_cells(suite)
     with Store(folder) if has_results(folder) else nullcontext() as store:
+        if store is not None:
+            store.check_rows()
         return plan(
             cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
         )

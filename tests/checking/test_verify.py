@@ -501,7 +501,7 @@ def test_results_that_cannot_be_read_exit_with_2(
     tamper("UPDATE cell SET facts = '{'")
     result = verify_cli(folder)
     assert result.exit_code == 2
-    assert "cannot be read" in result.stderr
+    assert "is damaged: a row of its table 'cell'" in result.stderr
     (folder / FILE).write_bytes(b"no database" * 100)
     assert verify_cli(folder).exit_code == 2
 

@@ -144,7 +144,7 @@ MISTAKES = [
     ("seed = 3", "seed = 1.0", 2, "seed: must be an integer of at least 0, not 1.0"),
     ("seed = 3", f"seed = {2**63}", 2, "seed: must be an integer from -2⁶³ to 2⁶³ - 1"),
     ("points = 6", f"points = {10**30}", 4, "points: must be an integer from -2⁶³ to 2⁶³ - 1"),
-    ("trials = 2", "trials = 900000", 3, "trials: 7,200,000 cells are too many for one suite"),
+    ("trials = 2", "trials = 900000", 3, "trials: 7,200,000 cells are too many; a su"),
     ("points = 6", "points = 10000001", 4, "points: 80,000,040 signals are too many"),
     ("power = inf", "power = nan", 18, "pooling.power: nan is not allowed here"),
     ("seed = 3", 'seed = "3"', 2, "seed: must be an integer of at least 0, not '3'"),

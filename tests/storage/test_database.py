@@ -5,15 +5,20 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import Result
 
+import benchbase
 from benchbase import StoreError
 from benchbase.storage.database import FILE, FORMAT
 from benchbase.storage.store import Store
@@ -76,8 +81,11 @@ def store(folder: Path) -> Iterator[Store]:
         yield opened
 
 
+RESOLVED: dict[str, Any] = {"experiments": []}
+
+
 def begin(store: Store) -> int:
-    return store.begin_run("suite", "a title " * 1000, {}, "benchbase run suite", [])
+    return store.begin_run("suite", "a title " * 1000, RESOLVED, "benchbase run suite", [])
 
 
 def test_no_results_say_how_to_make_some(folder: Path) -> None:
@@ -169,3 +177,59 @@ def test_an_empty_file_is_no_results_but_can_become_some(tmp_path: Path) -> None
         Store(tmp_path)
     with Store(tmp_path, create=True) as store:
         assert begin(store) == 1
+
+
+DAMAGES = (
+    "UPDATE cell SET facts = '{}'",
+    "UPDATE cell SET facts = '[]'",
+    "UPDATE cell SET facts = 'x'",
+    "UPDATE cell SET facts = json_set(facts, '$.points', 'two')",
+    "UPDATE run SET resolved = '{}'",
+    "UPDATE run SET resolved = 'x'",
+    "UPDATE run SET title = x'ff00'",
+    "UPDATE run_cell SET label = x'ff00'",
+    "UPDATE run_cell SET key = 'nobody'",
+    "UPDATE environment SET facts = '[]'",
+    "UPDATE chunk SET environment = 99",
+    "UPDATE chunk SET start = -1",
+    "UPDATE chunk SET stop = 1000000000",
+    "UPDATE chunk SET status = 'fine'",
+    "UPDATE chunk SET message = x'ff'",
+    "UPDATE chunk SET prepare_seconds = 'abc'",
+    "UPDATE chunk SET scores = substr(scores, 1, length(scores) - 8)",
+    "UPDATE chunk SET scores = 'text'",
+    "UPDATE recovered SET x = substr(x, 1, 5)",
+    "UPDATE signals SET x = substr(x, 1, 5)",
+    "UPDATE signals SET n = 0",
+)
+COMMANDS = (["export"], ["report", "table"], ["leaderboard"], ["run", "s.toml"], ["verify", "r"])
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_rows_of_another_shape_are_told_by_every_command(
+    damage: str, cli: Callable[..., Result], sound_results: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sound_results, tmp_path / "r")
+    shutil.copy(sound_results.parent / "s.toml", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "r" / FILE, isolation_level=None)) as connection:
+        connection.execute(damage)
+    for command in COMMANDS:
+        folder = [] if "verify" in command else ["--results", "r"]
+        done = cli(*command, *folder)
+        assert done.exit_code == 2, (command, done.output)
+        assert f"{FILE} is damaged: a row of its table" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def sound_results(
+    as_installed: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("sound")
+    (folder / "s.toml").write_text(
+        "points = 2\nreport = []\ndataset = { name = 'gaussian', n = 4 }\n"
+        "frame = { name = 'gaussian', n_pools = 6 }\npooling = { name = 'lp', p = 2 }\n"
+        "[[solver]]\nname = 'altmin'\nn_iter = 2\n"
+    )
+    with as_installed():
+        benchbase.run(folder / "s.toml", results=folder / "r", jobs=0)
+    return folder / "r"

@@ -60,8 +60,11 @@ def store(folder: Path) -> Iterator[Store]:
         yield opened
 
 
+RESOLVED: dict[str, Any] = {"experiments": []}
+
+
 def begin(store: Store, cells: list[Cell]) -> int:
-    return store.begin_run("suite", "a title", {"points": 6}, "benchbase run suite", cells)
+    return store.begin_run("suite", "a title", RESOLVED, "benchbase run suite", cells)
 
 
 def done(cell: Cell, start: int = 0, stop: int = 6, **changes: Any) -> Outcome:
@@ -105,7 +108,7 @@ def test_a_run_comes_back_as_it_was_written(store: Store, cells: list[Cell]) -> 
     run = begin(store, cells)
     (found,) = store.runs()
     assert (found["id"], found["suite"], found["title"]) == (run, "suite", "a title")
-    assert (json.loads(found["resolved"]), found["finished"]) == ({"points": 6}, None)
+    assert (json.loads(found["resolved"]), found["finished"]) == (RESOLVED, None)
     assert found["command"] == "benchbase run suite"
     store.end_run(run)
     (found,) = store.runs()

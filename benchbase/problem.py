@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from benchbase.component import Array
+from benchbase.errors import check_real
 from benchbase.representation import Frame, Pooling
 
 
@@ -48,7 +49,7 @@ class Problem:
     Raises
     ------
     ParameterError
-        If the pooling's parameters do not fit the frame.
+        If the pooling's parameters do not fit the frame, or training signals are complex.
     """
 
     frame: Frame
@@ -60,6 +61,7 @@ class Problem:
     signal_set: SignalSet | None = None
 
     def __post_init__(self) -> None:
+        check_real("training", self.training)
         self.pooling.check(self.frame.n_pools, self.frame.pool_size)
 
     @property
@@ -146,12 +148,20 @@ class Recovery:
         Whether each signal met the solver's own criterion.
     message : str, optional
         A remark for the table of results.
+
+    Raises
+    ------
+    ParameterError
+        If x is complex.
     """
 
     x: Array
     n_iter: Array | None = None
     converged: Array | None = None
     message: str = ""
+
+    def __post_init__(self) -> None:
+        check_real("x", self.x)
 
 
 def squared_cosine(x: Array, truth: Array, ambiguity: str = "sign") -> Array:

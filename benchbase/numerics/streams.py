@@ -40,6 +40,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from benchbase.component import Array
+from benchbase.errors import check_real
 from benchbase.representation import Frame
 
 Role: TypeAlias = Literal["train", "test", "frame", "noise", "solver", "hint"]
@@ -280,6 +281,7 @@ class SignalRun:
 
     def record(self, n_iter: int, x: Array) -> None:
         """Keep a snapshot of the estimates if a trace was asked for, outside the clock."""
+        check_real("x", x)
         if self._trace is not None:
             with self._ledger.pause():
                 seconds = sum(self._ledger.seconds.values())

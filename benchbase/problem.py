@@ -72,15 +72,21 @@ class Problem:
         lost = self.frame.is_complex or self.frame.field == "complex"
         return "phase" if lost else "sign"
 
-    def vectors(self) -> Array:
+    def vectors(self, *, counted: bool = False) -> Array:
         """Return the frame's vectors, (K, L, N), read-only.
+
+        Parameters
+        ----------
+        counted : bool, optional
+            Whether the solver tells the cost of what it does with them to `Run.count`. If not, the
+            solver has no number of frame applications.
 
         Raises
         ------
         NotImplementedError
             If the frame never forms its vectors.
         """
-        return self.frame.dense()
+        return self.frame.vectors(counted=counted)
 
     def measure(self, x: Array) -> Array:
         """Return P(F x): (..., N) to (..., K)."""
@@ -123,6 +129,15 @@ class Run(Protocol):
 
     def phase(self, name: str) -> AbstractContextManager[Run]:
         """Open a part of the work, such as "init": its own streams, clock and frame count."""
+
+    def count(self, rows: float) -> None:
+        """Add applications of the frame to `rows` signals to the cost.
+
+        It is for work with `Problem.vectors`; calls of the frame are counted by themselves. The
+        product of all vectors with one signal counts one, and so does that of one pool's worth of
+        coefficients for each pool with them. Other work of a signal counts by its floating-point
+        operations, in units of the 2·K·L·N of such a product.
+        """
 
     def record(self, n_iter: int, x: Array) -> None:
         """Keep a snapshot of the estimates (S, N) if a trace was asked for, outside the clock."""

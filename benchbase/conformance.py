@@ -39,11 +39,11 @@ BATCHES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3))
 def check_dataset(dataset: Dataset) -> None:
     """Check a data set that has at least five test signals.
 
-    Signals must have the right shapes and be finite. The same generator must give the same signals,
-    and S test signals must be the first S of a longer draw. If `n_test` is set, there must be that
-    many test signals and no more; if `signal_norm` is set, they must have that norm. Training
-    signals must be float32, and no test signal may be among them. `fingerprint` must return a
-    string, and `picture` must keep batch axes.
+    Signals must have the right shapes, be real and be finite. The same generator must give the same
+    signals, and S test signals must be the first S of a longer draw. If `n_test` is set, there must
+    be that many test signals and no more; if `signal_norm` is set, they must have that norm.
+    Training signals must be float32, and no test signal may be among them. `fingerprint` must
+    return a string, and `picture` must keep batch axes.
     """
     _check_component(dataset, Dataset)
 
@@ -52,6 +52,7 @@ def check_dataset(dataset: Dataset) -> None:
 
     train, test = dataset.train(generator(0, "train")), draw(5)
     _require(test.shape == (5, dataset.n), f"test(5, rng) has shape {test.shape}, not (5, N)")
+    _require(not np.iscomplexobj(test), "test signals must be real; complex ones are refused")
     _require(np.isfinite(test).all(), "test signals must be finite")
     _require(_same(draw(2), test[:2]), "the first test signals of a longer draw must be the same")
     _require(_same(draw(5), test), "the same generator must give the same test signals")
@@ -225,7 +226,8 @@ def check_solver(solver: Any, problem: Problem | None = None) -> None:
     finite, and the solver must leave its inputs alone. The same seed must give the same estimates,
     also when a prepared solver is used a second time. A signal alone must be recovered as in a
     batch, with a relative error of at most 1e-6, up to what the measurements cannot tell (such as
-    the sign). NumPy's global random state must stay as it is.
+    the sign). Measurements of one signal that are not finite must not change the estimates of the
+    others. NumPy's global random state must stay as it is.
 
     `problem` is a problem that the solver solves with ease. By default it is made of the Euclidean
     norms of 30 pairs of Gaussian vectors in five dimensions, with training signals.
@@ -283,6 +285,14 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
         gap = relative_error(alone, x[signal], problem.ambiguity)
         message = f"a signal alone must be recovered as in a batch, but differs by {gap:.1e}"
         _require(gap <= 1e-6, message)
+    spoilt = b.copy()
+    spoilt[1, 0] = np.nan
+    kept = np.array([True, False, True, True])
+    run = SignalRun(solver_keys(0, 0, range(4)), hint=hint)
+    with _named("the solver, with one measurement that is not finite,"):
+        rest = np.asarray(recover(inverse, spoilt, run, problem.frame.n).x)[kept]
+    gaps = relative_error(rest, x[kept], problem.ambiguity)
+    _require((gaps <= 1e-6).all(), "a measurement that is not finite must lose its signal alone")
 
 
 class _EuclideanNorm(Pooling):

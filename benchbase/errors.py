@@ -6,11 +6,12 @@
     ├── ParameterError          a component refuses the value of one of its parameters
     ├── SpecError               a `{name, parameters}` table does not describe a component
     ├── SuiteError              a suite has mistakes; each is listed with its file and line
-    ├── PluginError             plugins clash, or a plugin file cannot be loaded
+    ├── PluginError             plugins clash, cannot be loaded, or give what they must not
     ├── DataError               a data set's files are missing or not what they should be
     ├── StoreError              results cannot be read or written
     ├── FormatError             bytes from elsewhere are not the plain data that they should be
     ├── DiskError               a disk is full or fails
+    ├── OutOfMemoryError        there is not enough memory to make a problem
     └── ReportError             reports failed; each is told in a line of its own
 """
 
@@ -156,6 +157,27 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def check_real(parameter: str, values: Any) -> None:
+    """Raise a `ParameterError` if an array holds complex numbers.
+
+    Without this, a conversion to real numbers would drop the imaginary parts.
+
+    Parameters
+    ----------
+    parameter : str
+        What the array is, for example ``"b"``.
+    values : array_like
+        The array.
+    """
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    if kind == "c":
+        raise ParameterError(
+            parameter,
+            "must hold real numbers, not complex ones; store a complex signal of dimension N/2 as "
+            "N real numbers, first its real parts and then its imaginary parts",
+        )
+
+
 class SpecError(BenchbaseError):
     """A `{name, parameters}` table does not describe a component.
 
@@ -193,7 +215,7 @@ class SuiteError(BenchbaseError):
 
 
 class PluginError(BenchbaseError):
-    """Plugins clash, or a plugin file cannot be loaded."""
+    """Plugins clash, a plugin file cannot be loaded, or a component gives what it must not."""
 
 
 class DataError(BenchbaseError):
@@ -226,6 +248,12 @@ class ReportError(BenchbaseError):
     def __init__(self, errors: Sequence[BenchbaseError]) -> None:
         super().__init__("\n".join(dict.fromkeys(map(str, errors))))
         self.exit_code = max(error.exit_code for error in errors)
+
+
+class OutOfMemoryError(BenchbaseError):
+    """There is not enough memory to draw signals or to build a problem."""
+
+    exit_code = 1
 
 
 def system_error(

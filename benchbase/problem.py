@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from benchbase.component import Array
+from benchbase.errors import check_real
 from benchbase.representation import Frame, Pooling
 
 
@@ -48,7 +49,7 @@ class Problem:
     Raises
     ------
     ParameterError
-        If the pooling's parameters do not fit the frame.
+        If the pooling's parameters do not fit the frame, or training signals are complex.
     """
 
     frame: Frame
@@ -60,6 +61,7 @@ class Problem:
     signal_set: SignalSet | None = None
 
     def __post_init__(self) -> None:
+        check_real("training", self.training)
         self.pooling.check(self.frame.n_pools, self.frame.pool_size)
 
     @property
@@ -70,15 +72,21 @@ class Problem:
         lost = self.frame.is_complex or self.frame.field == "complex"
         return "phase" if lost else "sign"
 
-    def vectors(self) -> Array:
+    def vectors(self, *, counted: bool = False) -> Array:
         """Return the frame's vectors, (K, L, N), read-only.
+
+        Parameters
+        ----------
+        counted : bool, optional
+            Whether the solver tells the cost of what it does with them to `Run.count`. If not, the
+            solver has no number of frame applications.
 
         Raises
         ------
         NotImplementedError
             If the frame never forms its vectors.
         """
-        return self.frame.dense()
+        return self.frame.vectors(counted=counted)
 
     def measure(self, x: Array) -> Array:
         """Return P(F x): (..., N) to (..., K)."""
@@ -122,6 +130,15 @@ class Run(Protocol):
     def phase(self, name: str) -> AbstractContextManager[Run]:
         """Open a part of the work, such as "init": its own streams, clock and frame count."""
 
+    def count(self, rows: float) -> None:
+        """Add applications of the frame to `rows` signals to the cost.
+
+        It is for work with `Problem.vectors`; calls of the frame are counted by themselves. The
+        product of all vectors with one signal counts one, and so does that of one pool's worth of
+        coefficients for each pool with them. Other work of a signal counts by its floating-point
+        operations, in units of the 2·K·L·N of such a product.
+        """
+
     def record(self, n_iter: int, x: Array) -> None:
         """Keep a snapshot of the estimates (S, N) if a trace was asked for, outside the clock."""
 
@@ -146,12 +163,20 @@ class Recovery:
         Whether each signal met the solver's own criterion.
     message : str, optional
         A remark for the table of results.
+
+    Raises
+    ------
+    ParameterError
+        If x is complex.
     """
 
     x: Array
     n_iter: Array | None = None
     converged: Array | None = None
     message: str = ""
+
+    def __post_init__(self) -> None:
+        check_real("x", self.x)
 
 
 def squared_cosine(x: Array, truth: Array, ambiguity: str = "sign") -> Array:

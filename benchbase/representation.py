@@ -71,6 +71,11 @@ class Frame(ABC):
     def least_squares(self, c: Array) -> Array:
         """Return F⁺ c, the shortest x with the least ‖F x − c‖: (..., L, K) to (..., N)."""
 
+    def vectors(self, *, counted: bool) -> Array:
+        """Return `dense()` for `Problem.vectors`; frames that wrap others hand `counted` on."""
+        del counted
+        return self.dense()
+
     @abstractmethod
     def dense(self) -> Array:
         """Return the frame's vectors, (K, L, N), read-only.

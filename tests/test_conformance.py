@@ -185,6 +185,11 @@ class DoubleTraining(Source):
         return rng.standard_normal((10, 3))
 
 
+class IsComplex(Source):
+    def test(self, size: int, rng: Rng) -> Array:
+        return super().test(size, rng) + 0j
+
+
 class NotFiniteTraining(Source):
     def train(self, rng: Rng) -> Array | None:
         return np.full((10, 3), np.nan, dtype=np.float32)
@@ -238,6 +243,7 @@ class Odd(Source):
     [
         (Transposed, "shape"),
         (NotFinite, "finite"),
+        (IsComplex, "must be real"),
         (DependsOnSize, "longer draw"),
         (Restless, "same test signals"),
         (Fewer, r"test\(n_test, rng\) has shape"),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from benchbase.component import Array
+from benchbase.component import Array, Component
+from benchbase.errors import (
+    BenchbaseError,
+    OutOfMemoryError,
+    PluginError,
+    check_real,
+    described,
+    system_error,
+)
 from benchbase.interfaces import Dataset, Hint, Noise
 from benchbase.numerics.streams import Role, generator, open_stream, solver_keys, stream_key
 from benchbase.problem import Problem
@@ -84,16 +95,19 @@ def draw(dataset: Dataset, seed: int, trial: int, points: int, cached: Cached) -
 
     Raises
     ------
-    ValueError
-        If the data set gives test signals of another shape.
+    BenchbaseError
+        If the data set raises an error, or its signals are complex, not finite or of another shape.
     """
-    training = _training(dataset, seed, cached)
-    drawn = dataset.test(points, generator(seed, "test", trial))
-    # Rounded as in the store, so that stored estimates can be scored again exactly.
-    truth = drawn.astype(np.float32).astype(np.float64)
-    if truth.shape != (points, dataset.n):
-        raise ValueError(f"the data set gave test signals of shape {truth.shape}")
-    return Signals(_read_only(truth), training, dataset.signal_norm)
+    with blamed(dataset):
+        training = _training(dataset, seed, cached)
+        drawn = np.asarray(dataset.test(points, generator(seed, "test", trial)))
+        _check(drawn, (points, dataset.n), dataset)
+        # Rounded as in the store, so that stored estimates can be scored again exactly.
+        with np.errstate(over="ignore"):  # what is beyond float32 is found in the next line
+            truth = drawn.astype(np.float32).astype(np.float64)
+        _check(truth, truth.shape, dataset)
+        norm = dataset.signal_norm
+    return Signals(_read_only(truth), training, norm)
 
 
 def frame_key(design: FrameDesign, n: int, seed: int, trial: int) -> bytes:
@@ -103,7 +117,8 @@ def frame_key(design: FrameDesign, n: int, seed: int, trial: int) -> bytes:
 
 def build_frame(design: FrameDesign, n: int, training: Array | None, key: bytes) -> Frame:
     """Build a frame from the key of its stream (`frame_key`) and the training signals (T, N)."""
-    return design.build(n, training, open_stream(key))
+    with blamed(design):
+        return design.build(n, training, open_stream(key))
 
 
 def build(
@@ -130,22 +145,30 @@ def build(
 
     Raises
     ------
-    ValueError
-        If the noise or the hint gives an array of the wrong shape, or one that is not finite.
+    BenchbaseError
+        If a component raises an error, or gives an array that is complex, not finite or of the
+        wrong shape.
     """
     truth = signals.truth
     problem = Problem(frame, pooling, signals.training, signals.norm)
-    b, x0 = problem.measure(truth), None
+    with blamed(pooling):
+        b, x0 = problem.measure(truth), None
+        _check(b, (len(truth), frame.n_pools), pooling)
 
     def generators(role: Role) -> list[np.random.Generator]:
         return [generator(seed, role, trial, signal) for signal in range(len(truth))]
 
     if noise is not None:
-        b = _of_shape(noise.measure(problem, truth, generators("noise")), b.shape, noise)
+        with blamed(noise):
+            noisy = np.asarray(noise.measure(problem, truth, generators("noise")))
+            _check(noisy, b.shape, noise)
+        b = noisy
         problem = replace(problem, noise=None)
     if hint is not None:
-        guess = hint.guess(truth, generators("hint"))
-        x0 = _read_only(_of_shape(guess, truth.shape, hint))
+        with blamed(hint):
+            guess = np.asarray(hint.guess(truth, generators("hint")))
+            _check(guess, truth.shape, hint)
+        x0 = _read_only(guess)
         problem = replace(problem, hint=True)
     return Instance(problem, truth, _read_only(b), x0, seed, trial)
 
@@ -155,6 +178,8 @@ def _training(dataset: Dataset, seed: int, cached: Cached) -> Array | None:
 
     def make() -> Arrays:
         signals = dataset.train(generator(seed, "train"))
+        if signals is not None:
+            check_real("training", signals)
         if signals is not None and signals.dtype == np.float32 and file_of(signals) is not None:
             return {"mapped": np.ones(1)}  # the data set stores them itself
         return {} if signals is None else {"train": np.asarray(signals, dtype=np.float32)}
@@ -180,12 +205,47 @@ def file_of(array: Array) -> str | None:
     return str(array.filename) if same and whole.dtype == array.dtype else None
 
 
-def _of_shape(array: Array, shape: tuple[int, ...], part: Noise | Hint) -> Array:
-    if array.shape != shape or not np.isfinite(array).all():
-        fault = f"of shape {array.shape}" if array.shape != shape else "that is not finite"
-        wanted = f"it must give a finite one of shape {shape}"
-        raise ValueError(f"the {part.kind} '{part.name}' gave an array {fault}; {wanted}")
-    return array
+@contextmanager
+def blamed(part: Component) -> Iterator[None]:
+    """Turn what a component's code raises into an error that names the component.
+
+    What goes wrong before a solver has its measurements is not the solver's failure.
+
+    Raises
+    ------
+    BenchbaseError
+        It is an `OutOfMemoryError` or a `DiskError` if the machine is at fault.
+    """
+    name = f"the {part.kind} '{part.name}'"
+    try:
+        yield
+    except BenchbaseError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemoryError(
+            f"{name}: there is not enough memory; ask for fewer signals or run fewer jobs"
+        ) from error
+    except OSError as error:
+        raise system_error(name, error, PluginError) from error
+    except (Exception, SystemExit) as error:  # third-party code may raise anything
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        raise PluginError(f"{name} failed: {described(error)} ({place})") from error
+
+
+def _check(array: Array, shape: tuple[int, ...], part: Component) -> None:
+    """Raise `PluginError` unless an array holds finite real numbers and has a shape."""
+    kind = array.dtype.kind
+    if kind not in "biuf":
+        fault = "of complex numbers" if kind == "c" else f"of type {array.dtype}"
+    elif array.shape != shape:
+        fault = f"of shape {array.shape}"
+    elif not np.isfinite(array).all():
+        fault = "that is not finite"
+    else:
+        return
+    wanted = f"it must give a finite one of real numbers, of shape {shape}"
+    raise PluginError(f"the {part.kind} '{part.name}' gave an array {fault}; {wanted}")
 
 
 def own_copy(array: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbase.component import Array
+from benchbase.errors import check_real
 from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.functions import solver_class
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
@@ -20,15 +21,39 @@ class RecoveryError(Exception):
 def recover(inverse: Inverse, b: Array, run: Run, n: int) -> Recovery:
     """Call a prepared solver and check what it returns.
 
+    The solver gets the signals whose measurements are finite. The estimates of the others are not
+    numbers, so that one bad measurement loses one signal and not the batch.
+
     Raises
     ------
     RecoveryError
         If it does not return a `Recovery`, or one of the arrays has the wrong shape or type.
     """
-    recovery = inverse(b, run)
+    fine = np.isfinite(b).all(axis=1)
+    if fine.all():
+        return _checked(inverse(b, run), len(b), n)
+    signals = np.flatnonzero(fine)
+    lost = f"{len(b) - len(signals)} signals have measurements that are not finite"
+    if not signals.size:
+        return Recovery(x=np.full((len(b), n), np.nan), message=lost)
+    part = b[signals]
+    part.flags.writeable = False
+    recovery = _checked(inverse(part, run.rows(signals)), len(signals), n)
+    x = np.full((len(b), n), np.nan)
+    x[signals] = recovery.x
+    counts = None if recovery.n_iter is None else np.zeros(len(b))
+    converged = None if recovery.converged is None else np.zeros(len(b), dtype=bool)
+    for whole, own in ((counts, recovery.n_iter), (converged, recovery.converged)):
+        if whole is not None:
+            whole[signals] = own
+    message = "; ".join(filter(None, (recovery.message, lost)))
+    return Recovery(x=x, n_iter=counts, converged=converged, message=message)
+
+
+def _checked(recovery: object, signals: int, n: int) -> Recovery:
+    """Return what a solver gave for a number of signals, if it is a `Recovery` of them."""
     if not isinstance(recovery, Recovery):
         raise RecoveryError(f"the solver returned a {type(recovery).__name__}, not a Recovery")
-    signals = b.shape[0]
     for name, wanted in {"x": (signals, n), "n_iter": (signals,), "converged": (signals,)}.items():
         value = getattr(recovery, name)
         if value is None and name != "x":
@@ -73,11 +98,13 @@ def solve(
     Raises
     ------
     ValueError
-        If b has the wrong shape, or the solver does not apply to the problem.
+        If b has the wrong shape or is complex, or the solver does not apply to the problem.
     """
     if not isinstance(solver, Solver):
         solver = solver_class(solver)()
-    measured = np.array(b, dtype=np.float64)
+    given = np.asarray(b)
+    check_real("b", given)
+    measured = np.array(given, dtype=np.float64)
     measured.flags.writeable = False
     if measured.ndim not in (1, 2) or measured.shape[-1] != problem.frame.n_pools:
         wanted = problem.frame.n_pools

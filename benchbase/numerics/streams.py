@@ -40,6 +40,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from benchbase.component import Array
+from benchbase.errors import check_real
 from benchbase.representation import Frame
 
 Role: TypeAlias = Literal["train", "test", "frame", "noise", "solver", "hint"]
@@ -96,12 +97,12 @@ class Ledger:
         The number of signals to which analyse, adjoint or least squares were applied in each
         phase, added up over the calls.
     dense : bool
-        Whether the solver took the frame's vectors. What it did with them is not counted, so
-        `applications` is then no measure of its cost.
+        Whether the solver took the frame's vectors without counting what it does with them, so
+        that `applications` is no measure of its cost.
     """
 
     seconds: defaultdict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
-    applications: defaultdict[tuple[str, ...], int] = field(
+    applications: defaultdict[tuple[str, ...], float] = field(
         default_factory=lambda: defaultdict(int)
     )
     dense: bool = False
@@ -113,7 +114,7 @@ class Ledger:
         self.seconds.clear()
         self.applications.clear()
 
-    def count(self, rows: int) -> None:
+    def count(self, rows: float) -> None:
         """Add applications of the frame to `rows` signals to the current phase."""
         self.applications[self._phase or ()] += rows
 
@@ -187,8 +188,12 @@ class CountingFrame(Frame):
 
     def dense(self) -> Array:
         """Note that the vectors were taken, and return them."""
-        self._ledger.dense = True
-        return self._frame.dense()
+        return self.vectors(counted=False)
+
+    def vectors(self, *, counted: bool) -> Array:
+        """Return the vectors, and note it unless the solver counts what it does with them."""
+        self._ledger.dense |= not counted
+        return self._frame.vectors(counted=counted)
 
 
 @dataclass(frozen=True)
@@ -278,8 +283,13 @@ class SignalRun:
         with self._ledger.clock(inner._phase):
             yield inner
 
+    def count(self, rows: float) -> None:
+        """Add applications of the frame to `rows` signals to the cost."""
+        self._ledger.count(rows)
+
     def record(self, n_iter: int, x: Array) -> None:
         """Keep a snapshot of the estimates if a trace was asked for, outside the clock."""
+        check_real("x", x)
         if self._trace is not None:
             with self._ledger.pause():
                 seconds = sum(self._ledger.seconds.values())

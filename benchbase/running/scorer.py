@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from benchbase.discovery.provenance import circumstances
-from benchbase.errors import BenchbaseError, DataError
+from benchbase.errors import BenchbaseError, DataError, OutOfMemoryError, PluginError, described
 from benchbase.interfaces import Dataset
 from benchbase.numerics.instance import (
     Arrays,
     Instance,
     Signals,
+    blamed,
     build,
     draw,
     file_of,
@@ -35,6 +36,8 @@ from benchbase.tasks import Outcome, Posed, Solved, Task
 
 PROBLEM_KINDS = ("dataset", "frame", "pooling", "noise", "hint")
 """The kinds of components that this half builds."""
+
+NO_MEMORY = "there is not enough memory for a problem; ask for fewer signals or run fewer jobs"
 
 _SECONDS = ("prepare_seconds", "init_seconds", "solve_seconds")
 
@@ -59,8 +62,7 @@ class Scorer:
     def pose(self, task: Task) -> Posed | Outcome:
         """Return what the solver of a task may know, or an outcome if there is no such problem.
 
-        The outcome's status is "refused" for a mistake of the user that shows only here, and
-        "failed" or "crashed" for an error in the problem's components.
+        The outcome's status is then "refused", as nothing of that is the solver's failure.
         """
         self._posed = None
         outcome = Outcome(
@@ -78,8 +80,11 @@ class Scorer:
             raise
         except BenchbaseError as error:
             return self._finished(outcome, refused(error))
+        except MemoryError:
+            return self._finished(outcome, refused(OutOfMemoryError(NO_MEMORY)))
         except BaseException as error:  # third-party code may raise anything
-            return self._finished(outcome, went_wrong(error))
+            said = f"the problem cannot be built: {described(error)}"
+            return self._finished(outcome, refused(PluginError(said)))
 
     def _pose(self, task: Task, outcome: Outcome) -> Posed:
         self._workshop.load(task["sources"], PROBLEM_KINDS)
@@ -90,7 +95,8 @@ class Scorer:
             outcome["signals"] = signals.truth.astype(np.float32)  # even if the frame then fails
         instance = self.instance(task, signals)
         outcome["checksum"] = float(np.linalg.norm(instance.b))
-        outcome["condition"] = instance.problem.frame.condition
+        with blamed(self._built("frame", task)):
+            outcome["condition"] = instance.problem.frame.condition
         self._workshop.compare(task["code"], PROBLEM_KINDS)
         loaded = self._workshop.unforeseen(task["code"], PROBLEM_KINDS, before)
         if loaded:

@@ -76,7 +76,7 @@ class AltMin(benchbase.IterativeSolver):
             return "sphere = true needs signals of one norm; set normalise = true of the data set"
         if self.sphere or self._by_rows(problem):
             try:
-                problem.vectors()
+                problem.vectors(counted=True)
             except NotImplementedError:
                 option = "sphere = true" if self.sphere else 'rectified_update = "rows"'
                 return f"{option} needs the frame's vectors, but this frame never forms them"
@@ -97,9 +97,9 @@ class AltMin(benchbase.IterativeSolver):
         """Factorise the frame, unless each signal is fitted to rows of its own."""
         if self._by_rows(problem):
             by_rows = KnownRowsOnSphere if self.sphere else KnownRows
-            return lambda b, x, _: Alternation(problem, b, x, by_rows(problem, len(b)))
+            return lambda b, x, run: Alternation(problem, b, x, run, by_rows(problem, run))
         fit = Sphere(problem) if self.sphere else PseudoInverse(problem)
-        return lambda b, x, _: Alternation(problem, b, x, fit)
+        return lambda b, x, run: Alternation(problem, b, x, run, fit)
 
     def _by_rows(self, problem: Problem) -> bool:
         """Return whether each signal is fitted to rows of the frame that are its own."""
@@ -116,6 +116,8 @@ class Alternation(benchbase.Iteration):
     ----------
     problem, b, x
         As for `Iteration`.
+    run : Run
+        The run of these signals.
     update : Update
         Fits signals to the wanted coefficients.
 
@@ -127,9 +129,9 @@ class Alternation(benchbase.Iteration):
 
     per_signal = (*benchbase.Iteration.per_signal, "c")
 
-    def __init__(self, problem: Problem, b: Array, x: Array, update: Update) -> None:
+    def __init__(self, problem: Problem, b: Array, x: Array, run: Run, update: Update) -> None:
         super().__init__(problem, b, x)
-        self._update = update
+        self._update, self._count = update, run.count
         self.c = problem.frame.analyse(x)
 
     def look(self) -> tuple[Array, Array]:
@@ -141,6 +143,7 @@ class Alternation(benchbase.Iteration):
         frame, rescale = self.problem.frame, self.problem.pooling.rescale
         # The rescaled coefficients get no name, so that the processor's cache need not hold them
         # while F x is computed.
+        self._count(len(self.x) * self._update.cost)
         self.x = self._update(self.x, self.c, rescale(self.c, self.b), self.b)
         self.c = frame.analyse(self.x)
 

@@ -1,10 +1,10 @@
 """The second half of an iteration of ``altmin``: it fits signals to the wanted coefficients."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from benchbase import Array, Problem
+from benchbase import Array, Problem, Run
 from benchbase_altmin.sphere import on_sphere
 
 # The ridge is relative to the mean eigenvalue of FᵀF. It tames directions that few known rows see,
@@ -17,7 +17,15 @@ ROUNDING = 1e-12  # a part smaller than this share of a signal's norm counts as 
 
 
 class Update(Protocol):
-    """Fits the next signals of a block to the wanted coefficients."""
+    """Fits the next signals of a block to the wanted coefficients.
+
+    Attributes
+    ----------
+    cost : float
+        The cost of a call for each signal besides calls of the frame, in applications of the frame.
+    """
+
+    cost: float
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return the next x (S, N).
@@ -40,6 +48,8 @@ class Update(Protocol):
 
 class PseudoInverse:
     """Fits signals to all coefficients by least squares: x = F⁺ y."""
+
+    cost = 0.0
 
     def __init__(self, problem: Problem) -> None:
         frame = problem.frame
@@ -79,6 +89,8 @@ class Sphere:
         self._eigenvalues = values[seen][::-1] ** 2
         self._right = np.ascontiguousarray(right[seen][::-1])
         self._left = np.ascontiguousarray((left[:, seen] * values[seen])[:, ::-1])
+        # One product with `left`, and one each to the singular vectors and back.
+        self.cost = (self._left.size + 2 * self._right.size) / rows.size
 
     def __call__(self, x: Array, c: Array, y: Array, b: Array) -> Array:
         """Return the x on the sphere with the least ‖F x − y‖."""
@@ -113,15 +125,20 @@ class KnownRows:
     ----------
     problem : Problem
         A problem whose frame forms its vectors.
-    size : int
-        The number of signals S.
+    run : Run
+        The run of the signals.
     """
 
-    def __init__(self, problem: Problem, size: int) -> None:
-        frame = problem.frame
+    products: ClassVar[int] = 1  # with an N × N matrix in `_fit`
+    operations: ClassVar[float] = 1.0  # of `_factorise` after the Gram matrix, in units of N³
+
+    def __init__(self, problem: Problem, run: Run) -> None:
+        frame, size = problem.frame, run.size
+        self._count = run.count
         self._frame, self._known = frame, problem.pooling.known
         self._rows = dense_rows(problem)
         self._ridge = RIDGE * np.sum(self._rows**2) / frame.n
+        self.cost = self.products * frame.n / len(self._rows)
         self._masks = np.zeros((size, len(self._rows)), dtype=bool)
         self._matrices = np.zeros((size, frame.n, frame.n))
 
@@ -136,6 +153,8 @@ class KnownRows:
         for i in np.flatnonzero((masks != self._masks).any(axis=1)):
             rows = self._rows[masks[i]]
             self._factorise(int(i), rows.T @ rows)
+            more = 2 * rows.size * rows.shape[1] + self.operations * rows.shape[1] ** 3
+            self._count(more / (2 * self._rows.size))
         self._masks = masks
         return self._fit(x, self._frame.adjoint(y - c))  # y equals c in the rows that are not known
 
@@ -164,11 +183,14 @@ class KnownRowsOnSphere(KnownRows):
     x is the previous signal, by an eigendecomposition for each signal.
     """
 
-    def __init__(self, problem: Problem, size: int) -> None:
-        super().__init__(problem, size)
+    products: ClassVar[int] = 3
+    operations: ClassVar[float] = 9.0
+
+    def __init__(self, problem: Problem, run: Run) -> None:
+        super().__init__(problem, run)
         assert problem.signal_norm is not None  # noqa: S101 # for mypy; altmin has refused it
         self._radius = problem.signal_norm
-        self._eigenvalues = np.zeros((size, problem.frame.n))
+        self._eigenvalues = np.zeros((run.size, problem.frame.n))
 
     def keep(self, stay: Array) -> None:
         """Drop the matrices of the signals that have left."""
@@ -191,6 +213,6 @@ class KnownRowsOnSphere(KnownRows):
 
 def dense_rows(problem: Problem) -> Array:
     """Return the frame's vectors (L·K, N), in the order of coefficients: member, then pool."""
-    vectors = problem.vectors()
+    vectors = problem.vectors(counted=True)
     rows: Array = vectors.transpose(1, 0, 2).reshape(-1, problem.frame.n).astype(np.float64)
     return rows

@@ -51,7 +51,9 @@ class Patches(NormalisedDataset):
         archive is read from the folder ``voc2012`` inside ``BENCHBASE_DATA``. If that folder does
         not exist, it is read from ``voc2012`` inside the cache folder and downloaded into it
         (2 GB), unless ``BENCHBASE_OFFLINE`` is set. Any other value is the path of a folder, whose
-        images are taken, together with those of the folders in it.
+        images are taken, together with those of the folders in it, also of linked ones. A folder
+        that cannot be read is refused, and so are photographs with more than 8 bits per channel,
+        with transparent pixels, or with more than 89 million pixels.
     size : int
         The side of a patch in pixels, from 2 to 256. The dimension N is its square.
     sampled : int

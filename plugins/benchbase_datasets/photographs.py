@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,15 +60,22 @@ class Photograph:
         Raises
         ------
         DataError
-            If the photograph cannot be decoded completely, or has more than 8 bits per channel.
+            If the photograph cannot be decoded completely, has more than 8 bits per channel, has
+            transparent pixels, or is too large to be decoded safely.
         """
         image = self._open()
-        if image.mode.startswith(("I", "F")):
+        if image.mode.startswith(("I", "F")) or _is_deep(image):
             raise self._error(
                 f"has more than 8 bits per pixel (mode {image.mode}); convert it to 8 bits"
             )
         try:
+            if image.has_transparency_data:
+                least = image.convert("RGBA").getchannel("A").getextrema()[0]
+                if least < 255:  # type: ignore[operator] # one channel has one pair of numbers
+                    raise self._error("has transparent pixels, which have no grey level; fill them")
             return np.asarray(image.convert("L"))
+        except DataError:
+            raise
         except Exception as error:  # decoders raise errors of many types
             raise self._unreadable(error) from error
 
@@ -74,8 +83,10 @@ class Photograph:
         from PIL import Image
 
         try:
-            with self.path.open("rb") as file:
+            with self.path.open("rb") as file, warnings.catch_warnings():
                 file.seek(self.start)
+                # A file of a few bytes may claim more pixels than fit into memory.
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
                 return Image.open(io.BytesIO(file.read(self.length)))
         except Exception as error:  # as above
             raise self._unreadable(error) from error
@@ -152,7 +163,47 @@ class Folder:
     def _files(self) -> list[Path]:
         if self.only:
             return [self.place / name for name in self.only]
-        return [file for file in self.place.rglob("*") if file.is_file()]
+        return [file for folder in self._folders() for file in folder.iterdir() if file.is_file()]
+
+    def _folders(self) -> Iterator[Path]:
+        """Yield the folder and all folders in it, also linked ones, each once.
+
+        Raises
+        ------
+        DataError
+            If one of them cannot be read.
+        """
+
+        def refuse(error: OSError) -> None:
+            raise DataError(
+                f"{error.filename} cannot be read: {error.strerror}; give access to it, or move it"
+            ) from error
+
+        seen = set()
+        if not self.place.is_dir():
+            return
+        for folder, inside, _ in os.walk(self.place, onerror=refuse, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen:  # a link leads back, or two links to one folder
+                inside.clear()
+                continue
+            seen.add(real)
+            inside.sort()
+            yield Path(folder)
+
+
+def _is_deep(image: Image) -> bool:
+    """Return whether a file has more than 8 bits per channel, which Pillow would cut to 8."""
+    bits = getattr(image, "tag_v2", {}).get(258, (8,))  # the depths of a TIFF file
+    if max(bits) > 8:
+        return True
+    tiles = getattr(image, "tile", [])
+    parts = [part for tile in tiles for part in np.atleast_1d(np.array(tile[3], object))]
+    # PNG files have raw modes such as "RGB;16B", and PPM files a largest value.
+    return any(
+        ";16" in part if isinstance(part, str) else image.format == "PPM" and int(part or 0) > 255
+        for part in parts
+    )
 
 
 def _is_image(file: Path) -> bool:

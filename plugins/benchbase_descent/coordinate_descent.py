@@ -94,7 +94,7 @@ class Coordinates(Method):
         self, pools: Pools, b: Array, x: Array, run: Run, columns: Array, order: str
     ) -> None:
         super().__init__(pools, b, x)
-        self._columns, self._order = columns, order
+        self._columns, self._order, self._count = columns, order, run.count
         self._streams = run.generators if order == "random" else None
 
     def step(self) -> None:
@@ -111,6 +111,7 @@ class Coordinates(Method):
             t = least_loss(pieces(formula, c - alpha, g), target)
             x[rows, entry] += t
             c = c + t[:, None, None] * g
+            self._count(len(x) / pools.n)  # one of the N columns of F
         self.x = x
 
     def _entries(self) -> list[Array | None]:

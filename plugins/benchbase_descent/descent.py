@@ -79,7 +79,7 @@ class Descent(benchbase.IterativeSolver):
         """
         if self.vectors and not problem.frame.is_complex:
             try:
-                problem.vectors()
+                problem.vectors(counted=True)
             except NotImplementedError:
                 return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)

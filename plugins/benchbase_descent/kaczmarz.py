@@ -127,7 +127,7 @@ class Sweeps(Method):
         self, pools: Pools, b: Array, x: Array, run: Run, inverses: Inverses, order: str
     ) -> None:
         super().__init__(pools, b, x)
-        self._inverses, self._order = inverses, order
+        self._inverses, self._order, self._count = inverses, order, run.count
         weight = np.sum(inverses.vectors**2, axis=(1, 2))
         total = weight.sum()
         self._bounds = np.cumsum(weight / total) if total > 0 else np.ones(len(weight))
@@ -146,6 +146,7 @@ class Sweeps(Method):
             gap, known = change(formula, c, self.b[rows, pool], alpha)
             weight = np.einsum("slm,sm->sl", self._inverses(pool, known), gap)
             x += np.einsum("sl,sln->sn", weight, f)
+        self._count(2 * len(x))  # each vector meets the signal twice
         self.x = x
 
     def _pools(self) -> Array:

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 import benchbase
-from benchbase import Array, Begin, Blocks, Problem, norms
+from benchbase import Array, Begin, Blocks, Problem, Run, norms
 from benchbase_descent.descent import Descent, Method
 from benchbase_descent.pools import Pools
 
@@ -92,7 +92,7 @@ class LevenbergMarquardt(Descent):
         """Prepare the frame's vectors."""
         members = np.ascontiguousarray(pools.vectors().transpose(1, 0, 2))
         first = FIRST[pools.problem.pooling.even] if self.smoothing is None else self.smoothing
-        return lambda b, x, _: DampedGaussNewton(pools, b, x, members, first)
+        return lambda b, x, run: DampedGaussNewton(pools, b, x, run, members, first)
 
 
 class DampedGaussNewton(Method):
@@ -102,6 +102,8 @@ class DampedGaussNewton(Method):
     ----------
     pools, b, x
         As for `Method`.
+    run : Run
+        The run of these signals.
     members : ndarray, shape (L, K, N)
         The frame's vectors.
     first : float
@@ -112,9 +114,11 @@ class DampedGaussNewton(Method):
         *Method.per_signal, "_c", "_eps", "_left", "_damping", "_cost", "_gram", "_slope",
     )  # fmt: skip # a list of names
 
-    def __init__(self, pools: Pools, b: Array, x: Array, members: Array, first: float) -> None:
+    def __init__(
+        self, pools: Pools, b: Array, x: Array, run: Run, members: Array, first: float
+    ) -> None:
         super().__init__(pools, b, x)
-        self._members = members
+        self._members, self._count = members, run.count
         S, n = x.shape
         self._c = pools.analyse(x)
         gap = norms(self.values() - self.b) / np.sqrt(pools.n_pools)
@@ -144,6 +148,8 @@ class DampedGaussNewton(Method):
         matrices = self._gram.copy()
         matrices[:, np.arange(n), np.arange(n)] += shift[:, None]
         step = -np.linalg.solve(matrices, self._slope[:, :, None])[:, :, 0]
+        # Elimination takes 2/3 N³ operations.
+        self._count(len(step) * n**2 / (3 * self.pools.n_pools * self.pools.pool_size))
         promised = np.einsum("sn,sn->s", step, shift[:, None] * step - self._slope)
         x = self.x + step
         c = self.pools.analyse(x)
@@ -185,6 +191,8 @@ class DampedGaussNewton(Method):
         jacobian = d[:, 0, :, None] * self._members[0]
         for j in range(1, self.pools.pool_size):
             jacobian += d[:, j, :, None] * self._members[j]
+        # J costs as much as an application, Jᵀ J 2 K N² operations, and Jᵀ (P(F x) − b) 2 K N.
+        self._count(len(gap) * (1 + (self.pools.n + 1) / self.pools.pool_size))
         self._cost[which] = np.sum(gap**2, axis=1)
         self._gram[which] = jacobian.transpose(0, 2, 1) @ jacobian
         self._slope[which] = (gap[:, None, :] @ jacobian)[:, 0, :]

@@ -79,8 +79,8 @@ class Pools:
         return np.where(unit > 0, unit, 1)
 
     def vectors(self) -> Array:
-        """Return the frame's vectors in these units, (K, L, N)."""
-        return np.asarray(self.problem.vectors(), dtype=np.float64) / self.length
+        """Return the frame's vectors in these units, (K, L, N); methods count their use."""
+        return np.asarray(self.problem.vectors(counted=True), dtype=np.float64) / self.length
 
     def analyse(self, x: Array) -> Array:
         """Return F x: (S, N) to (S, L, K)."""

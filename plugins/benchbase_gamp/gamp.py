@@ -111,7 +111,7 @@ class Gamp(benchbase.IterativeSolver):
         if isinstance(output, str):
             return output
         try:
-            problem.vectors()
+            problem.vectors(counted=True)
         except NotImplementedError:
             return "gamp needs the frame's vectors, but this frame never forms them"
         return None
@@ -136,7 +136,7 @@ class Gamp(benchbase.IterativeSolver):
         """Prepare the start, and decompose the frame unless all its vectors are zero."""
         nothing = problem.measure(np.zeros(problem.frame.n))
         begin: Begin | None = None
-        if np.any(problem.vectors()):
+        if np.any(problem.vectors(counted=True)):
             start, begin = self.set_up(problem)
         else:
             start = benchbase.start_of(self.init, problem, _no_start)

@@ -21,6 +21,11 @@ class Linear:
     v, the posterior of z is normal with the mean U diag(s²/(s² + v)) Uᵀ(z + noise). Singular values
     as small as rounding errors count as zero.
 
+    Attributes
+    ----------
+    cost : float
+        The cost of a call for one signal, in products of A with a signal.
+
     Parameters
     ----------
     matrix : ndarray, shape (M, N)
@@ -35,6 +40,7 @@ class Linear:
         self._squares = values[seen] ** 2
         self._right = right[seen]
         self._inverse = right[seen] / values[seen, None]
+        self.cost = 2 * self._left.size / matrix.size
         self._unseen = len(matrix) - int(seen.sum())
 
     def __call__(self, given: Message) -> tuple[Message, Array]:

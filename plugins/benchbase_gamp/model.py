@@ -47,6 +47,8 @@ class Model:
         The problem.
     linear : Linear
         The linear half of an iteration.
+    rows : int
+        The number of vectors M.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -58,7 +60,7 @@ class Model:
         self._noise_std = problem.noise or 0.0
         self._scale = Scale(problem, output)
         rows = self._scale.vectors.transpose(1, 0, 2).reshape(-1, frame.n)
-        self._columns = np.ascontiguousarray(rows.T)
+        self.rows, self._columns = len(rows), np.ascontiguousarray(rows.T)
         self.linear = Linear(rows)
 
     def measured(self, b: Array) -> tuple[Measured, Array]:

@@ -55,7 +55,7 @@ class Passing(benchbase.Iteration):
         overlap: float,
         perturbation: float,
     ) -> None:
-        self._model = model
+        self._model, self._count = model, run.count
         self._measured, self._sigma = model.measured(b)
         scaled = x / self._sigma[:, None]
         x, self._message = self._start(scaled, run, overlap, perturbation)
@@ -74,6 +74,7 @@ class Passing(benchbase.Iteration):
         model = self._model
         drawn = run.normal(x.shape[1])
         x = np.where(np.isfinite(x).all(axis=1, keepdims=True), x, 0)
+        run.count(2 * len(x))  # the two calls of `analyse`
         size = root_mean_squares(model.analyse(x))
         given = size[:, None] > 0
         share = np.where(given, perturbation, 1.0)
@@ -109,12 +110,14 @@ class Passing(benchbase.Iteration):
         """Take the steps to the next look; return which estimates have moved, bool (S,)."""
         self.take_steps(steps)
         before, self.x = self.x, self._model.linear.signal(self._inner) + self._hidden
+        self._count(self._inner.size / self._model.rows)
         moved: Array = root_mean_squares(self.x - before) > STALLED * root_mean_squares(self.x)
         return moved
 
     def step(self) -> None:
         """Pass messages from the linear half to the pools and back."""
         model = self._model
+        self._count(len(self.x) * model.linear.cost)
         new, self._inner = model.linear(model.pools(self._message, self._measured))
         self._receive(new)
 

@@ -39,7 +39,7 @@ class Scale:
 
     def __init__(self, problem: Problem, output: Output) -> None:
         frame = problem.frame
-        vectors = np.asarray(problem.vectors(), dtype=np.float64)
+        vectors = np.asarray(problem.vectors(counted=True), dtype=np.float64)
         lengths = root_mean_squares(vectors.reshape(frame.n_pools, -1)) * frame.n**0.5
         self.pools = np.flatnonzero(lengths)
         self.lengths = lengths[self.pools]

@@ -53,6 +53,10 @@ class PriorFrame(Frame):
         """Return the vectors of the given frame."""
         return self._frame.dense()
 
+    def vectors(self, *, counted: bool) -> Array:
+        """Return the vectors of the given frame."""
+        return self._frame.vectors(counted=counted)
+
 
 class Prior:
     """A Gaussian prior for signals, which gives a frame with the prior for any weight.
@@ -128,7 +132,7 @@ class PriorSolver(benchbase.Solver):
         if problem.frame.is_complex:
             return "the frame is complex, but the prior is for real signals"
         try:
-            problem.vectors()
+            problem.vectors(counted=True)
         except NotImplementedError:
             return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)

@@ -87,7 +87,7 @@ class PhaseMax(benchbase.Solver):
         if pooling.p not in (1, 2, np.inf) or pooling.slopes not in ((-1, 1), (0, 1)):
             return "phasemax is defined for lp poolings, with or without half rectification"
         try:
-            problem.vectors()
+            problem.vectors(counted=True)
         except NotImplementedError:
             return "phasemax needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)

@@ -11,6 +11,8 @@ import numpy as np
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
 
+TRIVIAL = 1e-3  # share of the measurements up to which those of an estimate count as none
+
 
 class Defaults(NamedTuple):
     """The parameters that a method uses if no others are given, and what it needs.
@@ -153,7 +155,14 @@ class Relaxation(benchbase.Solver):
             measured = violation[some][np.isfinite(violation[some])]
             if measured.size:
                 message += f"; optimal to {measured.max():.0e}"
-            converged = violation <= self.tolerance
+            # A program may be solved although its solution says nothing about the signal.
+
+            reached = np.linalg.norm(problem.measure(x[some] / largest[some, None]), axis=1)
+            trivial = np.zeros(len(b), dtype=bool)
+            trivial[some] = reached <= TRIVIAL * np.linalg.norm(unit, axis=1)
+            if trivial.any():
+                message += f"; {np.count_nonzero(trivial)} estimates are zero, which says nothing"
+            converged = (violation <= self.tolerance) & ~trivial
             return Recovery(x=x, n_iter=n_iter, converged=converged, message=message)
 
         return inverse

@@ -35,6 +35,10 @@ class LinearStart(Start):
             return "linear needs a pooling that keeps the sign; spectral is for those that lose it"
         return super().unsupported(problem)
 
+    def operations(self, rows: Array) -> float:
+        """Return 2/3 N³ for elimination, and 2 L K N for its right-hand side."""
+        return float(2 / 3 * rows.shape[1] ** 3 + 2 * rows.size)
+
     def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
         """Return the solutions of the weighted least-squares problems, (S, N)."""
         mean = moments.first(b)

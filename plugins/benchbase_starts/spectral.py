@@ -91,6 +91,10 @@ class SpectralStart(Start):
             return "spectral needs a pooling that loses the sign; linear is for those that keep it"
         return super().unsupported(problem)
 
+    def operations(self, rows: Array) -> float:
+        """Return 9 N³, the operations of a symmetric eigendecomposition."""
+        return float(9 * rows.shape[1] ** 3)
+
     def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
         """Return the leading eigenvectors, (S, N)."""
         members, n = len(rows) // b.shape[1], rows.shape[1]

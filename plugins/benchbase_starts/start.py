@@ -30,10 +30,14 @@ class Start(benchbase.Solver):
             # With a threshold, what b says about coefficients depends on the signal's norm.
             return f"{self.name} is for poolings with P(t c) = t P(c), and this one has none"
         try:
-            problem.vectors()
+            problem.vectors(counted=True)
         except NotImplementedError:
             return f"{self.name} needs the frame's vectors, but this frame never forms them"
         return super().unsupported(problem)
+
+    @abstractmethod
+    def operations(self, rows: Array) -> float:
+        """Return the operations of one estimate besides its matrix, for the vectors (L·K, N)."""
 
     @abstractmethod
     def estimate(self, rows: Array, b: Array, moments: ConditionalMoments) -> Array:
@@ -53,7 +57,7 @@ class Start(benchbase.Solver):
     def prepare(self, problem: Problem) -> Inverse:
         """Scale the vectors and tabulate the moments of coefficients given the measurements."""
         frame, pooling = problem.frame, problem.pooling
-        vectors = np.asarray(problem.vectors(), dtype=np.float64)
+        vectors = np.asarray(problem.vectors(counted=True), dtype=np.float64)
         lengths = np.sqrt(np.mean(np.sum(vectors**2, axis=2), axis=1))
         inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         scaled = vectors * inverse_lengths[:, None, None]
@@ -62,7 +66,6 @@ class Start(benchbase.Solver):
         share = moments.mean_square * np.count_nonzero(lengths)
 
         def inverse(b: Array, run: Run) -> Recovery:
-            del run  # nothing is random
             # Dividing by the largest first avoids over- and underflow of squares.
             largest = np.abs(b).max(axis=1, keepdims=True, initial=0.0)
             b = b / np.where(largest > 0, largest, 1)
@@ -72,6 +75,8 @@ class Start(benchbase.Solver):
             x = np.zeros((len(b), frame.n))
             for block in _blocks(len(b), BLOCK // (frame.n * max(frame.n, len(rows)))):
                 x[block] = self.estimate(rows, standard[block], moments)
+            # The matrix Σ w f fᵀ of a signal takes as many operations as N applications.
+            run.count(len(b) * (frame.n + self.operations(rows) / (2 * rows.size)))
             size = np.linalg.norm(problem.measure(x), axis=1)
             scale = np.linalg.norm(b, axis=1) / np.where(size > 0, size, 1)
             return Recovery(x=x * np.where(size > 0, scale, 0)[:, None] * largest)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase import Array
+from benchbase import Array, BenchbaseError, DataError, DiskError, ParameterError, PluginError
 from benchbase.discovery.registry import Registry
+from benchbase.errors import OutOfMemoryError
 from benchbase.numerics.instance import (
     Arrays,
     Instance,
@@ -67,6 +69,8 @@ def spoilt(array: Array, how: str) -> Array:
     """Return an array as it is, or with an entry that is not finite, or a column less."""
     if how == "nan":
         array[0, 0] = np.nan
+    if how == "complex":
+        return array + 0j
     return array[:, 1:] if how == "shape" else array
 
 
@@ -120,8 +124,65 @@ def test_training_signals_in_a_file_of_their_own_are_not_kept_again(tmp_path: Pa
 
 
 def test_signals_of_another_shape_are_told() -> None:
-    with pytest.raises(ValueError, match=r"gave test signals of shape \(6, 5\)"):
+    with pytest.raises(PluginError, match=r"'trained' gave an array of shape \(6, 5\)"):
         drawn(extra=1)
+
+
+@pytest.mark.parametrize(
+    ("factor", "fault"),
+    [
+        (1j, "of complex numbers"),
+        (np.nan, "that is not finite"),
+        (1e300, "that is not finite"),  # beyond float32
+        ("a", "of type <U1"),
+    ],
+)
+def test_signals_that_are_no_real_numbers_are_refused(
+    factor: Any, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trained, "test", lambda self, size, rng: np.full((size, N), factor))
+    with pytest.raises(PluginError, match=f"the dataset 'trained' gave an array {fault}"):
+        drawn()
+
+
+def test_complex_training_signals_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trained, "train", lambda self, rng: np.ones((9, N), dtype=np.complex64))
+    with pytest.raises(ParameterError, match="training must hold real numbers"):
+        drawn()
+
+
+FAULTS: list[tuple[type[BaseException], type[BenchbaseError], int, str]] = [
+    (ArithmeticError, PluginError, 2, r"the dataset 'trained' failed: ArithmeticError: no \(test_"),
+    (SystemExit, PluginError, 2, "the dataset 'trained' failed: SystemExit: no"),
+    (MemoryError, OutOfMemoryError, 1, "the dataset 'trained': there is not enough memory"),
+    (DataError, DataError, 2, "no"),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind", "exit_code", "sentence"), FAULTS)
+def test_what_a_component_raises_is_told_by_its_name(
+    raised: type[BaseException],
+    kind: type[BenchbaseError],
+    exit_code: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: Trained, size: int, rng: np.random.Generator) -> Array:
+        raise raised("no")
+
+    monkeypatch.setattr(Trained, "test", fail)
+    with pytest.raises(kind, match=sentence) as caught:
+        drawn()
+    assert caught.value.exit_code == exit_code
+
+
+def test_a_full_disk_is_no_fault_of_a_component(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Trained, size: int, rng: np.random.Generator) -> Array:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Trained, "test", fail)
+    with pytest.raises(DiskError, match="make room"):
+        drawn()
 
 
 def test_the_frame_and_what_it_measures_come_from_the_frame_s_stream(
@@ -150,14 +211,15 @@ def test_noise_and_hints_are_each_signal_s_own(built: Callable[..., Instance]) -
     assert (many.problem.noise, many.problem.hint) == (None, True)
 
 
-@pytest.mark.parametrize("bad", ["nan", "shape"])
+@pytest.mark.parametrize("bad", ["nan", "shape", "complex"])
 @pytest.mark.parametrize("part", [Shaken, Told])
 def test_noise_and_hints_that_cannot_be_used_are_told(
     built: Callable[..., Instance], part: type[Shaken | Told], bad: str
 ) -> None:
     spoiler = part(bad=bad)
-    fault = "that is not finite" if bad == "nan" else "of shape"
-    with pytest.raises(ValueError, match=f"the {part.kind} '{part.name}' gave an array {fault}"):
+    faults = {"nan": "that is not finite", "complex": "of complex numbers", "shape": "of shape"}
+    fault = faults[bad]
+    with pytest.raises(PluginError, match=f"the {part.kind} '{part.name}' gave an array {fault}"):
         built(**{part.kind: spoiler})
 
 

@@ -94,7 +94,6 @@ X = np.zeros((3, 2))
         (Recovery(X.T), "returned x of shape (2, 3), not (3, 2)"),
         (Recovery(X, n_iter=np.array(1)), "returned n_iter of shape (), not (3,)"),
         (Recovery(X, converged=np.ones(2, bool)), "returned converged of shape (2,), not (3,)"),
-        (Recovery(X + 0j), "returned x of type complex128; signals are real numbers"),
     ],
 )
 def test_what_is_no_recovery_of_the_signals_is_refused(given: Any, message: str) -> None:
@@ -108,3 +107,42 @@ def test_a_recovery_of_the_right_shapes_is_handed_on() -> None:
     run = SignalRun(solver_keys(0, 0, range(3)))
     whole = Recovery(X.astype(int), n_iter=np.arange(3), converged=np.ones(3, bool))
     assert recover(lambda b, run: whole, np.ones((3, 5)), run, 2) is whole
+
+
+def test_complex_estimates_and_measurements_are_refused() -> None:
+    with pytest.raises(benchbase.ParameterError, match="x must hold real numbers"):
+        Recovery(np.ones((1, 2)) * 1j)
+    for b in (np.ones(2) + 0j, [1.0, 1j]):
+        with pytest.raises(benchbase.ParameterError, match="b must hold real numbers"):
+            benchbase.solve(Least(), coordinates(blind=False), b)
+
+
+class Least(benchbase.Solver):
+    """Returns the measurements, which may not be spoilt, and a random number of each signal."""
+
+    name = "least"
+    remark: str = ""
+
+    def prepare(self, problem: Problem) -> benchbase.Inverse:
+        def inverse(b: Array, run: benchbase.Run) -> Recovery:
+            assert np.isfinite(b).all()
+            x = b + run.normal(2)
+            return Recovery(x, np.arange(len(b)), np.ones(len(b), bool), self.remark)
+
+        return inverse
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_measurements_that_are_not_finite_lose_their_own_signal_alone(bad: float) -> None:
+    problem, b = coordinates(blind=False), np.arange(8.0).reshape(4, 2)
+    whole = benchbase.solve(Least(), problem, b)
+    b[1, 0] = bad
+    found = benchbase.solve(Least(remark="mine"), problem, b)
+    kept = np.array([True, False, True, True])
+    assert_array_equal(found.x[kept], whole.x[kept])
+    assert np.isnan(found.x[1]).all()
+    assert found.converged is not None
+    assert_array_equal(found.converged, kept)
+    assert found.message == "mine; 1 signals have measurements that are not finite"
+    none = benchbase.solve(Least(), problem, np.full((3, 2), bad))
+    assert np.isnan(none.x).all()

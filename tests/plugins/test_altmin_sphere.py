@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import benchbase
 from benchbase import Array, DenseFrame, Problem
 from benchbase.conformance import check_solver
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_altmin.altmin import AltMin
 from benchbase_altmin.sphere import on_sphere
 from benchbase_altmin.updates import RIDGE, KnownRowsOnSphere, Sphere
@@ -129,7 +130,7 @@ def test_the_update_on_known_rows_is_the_nearest_on_the_sphere() -> None:
     c = problem.frame.analyse(x)
     y, known = problem.pooling.rescale(c, b), problem.pooling.known(c, b)
     assert known is not None
-    found = KnownRowsOnSphere(problem, 8)(x, c, y, b)
+    found = KnownRowsOnSphere(problem, SignalRun(solver_keys(0, 0, range(8))))(x, c, y, b)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), RADIUS)
     rows = problem.frame.dense().transpose(1, 0, 2).reshape(-1, 6)
     ridge = RIDGE * np.sum(rows**2) / 6

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
+import struct
 import tarfile
 import threading
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -349,3 +352,72 @@ def test_a_full_disk_is_told_as_such(site: Path, monkeypatch: pytest.MonkeyPatch
 
 
 # Progress.
+
+
+def png_of_16_bits(file: Path, colour: int, channels: int) -> None:
+    """Write a PNG file of 8×8 pixels by its specification, as Pillow cannot write this depth."""
+    rows = b"".join(b"\0" + bytes(2 * 8 * channels) for _ in range(8))
+
+    def part(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    head = struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)
+    content = part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_16_bits_per_channel_are_refused_and_not_cut(
+    tmp_path: Path, colour: int, channels: int
+) -> None:
+    png_of_16_bits(tmp_path / "deep.png", colour, channels)
+    with pytest.raises(benchbase.DataError, match="more than 8 bits per pixel"):
+        Photograph("deep", tmp_path / "deep.png").grey()
+
+
+def test_16_bits_of_a_ppm_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + bytes(24))
+    with pytest.raises(benchbase.DataError, match="more than 8 bits per pixel"):
+        Photograph("deep", tmp_path / "deep.ppm").grey()
+
+
+def test_transparent_pixels_are_refused_and_an_opaque_channel_is_not(tmp_path: Path) -> None:
+
+    pixels = np.full((4, 4, 4), 255, dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "opaque.png")
+    assert Photograph("opaque", tmp_path / "opaque.png").grey().tolist() == [[255] * 4] * 4
+    pixels[1, 2, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "clear.png")
+    with pytest.raises(benchbase.DataError, match=r"clear\.png has transparent pixels"):
+        Photograph("clear", tmp_path / "clear.png").grey()
+
+
+def test_a_file_that_claims_too_many_pixels_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    Image.new("L", (8, 8)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    with pytest.raises(benchbase.DataError, match=r"large\.png cannot be read: Image size"):
+        Photograph("large", tmp_path / "large.png").shape()
+
+
+def test_linked_folders_count_once_and_unreadable_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    for name in ("all", "elsewhere"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / name / "a.png")
+    for link, target in (("more", "elsewhere"), ("again", "elsewhere"), ("round", "all")):
+        (tmp_path / "all" / link).symlink_to(tmp_path / target)
+    names = [each.name for each in Folder(tmp_path / "all").photographs()]
+    assert names == ["a.png", "again/a.png"]
+
+    def fail(path: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.scandir", fail)
+    with pytest.raises(benchbase.DataError, match="all cannot be read: Permission denied"):
+        Folder(tmp_path / "all").photographs()

@@ -354,3 +354,16 @@ def test_a_method_names_what_it_needs(method: str) -> None:
     assert needs[method] <= set(solver.requires)
     assert ("cvxpy" in solver.requires) == (method == "cvxpy")
     assert solver.chunk >= 1
+
+
+def test_a_solution_of_zero_has_not_converged_and_is_told() -> None:
+    """For pools (v, −v) the bounds of a rectified maximum allow a matrix that says nothing."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((24, 1, 6))
+    pooling = benchbase.build("pooling", {"name": "lp", "p": np.inf, "rectified": True})
+    problem = Problem(DenseFrame(np.concatenate([vectors, -vectors], axis=1)), pooling)
+    b = problem.measure(rng.standard_normal((2, 6)))
+    found = benchbase.solve(benchbase.build("solver", {"name": "phaselift"}), problem, b)
+    assert found.converged is not None
+    assert not found.converged.any()
+    assert "2 estimates are zero, which says nothing" in found.message

@@ -283,7 +283,7 @@ def test_a_mistake_of_the_user_stops_the_run_and_keeps_what_there_is(place: Plac
     assert again.rows()["status"].eq("done").all()
 
 
-def test_problems_whose_frame_fails_keep_no_other_from_its_signals(place: Place) -> None:
+def test_a_frame_that_fails_ends_the_run_and_is_no_failure_of_solvers(place: Place) -> None:
     (place.folder / "frame.py").write_text(
         "import benchbase\n"
         "class Fragile(benchbase.FrameDesign):\n"
@@ -297,14 +297,12 @@ def test_problems_whose_frame_fails_keep_no_other_from_its_signals(place: Place)
     )
     place.registry.load_file(place.folder / "frame.py")
     text = SUITE.replace('[frame]\nname = "gaussian"', '[frame]\nname = "fragile"')
-    results = place.run(text)
-    frame = results.rows()
-    assert frame.groupby("n_pools")["status"].unique().map(list).to_dict() == {
-        5: ["failed"],
-        12: ["done"],
-    }
-    for cell in frame[frame["n_pools"] == 12]["cell"].unique():
-        assert results.signals(cell).shape == (5, 4)
+    with pytest.raises(
+        benchbase.BenchbaseError, match="the frame 'fragile' failed: ArithmeticError: five"
+    ):
+        place.run(text)
+    with Store(place.results) as store:
+        assert not store.runs()
 
 
 def test_a_plugin_file_that_is_edited_during_a_run_counts_as_it_was(place: Place) -> None:

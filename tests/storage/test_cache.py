@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,8 @@ from typing import IO
 import numpy as np
 import pytest
 
-from benchbase import Array, BenchbaseError, cache_folder, cached
+from benchbase import Array, BenchbaseError, DiskError, cache_folder, cached
+from benchbase.storage import cache
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 
@@ -202,7 +205,9 @@ def test_a_cache_that_cannot_be_written_is_told(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCHBASE_CACHE", str(tmp_path / "file"))
-    with pytest.raises(BenchbaseError, match=r"the cache .*file \(BENCHBASE_CACHE chooses"):
+    with pytest.raises(
+        BenchbaseError, match=r"the cache .*file/thing-\w+ \(BENCHBASE_CACHE chooses"
+    ):
         cached("thing", dict)
 
 
@@ -213,3 +218,102 @@ def test_what_goes_wrong_in_making_is_not_blamed_on_the_cache(place: Path) -> No
     with pytest.raises(FileNotFoundError, match="mine"):
         cached("thing", broken)
     assert entries(place) == []
+
+
+def shorten(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-8])
+
+
+def change_one_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+
+
+def to_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "emptied": lambda file: file.write_bytes(b""),
+    "shortened": shorten,
+    "changed": change_one_byte,
+    "foreign": lambda file: file.write_bytes(b"[1, 2]"),
+    "lost": lambda file: file.unlink(),
+    "a folder": to_folder,
+}
+
+
+@pytest.mark.parametrize("name", ["a.npy", "contents.json"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_what_is_damaged_is_made_again(damage: str, name: str, place: Path) -> None:
+    cached("thing", lambda: {"a": np.arange(5.0)})
+    (folder,) = entries(place)
+    DAMAGE[damage](place / folder / name)
+    found = cached("thing", lambda: {"a": np.arange(5.0) + 1})["a"]
+    assert found.tolist() == [1, 2, 3, 4, 5]
+    assert cached("thing", never)["a"].tolist() == found.tolist()
+
+
+def test_a_file_in_the_place_of_the_folder_is_replaced(place: Path) -> None:
+    cached("thing", lambda: {"a": np.zeros(1)})
+    (folder,) = entries(place)
+    shutil.rmtree(place / folder)
+    (place / folder).write_text("")
+    assert cached("thing", lambda: {"a": np.ones(1)})["a"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.EACCES, BenchbaseError), (errno.EIO, DiskError)]
+)
+def test_what_cannot_be_read_is_refused_by_its_folder(
+    number: int, kind: type[BenchbaseError], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached("thing", lambda: {"a": np.zeros(1)})
+    (folder,) = entries(place)
+
+    def fail(path: Path) -> bytes:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(kind, match=folder) as caught:
+        cached("thing", never)
+    assert caught.value.exit_code == (1 if kind is DiskError else 2)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for call in ("os.fsync", "pathlib.Path.mkdir"):
+        with monkeypatch.context() as broken:
+            broken.setattr(call, fail)
+            with pytest.raises(DiskError, match="make room"):
+                cached("thing", lambda: {"a": np.zeros(1)})
+    assert entries(place) == []
+
+
+def test_a_place_where_no_lock_can_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHBASE_CACHE", "/proc/self")
+    with pytest.raises(BenchbaseError, match="the cache /proc/self"):
+        cached("thing", dict)
+
+
+def test_a_lock_that_is_never_released_is_told(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filelock import FileLock
+
+    for name in ("PATIENCE", "LIMIT"):
+        monkeypatch.setattr(cache, name, 0.01)
+    cached("thing", lambda: {"a": np.zeros(1)})
+    (folder,) = entries(place)
+    shutil.rmtree(place / folder)
+    with (
+        FileLock(f"{place / folder}.lock"),
+        pytest.raises(BenchbaseError, match="another process has kept"),
+    ):
+        cached("thing", never)

@@ -149,7 +149,7 @@ def sleeps(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users w
 
 @benchbase.solver
 def writes_to_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
-    for descriptor in range(3, 30):
+    for descriptor in range(3, 300):  # they keep the numbers of the process that starts workers
         with contextlib.suppress(OSError):
             os.write(descriptor, struct.pack("<4sIQ", b"\x93BM1", 20, 1 << 45))
     return rng.standard_normal(frame.n)
@@ -157,7 +157,7 @@ def writes_to_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # a
 
 @benchbase.solver
 def closes_pipes(frame, pooling, b, rng):  # type: ignore[no-untyped-def] # as users write them
-    os.closerange(3, 100)
+    os.closerange(3, 300)
     return rng.standard_normal(frame.n)
 
 

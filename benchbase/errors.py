@@ -222,6 +222,10 @@ class DataError(BenchbaseError):
     """A data set's files are missing, or they are not what they should be."""
 
 
+class NotDownloadedError(DataError):
+    """A data set's files have not been downloaded yet, and nothing may be downloaded now."""
+
+
 class StoreError(BenchbaseError):
     """Results cannot be read or written."""
 

@@ -70,6 +70,8 @@ class Dataset(Component):
     def fingerprint(self) -> str:
         """Return a digest of the files outside the package from which the signals are read.
 
+        A data set that downloads them calls `benchbase.check_download` first.
+
         Raises
         ------
         DataError

@@ -36,6 +36,12 @@ _SMALL_CAPITAL = re.compile(r"LATIN LETTER SMALL CAPITAL ([A-Z])")
 _ASCII = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "m": "rn", '"': "''", "`": "'"})
 """The ASCII characters that look alike, by Unicode's table and with i for its capital."""
 
+_QUOTED_PATH = re.compile(r"""(?<!\w)(['"])(?:~|[A-Za-z]:)?[/\\][^'"\n]*[/\\](?=[^'"/\\\n]+\1)""")
+_PATH = re.compile(
+    r"""(?<![\w.:/\\~-])(?:file:|~|[A-Za-z]:)?(?:[/\\]+[^\s/\\'":;,()<>|]+)*[/\\]+(?=[^\s/\\])"""
+)
+"""The folders of absolute paths, between quotation marks and elsewhere."""
+
 _FILE_NAME = re.compile(r"(?!.*\.$)[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -58,6 +64,14 @@ def visible(text: str, but: str = "") -> str:
     if text.isprintable() or invisible(text, but) is None:
         return text
     return "".join(c if invisible(c, but) is None else ascii(c)[1:-1] for c in text)
+
+
+def without_folders(text: str) -> str:
+    """Return a text in which absolute paths are cut to their last names, as for a public page.
+
+    A name with spaces is recognised only between quotation marks.
+    """
+    return _PATH.sub("", _QUOTED_PATH.sub(r"\1", text))
 
 
 def check_text(text: str) -> str:

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from benchbase.discovery.registry import registry
 from benchbase.planning.suite import load_suite
-from benchbase.wording import alike, check_name, file_name, folded, look_alike, visible
+from benchbase.wording import (
+    alike,
+    check_name,
+    file_name,
+    folded,
+    look_alike,
+    visible,
+    without_folders,
+)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +132,20 @@ def test_what_cannot_be_seen_is_shown_as_escapes() -> None:
     assert visible("a\x1b[2J\u202eb\n") == r"a\x1b[2J\u202eb\n"
     assert visible("a\nb", "\n") == "a\nb"
     assert visible("Gr\u00f6\u00dfe") == "Gr\u00f6\u00dfe"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/tmp/a/x.bin is gone", "x.bin is gone"),
+        (
+            "no such file: '/data/Ann Lee/x.bin' (solver.py:4)",
+            "no such file: 'x.bin' (solver.py:4)",
+        ),
+        (r"C:\Users\ann\x.py:3", "x.py:3"),
+        ("file:///data/ann/x and ~/y/z", "x and z"),
+        ("https://example.org/a/b, and/or ../c/d, 1/2, x / y", None),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_last_names(text: str, expected: str | None) -> None:
+    assert without_folders(text) == (text if expected is None else expected)

@@ -159,7 +159,8 @@ class Referee:
         Returns
         -------
         list of list of ndarray or None
-            For each entry, the squared cosines of each trial; None if it is unsupported. There are
+            For each entry, the squared cosines of each trial, NaN for signals without an estimate;
+            None if it is unsupported. There are
             as many trials as in the suite, but at least `LEAST_TRIALS`, so that it can be seen how
             much trials differ.
 

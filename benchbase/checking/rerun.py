@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchbase.channel import note
 from benchbase.component import Array
 from benchbase.discovery.code import Code
 from benchbase.discovery.registry import plugin_module, registry, strangers
@@ -29,9 +30,10 @@ PLUGIN_FILE = "a plugin file"
 """The name of all plugin files, whose modules are named by the paths of one machine."""
 
 _PLUGIN_FILE = "benchbase_plugin_"
+_SHOWN = 5  # kinds of failures
 
 Scores = Array | None
-"""The squared cosines of a trial's signals, 0 without an estimate; None if it is unsupported."""
+"""The squared cosines of a trial's signals, NaN without an estimate; None if it is unsupported."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,12 @@ def run_again(
         If a solver is not there, or the problem and the solver come from one plugin.
     """
     scores = {
-        _key(number, trial): np.zeros(cell.points)
+        _key(number, trial): np.full(cell.points, np.nan)
         for number, each in enumerate(asked)
         for trial, cell in enumerate(each.cells)
     }
-    unsupported = set()
+    unsupported: set[str] = set()
+    lost: dict[str, None] = {}
     tasks = [task for number, each in enumerate(asked) for task in _tasks(number, each, plugins)]
     for outcome in _outcomes(tasks, jobs):
         key = outcome["key"]
@@ -125,7 +128,11 @@ def run_again(
             unsupported.add(key)
         elif outcome["status"] == "done":
             rows = slice(outcome["start"], outcome["stop"])
-            scores[key][rows] = np.nan_to_num(outcome["squared_cosine"])
+            scores[key][rows] = outcome["squared_cosine"]
+        else:
+            lost.setdefault(f"{outcome['status']}: {outcome['message']}", None)
+    for message in [*lost][:_SHOWN]:
+        note(f"run again, a solver {message}")
     found = {key: None if key in unsupported else own for key, own in scores.items()}
     return [
         [found[_key(number, trial)] for trial in range(len(each.cells))]

@@ -95,7 +95,11 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "solvers.",
 )
 @click.option("--host-name", is_flag=True, help="Store the name of the computer with the results.")
-@click.option("--dry-run", is_flag=True, help="Print what would be computed, and run no solver.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be computed; run no solver and download nothing.",
+)
 @options.as_json("a summary")
 @click.pass_context
 def run_command(
@@ -145,7 +149,13 @@ def run_command(
     )
     warn_of_broken_plugins()
     todo = make_plan(
-        resolved, results, failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
+        resolved,
+        results,
+        failed=failed,
+        rerun=rerun,
+        host_name=host_name,
+        sealed=sealed,
+        download=not dry_run,
     )
     if dry_run:
         workers = 1 if dask else default_jobs() if jobs is None else jobs
@@ -173,12 +183,14 @@ def run_command(
 
 
 def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: bool) -> None:
+    from benchbase.planning.cells import NOT_DOWNLOADED
     from benchbase.running.forecast import estimate
     from benchbase.storage.database import has_results
     from benchbase.storage.store import Store
 
     with Store(folder) if has_results(folder) else nullcontext() as store:
         forecast = estimate(todo, store)
+    absent = {c.setting.dataset.name for c in todo.cells if NOT_DOWNLOADED in c.files}
     facts = {
         "suite": suite.name,
         "cells": len(todo.cells),
@@ -187,6 +199,7 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
         "seconds": forecast.seconds / workers,
         "workers": workers,
         "chunks_without_estimate": forecast.unknown,
+        "not_downloaded": sorted(absent),
     }
     if as_json:
         click.echo(json.dumps(facts))
@@ -196,6 +209,12 @@ def _say_plan(suite: Suite, todo: Plan, folder: Path, workers: int, as_json: boo
     if sum(forecast.unknown.values()) < len(todo.tasks):
         took = timedelta(seconds=max(1, round(forecast.seconds / workers)))
         click.echo(f"this takes about {took} with {workers} worker{'s' * (workers > 1)}")
+    if absent:
+        names = ", ".join(map(repr, sorted(absent)))
+        click.echo(
+            f"the data of {names} is not downloaded; the run does that first, and only then finds "
+            "out which of its chunks are done"
+        )
     if forecast.unknown:
         chunks = ", ".join(f"{count} of {name}" for name, count in forecast.unknown.items())
         click.echo(f"no estimate for {chunks}, because {folder} holds no similar results")

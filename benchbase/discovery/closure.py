@@ -78,6 +78,7 @@ class Closures:
     def __init__(self) -> None:
         note_loaded()
         self._finder = Finder()
+        self._located: set[str] = set()
         self._programs: dict[str, Program | None] = {}
         self._reached: dict[str, _Reached] = {}
         self._files: dict[str, list[str]] = {}
@@ -136,6 +137,7 @@ class Closures:
     def locate(self, module: str, file: Path) -> None:
         """Say in which file a module is that no search finds, such as a plugin file's."""
         self._finder.locate(module, file)
+        self._located.add(module)
 
     def files(self, package: str) -> Iterator[tuple[str, Path]]:
         """Yield name and path of each file of a package, or of a module outside packages."""
@@ -159,7 +161,7 @@ class Closures:
                 reached = self._reach(module)
                 left += reached.modules
                 left += (name for package in reached.packages for name in self._all(package))
-        lines = [f"{_shown(name)} {each.digest}" for name, each in programs.items()]
+        lines = [f"{self._shown(name)} {each.digest}" for name, each in programs.items()]
         for package in {top_of(name) for name in programs} - {CORE}:
             lines += self._other_files(package)
         digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
@@ -264,6 +266,11 @@ class Closures:
     def _all(self, package: str) -> Iterator[str]:
         return iter(TOOLBOX) if package == CORE else self._finder.modules_in(package)
 
+    def _shown(self, module: str) -> str:
+        """Return a module's name, or "" for a plugin file, whose name depends on its path only."""
+        is_file = module in self._located or given_source(module) is not None
+        return "" if is_file else module
+
     def _other_files(self, package: str) -> list[str]:
         if package not in self._files:
             self._files[package] = [
@@ -271,11 +278,6 @@ class Closures:
                 for name, file in self._finder.other_files(package)
             ]
         return self._files[package]
-
-
-def _shown(module: str) -> str:
-    """Return a module's name, or "" for a plugin file, whose name depends on its path only."""
-    return module if given_source(module) is None else ""
 
 
 @cache

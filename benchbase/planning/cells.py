@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
 from benchbase.discovery.code import Code
 from benchbase.discovery.providers import SESSION, bundled
-from benchbase.errors import PluginError, SuiteError
+from benchbase.downloads import without_downloads
+from benchbase.errors import NotDownloadedError, PluginError, SuiteError
 from benchbase.interfaces import Dataset, Solver
 from benchbase.loading import CORE
 from benchbase.planning.experiment import MOST_CELLS
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from benchbase.discovery.registry import Registry
     from benchbase.planning.experiment import Setting
     from benchbase.planning.suite import Suite
+
+
+NOT_DOWNLOADED = "not downloaded"
+"""The fingerprint of files that are not there yet; see `Digests`."""
 
 
 @dataclass(frozen=True)
@@ -235,9 +241,17 @@ def fingerprints(component: Component) -> list[str]:
 
 
 class Digests:
-    """Digests of components. Each is computed once, because it takes reading code and data."""
+    """Digests of components. Each is computed once, because it takes reading code and data.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    download : bool, optional
+        Whether data sets may download their files. If not, the fingerprints of those whose files
+        are missing are `NOT_DOWNLOADED`, so that their cells have keys that no result has.
+    """
+
+    def __init__(self, *, download: bool = True) -> None:
+        self._download = download
         self._source = Code()
         self._known: dict[tuple[str, str], str] = {}
         self._code: dict[type, dict[str, str | None]] = {}
@@ -251,7 +265,13 @@ class Digests:
     def files(self, component: Component) -> list[str]:
         """Return the fingerprints of a component's data sets."""
         if component not in self._files:
-            self._files[component] = fingerprints(component)
+            try:
+                with nullcontext() if self._download else without_downloads():
+                    self._files[component] = fingerprints(component)
+            except NotDownloadedError:
+                if self._download:
+                    raise
+                self._files[component] = [NOT_DOWNLOADED]
         return self._files[component]
 
     def code(self, *components: Component) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchbase.channel import note
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, ParameterError, check_range
-from benchbase.planning.cells import make_cells
+from benchbase.planning.cells import Digests, make_cells
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
 from benchbase.running.local import LocalWorkers
@@ -31,6 +31,7 @@ def make_plan(
     rerun: Sequence[str] = (),
     host_name: bool = False,
     sealed: bool = False,
+    download: bool = True,
 ) -> Plan:
     """Find out what a run would compute, without writing anything.
 
@@ -48,6 +49,9 @@ def make_plan(
         Record which host computes.
     sealed : bool, optional
         Compute again what was not computed in a sealed run.
+    download : bool, optional
+        Whether data sets may download their files. If not, what needs files that are not there
+        counts as not computed, and the plan cannot be executed.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def make_plan(
         If the store cannot be read, data are missing, or a label is not in the suite.
     """
     suite.select(rerun)  # raises if a label is not in the suite
-    cells = make_cells(suite)
+    cells = make_cells(suite, Digests(download=download))
     with Store(folder) if has_results(folder) else nullcontext() as store:
         if store is not None:
             store.check_rows()

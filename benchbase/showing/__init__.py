@@ -4,7 +4,7 @@ The names in this package are public, so that reports of plugins can use them to
 data frames, as `benchbase.Results.rows` returns them or as `summarise` makes them from those.
 """
 
-from benchbase.showing.components import component_of, offline, solver_specs
+from benchbase.showing.components import component_of, solver_specs
 from benchbase.showing.display import open_console
 from benchbase.showing.names import (
     lp_name,
@@ -78,6 +78,7 @@ from benchbase.wording import (
     folded,
     look_alike,
     visible,
+    without_folders,
 )
 
 __all__ = [
@@ -116,7 +117,6 @@ __all__ = [
     "markdown_table",
     "may_lead",
     "norm_name",
-    "offline",
     "open_console",
     "pooling_name",
     "power_of_ten",
@@ -142,6 +142,7 @@ __all__ = [
     "varying_parameters",
     "visible",
     "with_scores",
+    "without_folders",
     "wrapped",
     "write_texts",
 ]

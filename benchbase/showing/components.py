@@ -1,11 +1,8 @@
-"""Building the components of stored results again for a report, without downloads."""
+"""Building the components of stored results again for a report."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,17 +66,3 @@ def solver_specs(suites: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-@contextmanager
-def offline() -> Iterator[None]:
-    """Forbid downloads while the context lasts, because no user expects a report to download."""
-    before = os.environ.get("BENCHBASE_OFFLINE")
-    os.environ["BENCHBASE_OFFLINE"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["BENCHBASE_OFFLINE"]
-        else:
-            os.environ["BENCHBASE_OFFLINE"] = before

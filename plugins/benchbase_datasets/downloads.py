@@ -40,14 +40,12 @@ def download(name: str, archive: str, digest: str, mirrors: Sequence[str], advic
     Raises
     ------
     DataError
-        If ``BENCHBASE_OFFLINE`` is set, or no mirror gives the file. If a download was
+        If nothing may be downloaded now, or no mirror gives the file. If a download was
         interrupted or gave another file, nothing is left that could be taken for the file.
     DiskError
         If the disk is full.
     """
-    absent = f"{name}: {archive} is not in the cache, and"
-    if os.environ.get("BENCHBASE_OFFLINE"):
-        raise DataError(f"{absent} BENCHBASE_OFFLINE is set; {advice}")
+    benchbase.check_download(name, archive, advice)
     import pooch
 
     folder = benchbase.cache_folder() / name
@@ -72,4 +70,5 @@ def download(name: str, archive: str, digest: str, mirrors: Sequence[str], advic
             problems.append(f"{mirror}: not the published file")
         else:
             return Path(path)
+    absent = f"{name}: {archive} is not in the cache, and"
     raise DataError(f"{absent} it cannot be downloaded ({', '.join(problems)}); {advice}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import benchbase
-from benchbase.showing import EXACT, component_of, lp_name, offline, summarise
+from benchbase.showing import EXACT, component_of, lp_name, summarise
 from benchbase_paper.settings import BOTH, MEAN, NEAREST, RANDOM, Setting
 from benchbase_paper.verdicts import Part, difference, scored
 
@@ -130,7 +130,7 @@ def projections(results: benchbase.ResultsView, setting: Setting) -> dict[str, S
 
 def _training(setting: Setting) -> benchbase.Array | None:
     """Return evenly spaced training signals of a setting's data set, (T, N) float64."""
-    with offline():
+    with benchbase.without_downloads():
         dataset = component_of(setting.rows.iloc[0], "dataset")
         signals = dataset.train(np.random.default_rng(0))
     if signals is None:

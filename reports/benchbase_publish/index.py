@@ -57,6 +57,9 @@ class BundleEntry(_Model):
     )
     accepted: str = Field(description="when it came into the site, ISO 8601")
     level: Level = Field(description="what is known about its rows")
+    not_verified: list[str] = Field(
+        description="solvers that say that they do not apply to some problems, and nobody could ask"
+    )
     seeds: list[int] = Field(description="seeds on which its solvers were run again, and agreed")
     other_seeds: list[int] = Field(description="the same, with code other than the bundle names")
     other_code: list[str] = Field(description="modules whose code was different on other_seeds")
@@ -130,6 +133,7 @@ def _bundle_entry(held: Held) -> BundleEntry:
         origin=receipt.origin,
         accepted=receipt.accepted,
         level=receipt.level,
+        not_verified=receipt.not_asked,
         seeds=receipt.seeds,
         other_seeds=receipt.other_seeds,
         other_code=receipt.other_code,

@@ -12,7 +12,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, BenchbaseError, CellRecord, SuiteRunRecord, disk_errors
-from benchbase.showing import visible
+from benchbase.showing import visible, without_folders
 from benchbase_publish.archive import LARGEST, Archive, write_archive
 from benchbase_publish.bundle import N_SCORES, Bundle, array_shapes
 from benchbase_publish.choosing import chosen_cells, described
@@ -167,7 +167,9 @@ def _chunk(chunk: dict[str, Any], known: dict[str, int]) -> dict[str, Any]:
     """Return an outcome without its arrays; environments are numbered in order of appearance."""
     text = json.dumps(chunk["environment"], sort_keys=True)
     found = {name: chunk[name] for name in ("start", "stop", "status")}
-    found["message"] = visible(" ".join(chunk["message"].split()))[:LONGEST_MESSAGE]
+    found["message"] = without_folders(visible(" ".join(chunk["message"].split())))[
+        :LONGEST_MESSAGE
+    ]
     for name in _REALS:
         value = chunk[name]
         found[name] = None if value is None or not math.isfinite(value) else value

@@ -64,7 +64,6 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     folder : pathlib.Path
         The folder of the files.
     """
-    from benchbase.showing import offline
     from benchbase_reports.leaderboard import make_board
     from benchbase_reports.page import page_data, render
 
@@ -75,7 +74,7 @@ def write_suite(held: list[Held], store: Path, folder: Path) -> None:
     board = with_levels(make_board(results), held)
     write_csv(board.table, folder / "leaderboard.csv")
     board.table.to_parquet(folder / "leaderboard.parquet", index=False)
-    with offline():
+    with benchbase.without_downloads():
         data = page_data(results, board)
     data = replace(
         data,
@@ -132,10 +131,14 @@ def _as_text(value: Any) -> Any:
 
 def with_levels(board: Board, held: list[Held]) -> Board:
     """Return a board with the columns ``level`` (what is known about a row) and ``bundle``."""
-    of = _by_label(held)
-    known = [of[label] for label in board.table["label"]]
-    levels, digests = [e.receipt.level for e in known], [e.bundle.digest for e in known]
-    return replace(board, table=board.table.assign(level=levels, bundle=digests))
+    of, table = _by_label(held), board.table
+    known = [of[label] for label in table["label"]]
+    levels = [
+        own.receipt.level_of(label, applies=signals > 0)
+        for own, label, signals in zip(known, table["label"], table["signals"], strict=True)
+    ]
+    digests = [own.bundle.digest for own in known]
+    return replace(board, table=table.assign(level=levels, bundle=digests))
 
 
 def _checked(solvers: list[dict[str, Any]], held: list[Held]) -> list[dict[str, Any]]:
@@ -144,8 +147,12 @@ def _checked(solvers: list[dict[str, Any]], held: list[Held]) -> list[dict[str, 
     found = []
     for solver in solvers:
         own = of[solver["label"]]
+        levels = {
+            "level": own.receipt.level,
+            "level_unsupported": own.receipt.level_of(solver["label"], applies=False),
+        }
         link = (f"Bundle {own.bundle.digest[:12]}", f"../../{BUNDLES}/{quote(own.stem)}.zip")
-        found.append(solver | {"level": own.receipt.level, "bundle": link})
+        found.append(solver | levels | {"bundle": link})
     return found
 
 

@@ -12,7 +12,7 @@ import benchbase
 
 _OF_THE_MACHINE = frozenset({"--results", "--jobs", "--dask", "--memory-limit"})
 _OF_THAT_DAY = frozenset({"--solver", "--rerun"})
-_ALONE = frozenset({"--json", "--failed", "--host-name", "--dry-run"})
+_ALONE = frozenset({"--json", "--failed", "--host-name", "--dry-run", "--sealed"})
 _PATHS = frozenset({"--plugin"})
 
 
@@ -21,8 +21,8 @@ def suite_command(command: str) -> str:
 
     Options that change no number are left out: those of the machine that ran it (the folder of
     results, workers, memory, a cluster), and those that chose a part of the suite on that day
-    (solvers, failed ones, a rerun). Absolute paths are cut to the file's name. Every word is quoted
-    anew, so that a stranger's record is one command and cannot hide a second one.
+    (solvers, failed ones, a rerun). Paths that lead out of the folder are cut to the file's name.
+    Every word is quoted anew, so that a stranger's record is one command and cannot hide another.
 
     Parameters
     ----------
@@ -96,8 +96,9 @@ def _kept(words: list[str]) -> Iterator[str]:
 
 
 def _place(word: str) -> str:
-    """Return the last part of an absolute path, and any other word as it is."""
-    return Path(word).name if word.startswith(("/", "~/")) else word
+    """Return the last part of a path that leads out of the folder, and any other word as it is."""
+    outside = word.startswith(("/", "~")) or ".." in Path(word).parts
+    return Path(word).name if outside else word
 
 
 def _adds(text: str, label: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import benchbase
-from benchbase.showing import offline, save_figure, split, write_texts
+from benchbase.showing import save_figure, split, write_texts
 from benchbase_reports.cramer_rao import cramer_rao
 from benchbase_reports.sweep_figure import draw
 from benchbase_reports.sweeps import sweep_columns, sweeps
@@ -107,7 +107,7 @@ def _at_zero_decibels(results: benchbase.ResultsView, cells: list[str]) -> float
     """
     for cell in cells:
         try:
-            with offline():
+            with benchbase.without_downloads():
                 problem = results.problem(cell)
             x = np.asarray(results.signals(cell), dtype=np.float64)
         except benchbase.BenchbaseError:  # a plugin or data are not here

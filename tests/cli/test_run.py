@@ -254,7 +254,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(cli: Cli, suite: Pa
     dry = cli("run", "s.toml", "--results", "r", "--dry-run", "--json")
     assert json.loads(dry.stdout) == {
         "suite": "s", "cells": 4, "chunks_done": 0, "chunks_to_do": 4,
-        "seconds": 0, "workers": 1, "chunks_without_estimate": {"altmin": 4},
+        "seconds": 0, "workers": 1, "chunks_without_estimate": {"altmin": 4}, "not_downloaded": [],
     }  # fmt: skip # one line of JSON
     assert not Path("r").exists()
     cli("run", "s.toml", "--results", "r", "--solver", "short")

@@ -13,7 +13,7 @@ import benchbase
 from benchbase import PluginError, code_digest
 from benchbase.discovery import code
 from benchbase.discovery.code import Code
-from benchbase.discovery.registry import Registry
+from benchbase.discovery.registry import Registry, plugin_module
 
 Write = Callable[[Mapping[str, str | None]], Path]
 
@@ -139,6 +139,20 @@ def test_a_plugin_file_counts_as_it_was_when_it_was_loaded(tmp_path: Path) -> No
     assert after != before
     (tmp_path / "plugin.py").write_text(text)
     assert one(cls) == after
+
+
+def test_a_plugin_file_that_is_not_loaded_has_the_digest_that_it_has_when_loaded(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "import benchbase\n@benchbase.solver\ndef plugged(frame, pooling, b, rng): return 7 * b\n"
+    )
+    file = tmp_path / "plugin.py"
+    file.write_text(text)
+    name = plugin_module(file)
+    before = Code().of_file(name, file)
+    assert name not in sys.modules
+    assert one(load(tmp_path, text)) == before
 
 
 # The edits that are refused are those that change what the code says: see `test_closure.py`.

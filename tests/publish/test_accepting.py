@@ -268,6 +268,25 @@ def test_the_leaderboard_says_what_is_known_of_each_row(accepted: Path) -> None:
     assert "Seconds and frame applications are as claimed" in page
 
 
+def test_rows_of_a_solver_that_nobody_could_ask_are_not_verified(
+    forged: Callable[..., Path], site: Path
+) -> None:
+    def of_a_stranger(m: dict[str, Any], a: object) -> None:
+        m["entries"][2]["solver"] = {"name": "strange"}
+
+    assert accept(forged(of_a_stranger), site).not_verified == ("phasecut",)
+    table = pd.read_csv(site / "suites" / "small" / "leaderboard.csv")
+    levels = table.loc[table["label"] == "phasecut", "level"]
+    assert sorted(levels) == [
+        "not verified",
+        "reproducible",
+    ]
+    page = (site / "suites" / "small" / "index.html").read_text(encoding="utf-8")
+    assert page.count('"level":"reproducible","level_unsupported":"not verified"') == 1
+    assert [each["not_verified"] for each in index(site)["bundles"]] == [[], ["phasecut"]]
+    assert "not verified where it does not apply" in (site / "index.html").read_text()
+
+
 def test_no_page_asks_for_an_outside_address(accepted: Path) -> None:
     loaded = r"""(?:src|href|action|poster)\s*=\s*["']?(?:https?:|//)|url\(\s*["']?(?:https?:|//)"""
     for page in accepted.rglob("*.html"):

@@ -121,11 +121,13 @@ def test_messages_of_honest_solvers_are_packed_so_that_they_are_seen(
     records = benchbase.read_records(benchbase.load_results(ran))
     for cell in records[-1].cells:
         for chunk in cell.chunks:
-            chunk["message"] = "a\x1b[31m\nb\u202e"
+            chunk["message"] = (
+                "a\x1b[31m\nb\u202e in '/data/me and you/x.bin' (/data/my/solver.py:4)"
+            )
     runs = benchbase.write_records(tmp_path / "told", iter(records[-1:]))
     pack(benchbase.Results(tmp_path / "told", runs), tmp_path / "b.zip", ["knn"])
     message = read_bundle(tmp_path / "b.zip").manifest.cells[0].chunks[0].message
-    assert message == r"a\x1b[31m b\u202e"
+    assert message == r"a\x1b[31m b\u202e in 'x.bin' (solver.py:4)"  # no folders of the machine
 
 
 @pytest.mark.parametrize(

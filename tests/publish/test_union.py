@@ -112,8 +112,8 @@ with pathlib.Path(__file__).with_suffix(".pids").open("a") as file:
 np.linalg.norm = None
 
 @benchbase.solver
-def ones(frame, pooling, b, rng):
-    return np.ones(frame.n)
+def nothing(frame, pooling, b, rng):
+    return np.full(frame.n, np.nan)
 """
 
 
@@ -124,9 +124,9 @@ def test_the_process_that_judges_never_runs_the_code_of_a_stranger(
     (tmp_path / "telltale.py").write_text(TELLTALE)
 
     def claim(m: dict[str, object], a: dict[str, object]) -> None:
-        m["entries"][1]["solver"] = {"name": "ones"}  # type: ignore[index] # a manifest
+        m["entries"][1]["solver"] = {"name": "nothing"}  # type: ignore[index] # a manifest
 
-    with pytest.raises(BundleError, match="run again, the mean squared cosine is"):
+    with pytest.raises(BundleError, match="run again, the share of signals with an est"):
         accept(forged(claim), site, rerun=True, plugins=[str(tmp_path / "telltale.py")], jobs=1)
     pids = {int(line) for line in (tmp_path / "telltale.pids").read_text().split()}
     assert pids

@@ -37,6 +37,14 @@ def of_file(frame, pooling, b, rng, *, power: float = 1.0):
             "benchbase run quick --set 'grid.frame.n_pools=[60, 80]' --rerun kNN --host-name",
             "benchbase run quick --set 'grid.frame.n_pools=[60, 80]'",
         ),
+        (
+            "benchbase run ../me/s.toml --plugin ~ann/p.py --sealed",
+            "benchbase run s.toml --plugin p.py",
+        ),
+        (
+            "benchbase run suites/s.toml --plugin a/p.py",
+            "benchbase run suites/s.toml --plugin a/p.py",
+        ),
         ("benchbase run quick; rm -r x", "benchbase run 'quick;' rm -r x"),
         ("benchbase publish x", ""),
         ("benchbase run 'quick", ""),

@@ -62,7 +62,8 @@ class PageData:
         What readers should know, in sentences without their full stops.
     solvers : list of dict
         ``label``, ``spec``, ``commands`` (several if the solver's rows come from several runs) and
-        ``cites`` (keys of `bibliography`). In a published site also ``level`` (a name of `levels`)
+        ``cites`` (keys of `bibliography`). In a published site also ``level`` and
+        ``level_unsupported`` (names of `levels`, for problems to which the solver applies or not)
         and ``bundle`` (a text and a relative address).
     problems : list of dict
         ``title``, ``setting``, ``tab``; ``rows`` (one list per column, where ``solver`` holds

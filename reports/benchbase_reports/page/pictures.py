@@ -12,7 +12,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array
-from benchbase.showing import component_of, latest, offline, problem_columns, with_scores
+from benchbase.showing import component_of, latest, problem_columns, with_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def album(
     frame = results.rows()
     columns = problem_columns(frame)
     made, queues = Album(), []
-    with offline():
+    with benchbase.without_downloads():
         for _, rows in frame.groupby(columns, dropna=False, sort=False):
             name = identity(rows.iloc[0], columns)
             labels = ranked.get(name, ())
@@ -135,7 +135,9 @@ def _problem(
         drawn = dataset.picture(np.zeros((1, int(first["n"])), dtype=np.float32))
         even = component_of(first, "pooling").even
     except benchbase.BenchbaseError as error:
-        note = f"No pictures of {first['dataset']}: {error}"
+        absent = isinstance(error, benchbase.DataError)  # the page may be public: no folders
+        reason = "its data are not on this machine" if absent else error
+        note = f"No pictures of {first['dataset']}: {reason}"
         made.notes += [note] if note not in made.notes else []
         return None
     scored = with_scores(latest(rows, ["label", "n_pools"])).dropna(subset=["score"])

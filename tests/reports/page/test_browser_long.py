@@ -168,7 +168,9 @@ def checked_file(page_file: Callable[..., Path], data_of: Any, made_up: Any) -> 
     """Return a page of a site: each level in turn."""
     data, levels = data_of(made_up()), [*MEANINGS]
     solvers = [
-        entry | {"level": levels[i % 5], "bundle": (f"Bundle {i}", f"../../bundles/{i}.zip")}
+        entry
+        | {"level": levels[i % 5], "level_unsupported": levels[i % 5]}
+        | {"bundle": (f"Bundle {i}", f"../../bundles/{i}.zip")}
         for i, entry in enumerate(data.solvers)
     ]
     found: Path = page_file(
@@ -195,6 +197,11 @@ def test_what_is_checked_has_a_column_in_sight(checked: Page) -> None:
         )
         == 0
     )  # no column is out of sight
+    signs = page.run(
+        "return [...document.querySelectorAll('#rows .seal')].map("
+        "  (seal) => getComputedStyle(seal, '::before').content)"
+    )
+    assert len({*signs}) == len(levels)  # each level has a sign of its own
     page.one("[data-sort=level]").click()
     assert page.one("#rows td.level").text == levels[4]
     page.one("#level [value='1']").click()

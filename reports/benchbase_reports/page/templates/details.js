@@ -38,8 +38,8 @@ function facts(row) {
     el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, more) : null))));
 }
 // What is known about a solver's rows, and the bundle with which they can be checked.
-function levelOf({ level, bundle }) {
-  const [, meaning] = data.levels.find(([name]) => name === level);
+function levelOf(row, { bundle }) {
+  const [level, meaning] = data.levels[row.level];
   const link = bundle ? [" ", el("a", { href: bundle[1] }, bundle[0])] : [];
   return el("p", {}, el("b", {}, level), `: ${meaning}.`, ...link);
 }
@@ -51,7 +51,7 @@ function openDetails(solver) {
     el("p", { class: "small" }, problem().title), facts(row),
     ...(row.message ? part("Remark", el("p", {}, row.message)) : []),
     ...(drawn ? part(known(problem().pictures.n_pools) ? `Recovered signals at K = ${problem().pictures.n_pools}` : "Recovered signals", drawn) : []),
-    ...(known(entry.level) ? part("Checked", levelOf(entry)) : []),
+    ...(known(row.level) ? part("Checked", levelOf(row, entry)) : []),
     ...part("Compute it again", copyable(entry.commands.join("\n"), "Command")),
     ...(entry.spec ? part("Parameters", copyable(entry.spec, "Parameters")) : []),
     ...part("Environment", el("p", {}, row.environment || "not recorded")),

@@ -31,7 +31,8 @@ function problem(index = state.problem) {
     made.table = made.rows.solver.map((solver, i) => {
       const row = { place: i, label: data.solvers[solver].label };
       for (const name of names) row[name] = number(made.rows[name][i]);
-      const { level } = data.solvers[solver], numbers = made.rows.environments[i];
+      const entry = data.solvers[solver], numbers = made.rows.environments[i];
+      const level = applies(row) ? entry.level : entry.level_unsupported;
       row.environment = numbers.map((each) => data.environments[each]).join("; ");
       row.place_made = numbers.map((each) => each + 1).join(", ") || null;
       row.level = known(level) ? data.levels.findIndex(([name]) => name === level) : null;

@@ -112,12 +112,12 @@ def _handler(role: Role, known: Registry, messages: Sender) -> Callable[[Any], _
     def on_start() -> None:
         messages.send(Kind.STARTED)
 
-    workshop = Workshop(known)
+    workshop = Workshop(known, apart=True)
     if role is Role.SOLVER:
         solving = Solving(workshop, interruptible=False)
         return lambda posed: (Kind.SOLVED, solving.solve(posed, on_start))
     if role is Role.WHOLE:
-        worker = Worker(known, interruptible=False)
+        worker = Worker(known, own_process=True)
         return lambda task: _outcome(worker.execute(task, on_start))
     scorer = Scorer(workshop)
 

@@ -67,9 +67,10 @@ def cosines(
 ) -> Callable[[bool], dict[str, float]]:
     """Return the mean squared cosine of each cheat, in an ordinary run and in a sealed one."""
     found: dict[bool, dict[str, float]] = {}
-    with as_installed():
+    with as_installed(), pytest.MonkeyPatch.context() as patch:
         for sealed in (False, True):
             folder = tmp_path_factory.mktemp("cheats")
+            patch.setenv("BENCHBASE_CACHE", str(folder / "cache"))
             rows = run(
                 folder,
                 PROBLEM,
@@ -80,6 +81,9 @@ def cosines(
             assert set(rows["status"]) == {"done"}, rows[["label", "message"]].drop_duplicates()
             assert rows["isolated"].all()
             assert (rows["sealed"] == sealed).all()
+            # What the cheats have put into the cache is in a folder of their own.
+            names = {each.name.partition("-")[0] for each in (folder / "cache").iterdir()}
+            assert names == {"train", "strangers"}
             means = rows.groupby("label")["squared_cosine"].mean()
             found[sealed] = {str(label): float(mean) for label, mean in means.items()}
     return found.__getitem__

@@ -27,6 +27,9 @@ CONTENTS = "contents.json"
 PATIENCE, LIMIT = 10.0, 12 * 3600.0
 """Seconds of waiting for another process until the user is told, and until it is given up."""
 
+STRANGERS = "strangers"
+"""The folder of the cache for what is computed in processes that run a stranger's code."""
+
 _strangers: set[str] = set()
 """The sources of the strangers' code that this process runs, if it is a worker."""
 
@@ -100,7 +103,7 @@ def keep_apart(stranger: str) -> None:
 
 
 def _apart() -> str:
-    return f"strangers/{hashlib.sha256(repr(sorted(_strangers)).encode()).hexdigest()[:24]}"
+    return f"{STRANGERS}/{hashlib.sha256(repr(sorted(_strangers)).encode()).hexdigest()[:24]}"
 
 
 def _make(place: Path, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:

@@ -25,8 +25,8 @@ CHEATS = ["attributes", "seeds", "slices", "environment"]
 OF_PROCESS = ["collected", "frames", "closures", "patched"]
 """Those that look through their process. The last one changes the scores of all after it."""
 
-HONEST = ["altmin", "knn", "gamp", "phaselift", "phasecut", "mean", "best_with_data", "wirtinger"]
-HONEST += ["rrr", "levenberg_marquardt", "lifted", "spectral", "regressor"]
+HONEST = ["altmin", "knn", "gamp", "phaselift", "phasecut", "mean", "wirtinger"]
+HONEST += ["rrr", "levenberg_marquardt", "lifted", "spectral"]
 TIMES = ["run", "prepare_seconds", "init_seconds", "solve_seconds", "isolated", "sealed"]
 
 PROBLEM = """
@@ -44,7 +44,7 @@ n_iter = 2
 
 FAMILIES = """
 seed = 3
-points = 4
+points = 2
 trace = true
 report = []
 dataset = { name = "digits", components = 6 }
@@ -112,7 +112,7 @@ def test_a_sealed_run_gives_the_same_numbers(tmp_path: Path, fresh_registry: Reg
         folder.mkdir()
         run(folder, FAMILIES, sealed=sealed)
     other = benchbase.Results(tmp_path / "b" / "r", (1,))
-    assert ordinary.rows()["status"].eq("done").sum() > 20
+    assert ordinary.rows()["status"].eq("done").sum() > 15
     assert ordinary.rows()["sealed"].eq(False).all()
     assert other.rows()["sealed"].all()
     assert ordinary.rows().drop(columns=TIMES).equals(other.rows().drop(columns=TIMES))

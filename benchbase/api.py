@@ -61,6 +61,7 @@ def run(
     rerun: str | Sequence[str] = (),
     host_name: bool = False,
     sealed: bool = False,
+    sandbox: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a suite and return its results.
@@ -105,6 +106,8 @@ def run(
         Keep the signals and the seed in other processes than the solvers, and compute again what
         was not computed so. It needs worker processes. Rows whose solver and problem come from one
         stranger's package or file cannot be sealed, and neither can those of this session.
+    sandbox : bool, optional
+        Run the solvers of a sealed run in a sandbox, which needs Linux and bubblewrap.
     progress : bool, optional
         Show a progress bar on standard error; by default, only if standard error is a terminal.
 
@@ -135,7 +138,7 @@ def run(
     )
     return execute(
         resolved, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit, dask=dask,
-        sealed=sealed, progress=progress,
+        sealed=sealed, sandbox=sandbox, progress=progress,
     )  # fmt: skip # one argument a line says no more
 
 
@@ -233,6 +236,7 @@ def execute(
     memory_limit: float | None = None,
     dask: str | None = None,
     sealed: bool = False,
+    sandbox: bool = False,
     progress: bool | None = None,
 ) -> Results:
     """Run a resolved suite with a progress bar and return its results.
@@ -247,7 +251,7 @@ def execute(
         The folder of results.
     command : str
         The command that asked for the run, for the record.
-    jobs, memory_limit, dask, sealed : optional
+    jobs, memory_limit, dask, sealed, sandbox : optional
         As in `run`.
     progress : bool, optional
         Show a progress bar; by default, only if standard error is a terminal.
@@ -261,7 +265,7 @@ def execute(
     with _progress_bar(suite.name, todo, shown) as advance:
         number = launch.execute(
             suite, todo, folder, command=command, jobs=jobs, memory_limit=memory_limit,
-            dask=dask, sealed=sealed, on_outcome=advance,
+            dask=dask, sealed=sealed, sandbox=sandbox, on_outcome=advance,
         )  # fmt: skip # one argument a line says no more
     return Results(folder, (number,))
 

@@ -83,8 +83,8 @@ def verify(
     Each estimate is scored again. The scores must be equal if versions, BLAS and processor are
     those recorded, and equal up to 1e-6 otherwise.
 
-    Sampled cells are run again, without a time limit, and those with code that did not come with
-    benchbase each in a process of its own. Estimates and scores must be equal if the
+    Sampled cells are run again, without a time limit. If plugins that did not come with benchbase
+    are loaded, each cell is run in a process of its own. Estimates and scores must be equal if the
     environment is that recorded. Otherwise the mean squared cosine must be within 3 standard errors
     of the paired differences.
 
@@ -277,11 +277,12 @@ class _Verifier:
             yield sorted(wrong), f"scored again: {'; '.join(texts)}"
 
     def _run_again(self, stored: _Stored, cell: Cell) -> Iterator[_Remark]:
-        tasks = [*cell.tasks(self._known)]
-        strange = any(source for each in tasks for source in each["sources"].values())
-        # A stranger's code gets a process of its own, so that it can change nothing in this one.
-        executor: Executor = LocalWorkers(1) if strange else InProcess(self._known)
-        outcomes = {outcome["start"]: outcome for outcome in executor.run(tasks)}
+        # Where a stranger's code is loaded, each cell gets a process of its own: that code may have
+        # changed this process, and would change what runs after it in the same one.
+        local = any(map(self._known.is_local, cell.parts()))
+        here = local or not any(each.source for each in self._known.providers.values())
+        executor: Executor = InProcess(self._known) if here else LocalWorkers(1)
+        outcomes = {outcome["start"]: outcome for outcome in executor.run(cell.tasks(self._known))}
         pairs = []
         for chunk in stored.chunks:
             again = outcomes[chunk["start"]]

@@ -83,6 +83,12 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     "what was not computed so.",
 )
 @click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Run the solvers of a sealed run in a sandbox without network, home and results. This "
+    "needs Linux and bubblewrap.",
+)
+@click.option(
     "--failed",
     is_flag=True,
     help="Compute only results that failed, timed out or crashed before.",
@@ -117,6 +123,7 @@ def run_command(
     memory_limit: float | None,
     dask: str | None,
     sealed: bool,
+    sandbox: bool,
     failed: bool,
     rerun: tuple[str, ...],
     host_name: bool,
@@ -171,6 +178,7 @@ def run_command(
             memory_limit=memory_limit,
             dask=dask,
             sealed=sealed,
+            sandbox=sandbox,
         )
     except InterruptedRun as interrupted:
         click.echo(INTERRUPTED, err=True)

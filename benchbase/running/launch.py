@@ -115,6 +115,7 @@ def execute(
     memory_limit: float | None = None,
     dask: str | None = None,
     sealed: bool = False,
+    sandbox: bool = False,
     on_outcome: Callable[[], None] = lambda: None,
 ) -> int:
     """Run a suite on the workers asked for.
@@ -138,6 +139,8 @@ def execute(
     sealed : bool, optional
         Keep the signals and the seed in other processes than the solvers. What cannot be sealed is
         computed as usual, and a note says why.
+    sandbox : bool, optional
+        Run the solvers of a sealed run in a sandbox. What cannot be sealed is refused then.
     on_outcome : callable, optional
         Called after each stored outcome.
 
@@ -152,7 +155,7 @@ def execute(
         If the store cannot be read or written, or a task is refused.
     """
     limit = None if memory_limit is None else int(memory_limit * 1e9)
-    executor = _executor(registry(), todo, jobs, limit, dask, sealed=sealed)
+    executor = _executor(registry(), todo, jobs, limit, dask, sealed=sealed, sandbox=sandbox)
     with Store(folder, create=True) as store:
         return run_suite(suite, todo, store, executor, command, on_outcome)
 
@@ -165,13 +168,16 @@ def _executor(
     dask: str | None,
     *,
     sealed: bool,
+    sandbox: bool,
 ) -> Executor:
     """Return the executor for the tasks of a plan."""
     here = InProcess(known)
     if jobs is None:
         jobs = default_jobs()
     if sealed:
-        _check_sealed(known, todo, jobs, dask)
+        _check_sealed(known, todo, jobs, dask, sandbox=sandbox)
+    elif sandbox:
+        raise BenchbaseError("only a sealed run can be in a sandbox; add --sealed")
     if not todo.tasks:
         return here
     mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
@@ -181,11 +187,14 @@ def _executor(
         return Split(here, DaskCluster(dask, memory_limit), mine)
     if jobs == 0:
         return here
-    workers = LocalWorkers(min(jobs, len(todo.tasks)), memory_limit, sealed=sealed)
+    count = min(jobs, len(todo.tasks))
+    workers = LocalWorkers(count, memory_limit, sealed=sealed, sandbox=sandbox)
     return Split(here, workers, mine)
 
 
-def _check_sealed(known: Registry, todo: Plan, jobs: int, dask: str | None) -> None:
+def _check_sealed(
+    known: Registry, todo: Plan, jobs: int, dask: str | None, *, sandbox: bool
+) -> None:
     """Refuse to seal a run that cannot be, and tell which solvers' rows cannot be."""
     if dask is not None:
         message = "a run on a Dask cluster cannot be sealed; leave out --dask or --sealed"
@@ -201,7 +210,10 @@ def _check_sealed(known: Registry, todo: Plan, jobs: int, dask: str | None) -> N
             unsealed.setdefault(origin, {})[cell.label] = None
     for origin, labels in unsealed.items():
         named = ", ".join(labels)
-        note(f"not sealed: {named}; the solver and a part of its problem both come from {origin}")
+        told = f"{named}; the solver and a part of its problem both come from {origin}"
+        if sandbox:
+            raise BenchbaseError(f"this cannot be computed in a sandbox: {told}")
+        note(f"not sealed: {told}")
 
 
 def default_jobs() -> int:

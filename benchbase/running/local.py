@@ -9,6 +9,7 @@ from multiprocessing.connection import wait
 
 from benchbase.errors import check_range, system_error
 from benchbase.running.processes import LOOK, WorkerProcess
+from benchbase.running.sandbox import Sandbox
 from benchbase.running.sealed import SealedWorker
 from benchbase.running.waiting import Realm, Waiting, realm_of
 from benchbase.tasks import Outcome, Task
@@ -28,6 +29,8 @@ class LocalWorkers:
     sealed : bool, optional
         Whether to seal the tasks that can be: the signals and the seed are in other processes than
         the solvers (see `benchbase.running.sealed`).
+    sandbox : bool, optional
+        Whether to run the solvers of sealed tasks in a sandbox (see `benchbase.running.sandbox`).
 
     Raises
     ------
@@ -35,9 +38,18 @@ class LocalWorkers:
         If `jobs` is less than 1.
     """
 
-    def __init__(self, jobs: int, memory_limit: int | None = None, *, sealed: bool = False) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        memory_limit: int | None = None,
+        *,
+        sealed: bool = False,
+        sandbox: bool = False,
+    ) -> None:
         check_range("jobs", jobs, least=1)
         self._jobs, self._memory_limit, self._sealed = jobs, memory_limit, sealed
+        self._asked = sandbox
+        self._sandbox: Sandbox | None = None
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Execute tasks and yield their outcomes as they come.
@@ -45,13 +57,15 @@ class LocalWorkers:
         Raises
         ------
         BenchbaseError
-            If a worker cannot start.
+            If a worker cannot start, or a sandbox is asked for and cannot be had.
         DiskError
             If there is no room for what workers print.
         """
+        tasks = list(tasks)
         queue = Waiting(tasks, partial(realm_of, sealed=self._sealed))
         pool: list[WorkerProcess] = []
         try:
+            self._sandbox = Sandbox(tasks) if self._asked else None
             while queue or any(process.task for process in pool):
                 self._assign(queue, pool)
                 yield from _collect(queue, pool)
@@ -80,7 +94,9 @@ class LocalWorkers:
             process.give(task)
 
     def _started(self, realm: Realm) -> WorkerProcess:
-        return (SealedWorker if realm.sealed else WorkerProcess)(self._memory_limit)
+        if realm.sealed:
+            return SealedWorker(self._memory_limit, sandbox=self._sandbox)
+        return WorkerProcess(self._memory_limit)
 
 
 def _collect(queue: Waiting, pool: list[WorkerProcess]) -> Iterator[Outcome]:

@@ -89,9 +89,10 @@ class WorkerProcess:
         given, for_tasks, taken, for_outcomes = map(_above_standard, (*os.pipe(), *os.pipe()))
         self._output = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 # `kill` closes it
         arguments = [given, for_outcomes, os.getpid(), memory_limit or 0, self.role]
+        # With -P, a file in the current folder is not taken for a library.
+        command = [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)]
         self._process = subprocess.Popen(  # noqa: S603 # this Python, and numbers
-            # With -P, a file in the current folder is not taken for a library.
-            [sys.executable, "-P", "-m", "benchbase.running.serve", *map(str, arguments)],
+            self._wrapped(command),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,
@@ -104,6 +105,10 @@ class WorkerProcess:
         os.set_blocking(for_tasks, False)
         self._for_tasks = for_tasks
         self.outcomes = Receiver(taken)
+
+    def _wrapped(self, command: list[str]) -> list[str]:
+        """Return the command that is started for the command of a worker."""
+        return command
 
     def give(self, task: Task) -> None:
         """Send the worker a task. If the worker is dead, `listen` notices it."""
@@ -223,11 +228,14 @@ class WorkerProcess:
     def replaced(self) -> WorkerProcess:
         """Kill this worker, which was lost as it started, and give its task to a new one."""
         self.kill()
-        other = type(self)(self._memory_limit, self.attempt + 1)
+        other = self._again()
         other.realm = self.realm
         if self.task is not None:
             other.give(self.task)
         return other
+
+    def _again(self) -> WorkerProcess:
+        return WorkerProcess(self._memory_limit, self.attempt + 1)
 
     def _ending(self) -> str:
         try:

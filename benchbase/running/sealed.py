@@ -11,6 +11,7 @@ from benchbase.errors import FormatError
 from benchbase.running.messages import Message
 from benchbase.running.outcomes import checked_solved, most_solved_bytes
 from benchbase.running.processes import WorkerProcess
+from benchbase.running.sandbox import Sandbox
 from benchbase.running.serve import Kind, Role
 from benchbase.tasks import Outcome, Solved, Task
 
@@ -21,12 +22,21 @@ class SealedWorker(WorkerProcess):
     """A process that poses and scores problems, and one that solves them, as one worker.
 
     If either is lost, both are.
+
+    Parameters
+    ----------
+    memory_limit, attempt : int
+        As for `WorkerProcess`.
+    sandbox : Sandbox, optional
+        Where to run the solver.
     """
 
     role = Role.SCORER
 
-    def __init__(self, memory_limit: int | None, attempt: int = 1) -> None:
-        self._solver = _SolverProcess(memory_limit)
+    def __init__(
+        self, memory_limit: int | None, attempt: int = 1, *, sandbox: Sandbox | None = None
+    ) -> None:
+        self._sandbox, self._solver = sandbox, _SolverProcess(memory_limit, sandbox)
         try:
             super().__init__(memory_limit, attempt)
         except BaseException:
@@ -64,6 +74,9 @@ class SealedWorker(WorkerProcess):
         self._solver.pose(message, task)
         return None
 
+    def _again(self) -> WorkerProcess:
+        return SealedWorker(self._memory_limit, self.attempt + 1, sandbox=self._sandbox)
+
     def kill(self) -> None:
         """Kill both processes and all that they have started."""
         self._solver.kill()
@@ -81,9 +94,15 @@ class _SolverProcess(WorkerProcess):
 
     role = Role.SOLVER
 
-    def __init__(self, memory_limit: int | None) -> None:
+    def __init__(self, memory_limit: int | None, sandbox: Sandbox | None) -> None:
+        self._sandbox = sandbox
+        if sandbox is not None:
+            self.role = Role.SANDBOXED
         super().__init__(memory_limit)
         self.solved: Solved | None = None
+
+    def _wrapped(self, command: list[str]) -> list[str]:
+        return command if self._sandbox is None else self._sandbox.around(command)
 
     def pose(self, message: Message, task: Task) -> None:
         """Send it a problem; the task stays here, where its answer is checked against it."""

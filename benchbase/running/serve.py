@@ -24,6 +24,7 @@ from benchbase.running.scorer import Scorer
 from benchbase.running.solving import Solving
 from benchbase.running.worker import Worker
 from benchbase.running.workshop import Workshop
+from benchbase.storage.cache import keep_apart
 from benchbase.tasks import Outcome, Solved, Task
 
 
@@ -49,6 +50,8 @@ class Role(StrEnum):
     WHOLE = "whole"
     SCORER = "scorer"
     SOLVER = "solver"
+    SANDBOXED = "sandboxed"
+    """A solver in a sandbox, where no process of another user or run is seen."""
 
 
 def serve(arguments: list[str]) -> None:
@@ -63,7 +66,11 @@ def serve(arguments: list[str]) -> None:
     given, for_outcomes, parent, memory = map(int, arguments[:4])
     for descriptor in (given, for_outcomes):
         os.set_inheritable(descriptor, False)
-    die_with(parent)
+    role = Role(arguments[4])
+    if role is Role.SANDBOXED:
+        keep_apart(role)  # it cannot write elsewhere; bubblewrap lets it die with its parent
+    else:
+        die_with(parent)
     adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = Connection(given, writable=False)
@@ -72,7 +79,7 @@ def serve(arguments: list[str]) -> None:
     channel.pass_on(lambda message: messages.send(Kind.REMARK, {"message": message}))
     known = Registry()
     known.load_installed(strangers=False)
-    handle = _handler(Role(arguments[4]), known, messages)
+    handle = _handler(role, known, messages)
     if memory:
         import resource
 
@@ -112,12 +119,12 @@ def _handler(role: Role, known: Registry, messages: Sender) -> Callable[[Any], _
     def on_start() -> None:
         messages.send(Kind.STARTED)
 
-    workshop = Workshop(known)
-    if role is Role.SOLVER:
+    workshop = Workshop(known, apart=True)
+    if role in (Role.SOLVER, Role.SANDBOXED):
         solving = Solving(workshop, interruptible=False)
         return lambda posed: (Kind.SOLVED, solving.solve(posed, on_start))
     if role is Role.WHOLE:
-        worker = Worker(known, interruptible=False)
+        worker = Worker(known, own_process=True)
         return lambda task: _outcome(worker.execute(task, on_start))
     scorer = Scorer(workshop)
 

@@ -24,14 +24,15 @@ class Worker:
     ----------
     registry : Registry
         The components that tasks may name.
-    interruptible : bool, optional
-        As in `Solving`.
+    own_process : bool, optional
+        Whether this process is for tasks alone: no user interrupts it (see `Solving`), and it keeps
+        apart what it computes with a stranger's code (see `Workshop`).
     """
 
-    def __init__(self, registry: Registry, *, interruptible: bool = True) -> None:
-        workshop = Workshop(registry)
+    def __init__(self, registry: Registry, *, own_process: bool = False) -> None:
+        workshop = Workshop(registry, apart=own_process)
         self._scorer = Scorer(workshop)
-        self._solving = Solving(workshop, interruptible=interruptible)
+        self._solving = Solving(workshop, interruptible=not own_process)
 
     def execute(self, task: Task, on_start: Callable[[], None] = lambda: None) -> Outcome:
         """Execute one task; call `on_start` just before the solver starts.

@@ -18,6 +18,7 @@ from benchbase.discovery.code import Code
 from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.numerics.instance import build_frame
 from benchbase.representation import Frame
+from benchbase.storage.cache import keep_apart
 from benchbase.tasks import Solved, code_of
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ class Workshop:
     ----------
     registry : Registry
         The components that tasks may name. Sources that a task needs are loaded into it.
+    apart : bool, optional
+        Whether the process is a worker, which keeps what it computes with a stranger's code apart
+        from the cache of the others.
     """
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, *, apart: bool = False) -> None:
+        self._registry, self._keeps_apart = registry, apart
         self._frames: OrderedDict[str, Frame] = OrderedDict()
         self._code, self._modules = Code(), len(sys.modules)
         self._compared: dict[str, str] = {}
@@ -51,6 +55,8 @@ class Workshop:
         """
         for kind in kinds:
             for source in sources.get(kind, ()):
+                if self._keeps_apart:
+                    keep_apart(source)
                 self._registry.load_source(source)
 
     def build(self, kind: str, spec: Mapping[str, Any]) -> Any:

@@ -27,6 +27,12 @@ CONTENTS = "contents.json"
 PATIENCE, LIMIT = 10.0, 12 * 3600.0
 """Seconds of waiting for another process until the user is told, and until it is given up."""
 
+STRANGERS = "strangers"
+"""The folder of the cache for what is computed in processes that run a stranger's code."""
+
+_strangers: set[str] = set()
+"""The sources of the strangers' code that this process runs, if it is a worker."""
+
 _intact: set[tuple[str, int, int, int]] = set()
 """Name, inode, size and time of the files whose digest this process has found to be right."""
 
@@ -44,7 +50,9 @@ def cache_folder() -> Path:
 def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:
     """Return arrays from the cache, and compute them first if they are missing or damaged.
 
-    A file lock lets only one process compute them. They are written to a folder beside the final
+    In a process that runs a stranger's code (`keep_apart`), what is not there is computed into a
+    folder that only processes with the same code read. A file lock lets only one process compute
+    them. They are written to a folder beside the final
     one, which is then renamed, so that an interrupted process leaves nothing half done. The size of
     each file is compared with the recorded one at each call, and its digest once in each process.
 
@@ -69,14 +77,33 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
         `DiskError` if the disk is full.
     """
     label = re.sub(r"[^A-Za-z0-9_-]", "-", key.split(" ", 1)[0])[:40]
-    place = cache_folder() / f"{label}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    name = f"{label}-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    place = cache_folder() / name
     arrays = _open(place)
+    if arrays is None and _strangers:
+        place = cache_folder() / _apart() / name
+        arrays = _open(place)
     if arrays is None:
         with _locked(place):
             arrays = _open(place)  # another process may have made them meanwhile
             if arrays is None:
                 arrays = _make(place, build)
     return arrays
+
+
+def keep_apart(stranger: str) -> None:
+    """Note that this process runs a stranger's code, which may change what it computes.
+
+    Parameters
+    ----------
+    stranger : str
+        The source of the code: a plugin file or an entry point.
+    """
+    _strangers.add(stranger)
+
+
+def _apart() -> str:
+    return f"{STRANGERS}/{hashlib.sha256(repr(sorted(_strangers)).encode()).hexdigest()[:24]}"
 
 
 def _make(place: Path, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:

@@ -165,11 +165,15 @@ class Closures(Cheat):
 
 @benchbase.solver
 class Environment(Cheat):
-    """Looks for the seed and for results in its own arguments, variables and files."""
+    """Looks for the seed and for results in its own arguments, variables and files.
+
+    It also puts something into the cache.
+    """
 
     name = "environment"
 
     def steal(self, problem: Problem, b: Array, run: Run) -> Array | None:
+        benchbase.cached("forged", lambda: {"a": np.ones(1)})
         told = " ".join([*sys.argv, *os.environ.values()])
         for each in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else ():
             told += str(each.readlink()) if each.is_symlink() else ""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchbase.errors import FormatError
 from benchbase.running.messages import Receiver, pack
-from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
+from benchbase.running.outcomes import checked_outcome, checked_solved, lost_outcome, most_bytes
 from benchbase.storage.store import SCORES
 from benchbase.tasks import Task
 
@@ -142,3 +142,57 @@ def test_the_largest_outcome_has_room(task: Task) -> None:
 def test_what_is_lost_has_the_limit_only_if_it_was_late(task: Task) -> None:
     assert lost_outcome(task, "timeout", "")["time_limit"] == 2.0
     assert "time_limit" not in lost_outcome(task, "crashed", "")
+
+
+SOLVED: dict[str, Any] = {"status": "done", "message": "", "loaded": {}}
+SOLVED |= {name: DONE[name] for name in ("x", "n_iter", "converged", "frame_applications")}
+SOLVED |= {name: DONE[name] for name in ("prepare_seconds", "init_seconds", "solve_seconds")}
+SHOTS: dict[str, Any] = {"snapshots": [["a/b", 2, 7, 0.5], ["", 0, 8, 0.75], ["", 1, 9, 1.0]]}
+SHOTS |= {"snapshot_rows": np.array([0, 2, 1]), "snapshot_x": np.ones((3, 4))}
+
+
+def test_an_answer_of_a_solver_s_process_is_taken(task: Task) -> None:
+    assert checked_solved(dict(SOLVED), task)["x"] is DONE["x"]
+    assert checked_solved({"status": "failed", "message": "why"}, task)["message"] == "why"
+    refused = {"status": "refused", "message": "m", "exit_code": 2}
+    assert checked_solved(dict(refused), task)["exit_code"] == 2
+    task["trace"] = True
+    assert checked_solved(SOLVED | SHOTS, task)["snapshots"] == SHOTS["snapshots"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "timeout"},
+        {"status": "refused"},
+        {"x": np.ones((3, 4))},
+        {"x": np.ones((2, 4), np.float32)},
+        {"converged": np.ones(2)},
+        {"solve_seconds": -1.0},
+        {"init_seconds": None},
+        {"squared_cosine": np.ones(3)},
+        {"sealed": True},
+        {"loaded": {"a": 1}},
+        {"snapshots": [["", 3, 7, -0.5]]},
+        {"snapshots": [["", 3, 7.0, 0.5]]},
+        {"snapshots": [["", 2, 7, 0.5]]},
+        {"snapshots": [["", -1, 7, 0.5], ["", 4, 7, 0.5]]},
+        {"snapshots": [["x" * 2000, 3, 7, 0.5]]},
+        {"snapshots": 3},
+        {"snapshot_rows": np.array([0, 3, 1])},
+        {"snapshot_rows": np.array([0, -1, 1])},
+        {"snapshot_rows": np.array([[0], [1], [2]])},
+        {"snapshot_x": np.ones((3, 5))},
+        {"snapshot_x": np.ones((3, 4), np.float32)},
+    ],
+    ids=str,
+)
+def test_what_is_no_answer_is_refused(change: dict[str, Any], task: Task) -> None:
+    task["trace"] = True
+    with pytest.raises(FormatError):
+        checked_solved(SOLVED | SHOTS | change, task)
+
+
+def test_an_answer_has_snapshots_only_if_they_were_asked_for(task: Task) -> None:
+    with pytest.raises(FormatError, match="unknown field"):
+        checked_solved(SOLVED | SHOTS, task)

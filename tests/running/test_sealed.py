@@ -25,8 +25,8 @@ CHEATS = ["attributes", "seeds", "slices", "environment"]
 OF_PROCESS = ["collected", "frames", "closures", "patched"]
 """Those that look through their process. The last one changes the scores of all after it."""
 
-HONEST = ["altmin", "knn", "gamp", "phaselift", "phasecut", "mean", "best_with_data", "wirtinger"]
-HONEST += ["rrr", "levenberg_marquardt", "lifted", "spectral", "regressor"]
+HONEST = ["altmin", "knn", "gamp", "phaselift", "phasecut", "mean", "wirtinger"]
+HONEST += ["rrr", "levenberg_marquardt", "lifted", "spectral"]
 TIMES = ["run", "prepare_seconds", "init_seconds", "solve_seconds", "isolated", "sealed"]
 
 PROBLEM = """
@@ -44,7 +44,7 @@ n_iter = 2
 
 FAMILIES = """
 seed = 3
-points = 4
+points = 2
 trace = true
 report = []
 dataset = { name = "digits", components = 6 }
@@ -67,9 +67,10 @@ def cosines(
 ) -> Callable[[bool], dict[str, float]]:
     """Return the mean squared cosine of each cheat, in an ordinary run and in a sealed one."""
     found: dict[bool, dict[str, float]] = {}
-    with as_installed():
+    with as_installed(), pytest.MonkeyPatch.context() as patch:
         for sealed in (False, True):
             folder = tmp_path_factory.mktemp("cheats")
+            patch.setenv("BENCHBASE_CACHE", str(folder / "cache"))
             rows = run(
                 folder,
                 PROBLEM,
@@ -80,6 +81,9 @@ def cosines(
             assert set(rows["status"]) == {"done"}, rows[["label", "message"]].drop_duplicates()
             assert rows["isolated"].all()
             assert (rows["sealed"] == sealed).all()
+            # What the cheats have put into the cache is in a folder of their own.
+            names = {each.name.partition("-")[0] for each in (folder / "cache").iterdir()}
+            assert names == {"train", "strangers"}
             means = rows.groupby("label")["squared_cosine"].mean()
             found[sealed] = {str(label): float(mean) for label, mean in means.items()}
     return found.__getitem__
@@ -108,7 +112,7 @@ def test_a_sealed_run_gives_the_same_numbers(tmp_path: Path, fresh_registry: Reg
         folder.mkdir()
         run(folder, FAMILIES, sealed=sealed)
     other = benchbase.Results(tmp_path / "b" / "r", (1,))
-    assert ordinary.rows()["status"].eq("done").sum() > 20
+    assert ordinary.rows()["status"].eq("done").sum() > 15
     assert ordinary.rows()["sealed"].eq(False).all()
     assert other.rows()["sealed"].all()
     assert ordinary.rows().drop(columns=TIMES).equals(other.rows().drop(columns=TIMES))

@@ -469,3 +469,26 @@ def test_times_and_applications_are_means_a_signal(
         assert outcome["init_seconds"] == 11 / (stop - start)
         assert outcome["solve_seconds"] == 100 / (stop - start)
         assert outcome["frame_applications"] == (None if takes_vectors else 3)
+
+
+class Records(Iterates):
+    name = "records"
+
+    def prepare(self, problem: Problem) -> benchbase.Inverse:
+        def inverse(b: Array, run: Run) -> Recovery:
+            for step in range(4):
+                run.record(step, np.ones((len(b), 5)))
+            return Recovery(x=np.ones((len(b), 5)))
+
+        return inverse
+
+
+@pytest.mark.parametrize(("most", "status"), [(4 * POINTS * 5 * 8, "done"), (959, "failed")])
+def test_a_solver_may_record_so_much(
+    most: int, status: str, execute: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchbase.running.solving.MOST_SNAPSHOTS", most)
+    outcome = execute(Records, trace=True)
+    assert outcome["status"] == status
+    assert ("of snapshots; record fewer" in outcome["message"]) == (status == "failed")
+    assert execute(Records, trace=False)["status"] == "done"

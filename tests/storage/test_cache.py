@@ -317,3 +317,19 @@ def test_a_lock_that_is_never_released_is_told(
         pytest.raises(BenchbaseError, match="another process has kept"),
     ):
         cached("thing", never)
+
+
+def test_what_a_strangers_process_computes_is_read_by_no_other(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true, forged = ({"a": np.full(3, value)} for value in (1.0, 2.0))
+    cached("known 1", lambda: true)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "_strangers", set())
+        cache.keep_apart("theirs")
+        assert cached("known 1", never)["a"][0] == 1.0  # what was there is read
+        for build in (lambda: forged, never):
+            assert cached("new 1", build)["a"][0] == 2.0
+        cache.keep_apart("others")
+        assert cached("new 1", lambda: true)["a"][0] == 1.0
+    assert cached("new 1", lambda: true)["a"][0] == 1.0

@@ -557,3 +557,17 @@ def test_the_command(
         assert wrong.stderr.startswith("error: ")
     assert not (tmp_path / "new").exists()
     assert cli("merge", "-o", "new").exit_code == 2
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_what_was_sealed_once_stays_so(
+    tmp_path: Path, cells: list[Cell], clock: Clock, later: bool
+) -> None:
+    """An ordinary run that gave the same does not take it back."""
+    for name, flags in {"a": (True, later), "b": (None, not later)}.items():
+        clock.seconds += 1
+        isolated, sealed = flags
+        done = outcome(cells[0], 0, "done", isolated=isolated, sealed=sealed)
+        write(tmp_path / name, cells[:1], done)
+    assert merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both") == []
+    assert rows(tmp_path / "both", "chunk", "isolated, sealed") == [(1, 1)]

@@ -17,10 +17,11 @@ import pluggy
 
 from benchbase import hookspecs
 from benchbase.component import Component
-from benchbase.discovery.code import Code
+from benchbase.discovery.code import Code, note_read
 from benchbase.discovery.files import execute, explained
 from benchbase.discovery.points import owner_of, plugin_points
 from benchbase.discovery.providers import SESSION, Provider, bundled
+from benchbase.discovery.reading import reading
 from benchbase.discovery.validation import check_types, validate
 from benchbase.errors import PluginError, SpecError, described, in_one_line, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
@@ -128,9 +129,11 @@ class Registry:
         if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
         before = set(sys.modules)
-        module = execute(file, name, source, str(path))
+        with reading() as reads:
+            module = execute(file, name, source, str(path))
         give_source(name, source)
-        Code().unforeseen([name], before)  # notes what it loaded, for its solvers' outcomes
+        note_read(name, reads.files())  # for its solvers' outcomes, as are new modules
+        Code().unforeseen([name], before)
         self._forget(provider)
         try:
             mistakes = self._adopt(module, provider, self._register)

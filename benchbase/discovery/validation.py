@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ from benchbase.errors import (
     suggestion,
     unstorable,
 )
+from benchbase.wording import check_name
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -111,8 +113,23 @@ def _checked(
     return checked, mistakes
 
 
-def check_types(cls: type[Component]) -> None:
-    """Raise a `TypeError` if a parameter has a type of which suites cannot write a value."""
+def check_class(cls: type[Component]) -> None:
+    """Make sure that suites can name a class, and give values to its parameters.
+
+    Raises
+    ------
+    TypeError
+        If it has no proper name, is abstract, or has a parameter that suites cannot write.
+    """
+    if not isinstance(cls.name, str) or not cls.name:
+        raise TypeError(f"{cls.__qualname__} has no name")
+    try:
+        check_name(cls.name)  # it may become a solver's label
+    except ValueError as error:
+        raise TypeError(f"{cls.__qualname__}: its name {cls.name!r} {error}") from None
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise TypeError(f"{cls.__qualname__} does not implement {missing}")
     for name, hint in _hints(cls).items():
         parameter = f"{cls.__qualname__}: the parameter '{name}'"
         if _is_mutable(hint):

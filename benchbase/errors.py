@@ -189,15 +189,35 @@ class SpecError(BenchbaseError):
         What is wrong there.
     kind : str
         The kind of component that the table was to describe.
+    others : sequence of SpecError
+        What else is wrong with the table.
     """
 
-    def __init__(self, path: tuple[str | int, ...], problem: str, kind: str = "") -> None:
+    def __init__(
+        self,
+        path: tuple[str | int, ...],
+        problem: str,
+        kind: str = "",
+        others: Sequence[SpecError] = (),
+    ) -> None:
         # `problem` already names the component, so the place need not end in "name".
         place = path[:-1] if path[-1:] == ("name",) else path
         super().__init__(": ".join(part for part in (kind, dotted(place), problem) if part))
         self.path = path
         self.problem = problem
         self.kind = kind
+        self.others = tuple(others)
+
+    @classmethod
+    def of_all(cls, errors: Sequence[SpecError]) -> SpecError:
+        """Return one error for several, of which the first gives the message."""
+        every = [each for error in errors for each in error.all()]
+        first = every[0]
+        return cls(first.path, first.problem, first.kind, every[1:])
+
+    def all(self) -> tuple[SpecError, ...]:
+        """Return the error itself and all others that were found with it."""
+        return (self, *self.others)
 
 
 class SuiteError(BenchbaseError):

@@ -85,7 +85,7 @@ class Solved(TypedDict, total=False):
     """What a solver made of a chunk, as plain data; it is checked before it is scored.
 
     The status is "done", "failed", "crashed", "unsupported" or "refused", as in `Outcome`, and so
-    are the other fields with the same names. `loaded` holds the digests of modules that were loaded
+    are the other fields with the same names. `loaded` holds the digests of files that were used
     although no key covers them. `snapshots` has [phase, number of rows, n_iter, seconds] of each
     snapshot; `snapshot_rows` and `snapshot_x` hold the rows of all of them, one after the other.
     """

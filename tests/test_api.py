@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,45 @@ def test_what_is_no_solver_cannot_be_added(suite: str) -> None:
 
 def test_plugin_files_add_their_solvers(suite: str) -> None:
     assert labels(benchbase.run(suite, plugins=["plugin.py"])) == {"altmin": 8, "from_file": 8}
+
+
+READS = """
+from pathlib import Path
+import runpy, benchbase
+
+def load():
+    file = Path(__file__).with_name("text" + ".py")
+    {}
+
+kept = load() if {} else None
+
+@benchbase.solver
+def from_file(frame, pooling, b, rng):
+    return rng.standard_normal(frame.n) + (load() if kept is None else kept)
+"""
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        "exec(file.read_text(), scope := dict()); return scope['V']",
+        "return float(file.read_text().partition('=')[2])",
+        "return runpy.run_path(str(file))['V']",
+    ],
+)
+@pytest.mark.parametrize("when_loaded", [True, False])
+def test_a_file_that_a_plugin_file_reads_counts(suite: str, reads: str, when_loaded: bool) -> None:
+    def planned() -> int:
+        asked = resolve(suite, points=1, plugins=["plugin.py"], labels=["from_file"])
+        return len(make_plan(asked, results_folder()).tasks)
+
+    Path("plugin.py").write_text(READS.format(reads, when_loaded))
+    Path("text.py").write_text("V = 1")
+    os.utime("text.py", (1, 1))  # what a run has written itself does not count
+    benchbase.run(suite, points=1, plugins="plugin.py", solvers="from_file", jobs=0)
+    assert planned() == 0
+    Path("text.py").write_text("V = 2")
+    assert planned() == 2
 
 
 def test_a_plugin_file_that_is_gone_stops_no_other_suite(suite: str) -> None:

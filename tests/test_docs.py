@@ -3,14 +3,17 @@ import tomllib
 from pathlib import Path
 from textwrap import dedent
 
+import click
 import numpy as np
 import pytest
 
 import benchbase
 from benchbase import hookspecs, showing
+from benchbase.cli import main
 from benchbase.conformance import check_solver
 from benchbase.discovery.registry import KINDS, Registry, registry
 from benchbase.numerics.streams import Snapshot
+from benchbase.planning.suite import load_suite
 from benchbase.results import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +58,57 @@ def test_every_bundled_component_is_documented(kind: str) -> None:
     for cls in bundled:
         package = cls.__module__.partition(".")[0]
         assert f"autoclass:: {package}.{cls.__name__}\n" in read("components.rst")
+
+
+def test_every_option_of_run_is_in_its_table() -> None:
+    from benchbase.cli.run import run_command
+
+    text, _, _ = read("running.rst").partition("Reports are written into")
+    written = set(re.findall(r"^``(--[a-z-]+)", text, re.MULTILINE))
+    options = {name for each in run_command.params for name in each.opts if name[:2] == "--"}
+    assert written == options
+
+
+def test_every_variable_is_documented_and_read() -> None:
+    read_by_code = {"NO_COLOR"}  # by the libraries for terminals
+    for house in ("benchbase", "plugins", "reports"):
+        for file in (ROOT / house).rglob("*.py"):
+            found = re.findall(r"""environ[^\n]*["'](BENCHBASE_[A-Z]+)""", file.read_text("utf-8"))
+            read_by_code |= {*found}
+    written = re.findall(r"^``([A-Z_]+)``", read("running.rst"), re.MULTILINE)
+    assert set(written) == read_by_code
+
+
+def test_every_suite_and_report_is_documented() -> None:
+    known, text = registry(), read("suites.rst")
+    named = set(re.findall(r"``([a-z0-9-]+)``", text)) | {f"figure1{row}" for row in "abcde"}
+    paper = {name for name in named if re.match("figure1|supplement|paper|threshold", name)}
+    assert {f"{name.removesuffix('-small')}-small" for name in paper} <= known.suites.keys()
+    assert known.suites.keys() <= named | {f"{name}-small" for name in paper}
+    _, _, reports = read("running.rst").partition("\nReports\n----")
+    written = set(re.findall(r"^``([a-z0-9]+)``", reports, re.MULTILINE))
+    assert written == known.classes["report"].keys()
+
+
+def test_the_quick_suite_has_seven_solvers() -> None:
+    """In about a minute: 20 s of two processors of 2020, which no test can hold a machine to."""
+    suite = load_suite("quick", registry())
+    assert "seven solvers" in suite.title
+    assert {len(experiment.entries) for experiment in suite.experiments} == {7}
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS.glob("*.rst"))])
+def test_every_command_on_a_page_is_there_with_its_options(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    fenced = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    blocks = re.findall(r"^ {3,}(?:\$ )?(benchbase .*)", text, re.MULTILINE)
+    inline = re.findall(r"`(benchbase [a-z][^`]*)`", text)
+    for call in (*blocks, *inline, *re.split(r"\n|&& ", fenced)):
+        for name, rest in re.findall(r"^benchbase ([a-z]+)([^|;&]*)", call):
+            command = main.get_command(click.Context(main), name)
+            assert command is not None, call
+            known = {option for each in command.params for option in each.opts}
+            assert {*re.findall(r"(?<!\S)(--[a-z][a-z-]+)", rest)} <= known, call
 
 
 def test_versions_agree() -> None:

@@ -73,11 +73,18 @@ class _Reached:
 
 
 class Closures:
-    """The closures of modules as their files are now; each file is read once."""
+    """The closures of modules as their files are now; each file is read once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    earlier : Closures, optional
+        What they did not find is not looked for again: a program that has run since may have
+        changed the path of imports.
+    """
+
+    def __init__(self, earlier: Closures | None = None) -> None:
         note_loaded()
-        self._finder = Finder()
+        self._finder: Finder = Finder(() if earlier is None else earlier._finder.absent)
         self._located: set[str] = set()
         self._programs: dict[str, Program | None] = {}
         self._reached: dict[str, _Reached] = {}
@@ -133,6 +140,11 @@ class Closures:
         """Whether other modules may be inside a module."""
         place = self._finder.find(module)
         return place is not None and place.is_package
+
+    def file_of(self, module: str) -> Path | None:
+        """Return the file that a module is in, or None."""
+        place = self._finder.find(module)
+        return None if place is None else place.file
 
     def locate(self, module: str, file: Path) -> None:
         """Say in which file a module is that no search finds, such as a plugin file's."""
@@ -270,6 +282,10 @@ class Closures:
         """Return a module's name, or "" for a plugin file, whose name depends on its path only."""
         is_file = module in self._located or given_source(module) is not None
         return "" if is_file else module
+
+    def other_files(self, package: str) -> Iterator[tuple[str, Path]]:
+        """Yield name and path of each file of a package that is no source."""
+        return self._finder.other_files(package)
 
     def _other_files(self, package: str) -> list[str]:
         if package not in self._files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
@@ -11,23 +12,38 @@ from typing import Any
 
 from benchbase.component import Component
 from benchbase.discovery.closure import Closures
+from benchbase.discovery.sources import content_of, read
 from benchbase.errors import PluginError
 from benchbase.loading import CORE, given_source, top_of
 
 _unforeseen: set[str] = set()
 """The modules that were loaded in this process although they are in no closure."""
 
+_read: dict[str, list[Path]] = {}
+"""The files that plugin files read as they were loaded, by the names of their modules."""
+
+
+def note_read(module: str, files: Iterable[Path]) -> None:
+    """Note the files that a plugin file has read as it was loaded."""
+    _read[module] = [*files]
+
 
 class Code:
     """The code of components as the files are now; each file is read once.
+
+    Parameters
+    ----------
+    earlier : Code, optional
+        What it did not find is not looked for again (`Closures`).
 
     All methods raise a `PluginError` if a file was edited after this process had loaded it, so that
     its program is not the one that runs.
     """
 
-    def __init__(self) -> None:
-        self._closures = Closures()
+    def __init__(self, earlier: Code | None = None) -> None:
+        self._closures: Closures = Closures(None if earlier is None else earlier._closures)
         self._core: str | None = None
+        self._digests: dict[Path, str] = {}
         self._packages: dict[str, str] = {}
 
     def core(self) -> str:
@@ -112,10 +128,13 @@ class Code:
         tops = {top_of(name) for each in closures if each is not None for name in each.modules}
         return {top: self._package(top) for top in sorted(tops - {CORE})}
 
-    def unforeseen(self, modules: Iterable[str], before: set[str]) -> dict[str, str]:
-        """Return the digests of modules that were loaded although the closures lack them.
+    def unforeseen(
+        self, modules: Iterable[str], before: set[str], read: Iterable[Path] = ()
+    ) -> dict[str, str]:
+        """Return the digests of files that a program used although the closures lack them.
 
-        If a program's text does not name all its imports, every such module of this process counts,
+        These are the files of modules that were loaded meanwhile, and other files that it read. If
+        a program's text does not name all its imports, every such module of this process counts,
         because another plugin may have loaded it earlier.
 
         Parameters
@@ -124,29 +143,66 @@ class Code:
             Names that `of` returns: the modules whose code has run.
         before : set of str
             The names of the modules that were loaded before that code ran.
-        """
-        asked = [self._closures.of(name) for name in modules if top_of(name) != CORE]
-        closures = [each for each in asked if each is not None]
-        foreseen = {name for each in closures for name in each.modules}
-        new = {name for name in set(sys.modules) - before if self._closures.is_ours(name)}
-        _unforeseen.update(new - foreseen)
-        opaque = any(each.opaque for each in closures)
-        programs = {
-            name: self._closures.program(name)
-            for name in sorted((_unforeseen if opaque else new) - foreseen)
-        }
-        return {name: each.digest for name, each in programs.items() if each is not None}
+        read : iterable of pathlib.Path, optional
+            Files that the code has read.
 
-    def has_changed(self, loaded: Mapping[str, Any]) -> bool:
-        """Whether a module that `unforeseen` returned has changed since, or is missing now.
+        Returns
+        -------
+        dict
+            The digests by the files' paths, which start at the folder of one of the `modules`:
+            "my_package.solver/../data/weights.npy".
+        """
+        names = [name for name in modules if top_of(name) != CORE]
+        closures = [each for each in map(self._closures.of, names) if each is not None]
+        foreseen = {name for each in closures for name in each.modules}
+        present = Closures()  # finds modules by paths that the program has added
+        new = {name for name in set(sys.modules) - before if present.is_ours(name)} - foreseen
+        _unforeseen.update(new)
+        opaque = any(each.opaque for each in closures)
+        found: dict[Path, str] = {}
+        for name in (_unforeseen if opaque else new) - foreseen:
+            file, program = present.file_of(name), present.program(name)
+            if file is not None and program is not None:  # else it is loaded no longer
+                found[file] = program.digest
+        covered = {self._closures.file_of(name) for name in foreseen}
+        for package in {top_of(name) for name in foreseen}:
+            covered |= {file for _, file in self._closures.other_files(package)}
+        for file in {*read, *(file for name in names for file in _read.get(name, ()))} - covered:
+            found.setdefault(file, self._digest(file))
+        places = {_from(file, self._folders(names)): digest for file, digest in found.items()}
+        return {place: places[place] for place in sorted(places) if place}
+
+    def has_changed(self, used: Mapping[str, Any]) -> bool:
+        """Whether a file that `unforeseen` returned has changed since, or is missing now.
 
         Parameters
         ----------
-        loaded : mapping
+        used : mapping
             What `unforeseen` returned.
         """
-        programs = {name: self._closures.program(name) for name in loaded}
-        return any(each is None or each.digest != loaded[name] for name, each in programs.items())
+        for place, digest in used.items():
+            module, _, path = place.partition("/")
+            named = all(map(str.isidentifier, module.split(".")))
+            folder = self._folders([module]).get(module) if named else None
+            file = None if folder is None else Path(os.path.normpath(folder / path))
+            if file is None or not file.is_file() or self._digest(file) != digest:
+                return True
+        return False
+
+    def _folders(self, modules: Iterable[str]) -> dict[str, Path]:
+        """Return the folders that modules are in."""
+        files = {name: self._closures.file_of(name.removesuffix(".*")) for name in modules}
+        return {name: file.parent for name, file in files.items() if file is not None}
+
+    def _digest(self, file: Path) -> str:
+        """Return the digest of a file: of its program if it is a source, else of its bytes."""
+        if file not in self._digests:
+            content = content_of(file)
+            source = file.suffix == ".py"
+            self._digests[file] = (
+                read(content).digest if source else hashlib.sha256(content).hexdigest()
+            )
+        return self._digests[file]
 
     def _package(self, top: str) -> str:
         if top not in self._packages:
@@ -183,6 +239,16 @@ def code_digest(cls: type) -> str:
     """
     digests = [digest or uuid.uuid4().hex for digest in Code().of(cls).values()]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+
+def _from(file: Path, folders: Mapping[str, Path]) -> str:
+    """Return the path of a file from the folder of a module, or "" if the path is a hidden one."""
+    inside = [name for name, folder in folders.items() if file.is_relative_to(folder)]
+    for name in [*inside, *folders][:1]:
+        path = Path(os.path.relpath(file, folders[name]))
+        if not any(part.startswith(".") and part != ".." for part in path.parts):
+            return f"{name}/{path.as_posix()}" if "__pycache__" not in path.parts else ""
+    return ""
 
 
 def _files_digest(files: Iterable[tuple[str, Path]]) -> str:

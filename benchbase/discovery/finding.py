@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib import machinery
 from pathlib import Path
 
@@ -48,21 +48,33 @@ class Finder:
 
     A module that is loaded is found where it was loaded from. Others are found as Python would find
     them, but without importing the packages around them.
+
+    Parameters
+    ----------
+    absent : iterable of str, optional
+        Names of modules that are not looked for.
     """
 
-    def __init__(self) -> None:
-        self._places: dict[str, Place | None] = {}
+    def __init__(self, absent: Iterable[str] = ()) -> None:
+        self._places: dict[str, Place | None] = dict.fromkeys(absent)
         self._finders: dict[Path, machinery.FileFinder] = {}
 
     def find(self, module: str) -> Place | None:
         """Return where a module is, or None if there is no such module or its file is gone."""
         if module not in self._places:
             place = _of_loaded(sys.modules.get(module)) or _from_spec(self._spec(module))
+            if place is not None and place.file is not None:
+                place = replace(place, file=_archive(place.file) or place.file)
             gone = place is not None and place.file is not None and not place.file.is_file()
             if module == "__main__" or (gone and given_source(module) is None):
                 place = None
             self._places[module] = place
         return self._places[module]
+
+    @property
+    def absent(self) -> list[str]:
+        """The names of the modules that were looked for in vain."""
+        return [name for name, place in self._places.items() if place is None]
 
     def locate(self, module: str, file: Path) -> None:
         """Say in which file a module is that no search finds, such as a plugin file's."""
@@ -116,6 +128,11 @@ class Finder:
             if spec is not None:
                 return spec
         return None
+
+
+def _archive(file: Path) -> Path | None:
+    """Return the archive that a module is in, such as a zip file, or None if it is in none."""
+    return None if file.is_file() else next((p for p in file.parents if p.is_file()), None)
 
 
 def _of_loaded(module: object) -> Place | None:

@@ -17,11 +17,12 @@ import pluggy
 
 from benchbase import hookspecs
 from benchbase.component import Component
-from benchbase.discovery.code import Code
+from benchbase.discovery.code import Code, note_read
 from benchbase.discovery.files import execute, explained
 from benchbase.discovery.points import owner_of, plugin_points
 from benchbase.discovery.providers import SESSION, Provider, bundled
-from benchbase.discovery.validation import check_types, validate
+from benchbase.discovery.reading import reading
+from benchbase.discovery.validation import check_class, validate
 from benchbase.errors import PluginError, SpecError, described, in_one_line, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.loading import give_source, given_source
@@ -128,9 +129,11 @@ class Registry:
         if file in self.plugin_files and given_source(name) == source:
             return self._solvers_of(provider)
         before = set(sys.modules)
-        module = execute(file, name, source, str(path))
+        with reading() as reads:
+            module = execute(file, name, source, str(path))
         give_source(name, source)
-        Code().unforeseen([name], before)  # notes what it loaded, for its solvers' outcomes
+        note_read(name, reads.files())  # for its solvers' outcomes, as are new modules
+        Code().unforeseen([name], before)
         self._forget(provider)
         try:
             mistakes = self._adopt(module, provider, self._register)
@@ -292,12 +295,7 @@ class Registry:
         base = KINDS[kind]
         if not (inspect.isclass(cls) and issubclass(cls, base)):
             raise TypeError(f"{supplied!r} is not a subclass of benchbase.{base.__name__}")
-        if not isinstance(cls.name, str) or not cls.name:
-            raise TypeError(f"{cls.__qualname__} has no name")
-        if inspect.isabstract(cls):
-            missing = ", ".join(sorted(cls.__abstractmethods__))
-            raise TypeError(f"{cls.__qualname__} does not implement {missing}")
-        check_types(cls)
+        check_class(cls)
         if self.classes[kind].get(cls.name) is cls:
             return  # the class is marked, and a hook has registered it as well
         self._claim(kind, cls.name, provider)

@@ -34,7 +34,7 @@ def read(source: bytes) -> Program:
     try:
         tree = parse(source)
     except (SyntaxError, ValueError, RecursionError):
-        nothing = Imports(frozenset(), opaque=False, names={}, hands_on=False)
+        nothing = Imports(frozenset(), opaque=True, names={}, hands_on=False)
         return Program(hashlib.sha256(source).hexdigest(), nothing)
     return Program(program_digest(tree), imports(tree))
 
@@ -51,7 +51,7 @@ def program_of(module: str, file: Path) -> Program:
     given = given_source(module)
     if given is not None:
         return read(given)
-    source = _content(file)
+    source = content_of(file)
     known = keep_source(file, source) if module in sys.modules else source
     program = read(known)
     if source != known and read(source).digest != program.digest:
@@ -67,13 +67,14 @@ def file_digest(package: str, file: Path) -> str:
     PluginError
         If the file was written after this process had loaded the package, or cannot be read.
     """
-    content = _content(file)
+    content = content_of(file)
     if is_changed(file):
         raise _edited(package)
     return hashlib.sha256(content).hexdigest()
 
 
-def _content(file: Path) -> bytes:
+def content_of(file: Path) -> bytes:
+    """Return the bytes of a file; raise a `PluginError` if it cannot be read."""
     try:
         return file.read_bytes()
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ from benchbase.errors import (
     suggestion,
     unstorable,
 )
+from benchbase.wording import check_name
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,19 +57,30 @@ def validate(
     Raises
     ------
     SpecError
-        If a parameter is unknown, missing, or of the wrong type or value.
+        If parameters are unknown, missing, or of the wrong type or value; with all of them.
     """
-    parameters = plain(parameters)
     hints = _hints(cls)
-    for key in parameters:
-        if key not in hints:
+    values: dict[str, Any] = {}
+    mistakes: dict[str, SpecError] = {}
+    for key, value in plain(parameters).items():
+        if key in hints:
+            try:
+                values[key] = _prepare(value, hints[key], (*path, key), build)
+            except SpecError as error:
+                mistakes[key] = error
+        else:
             problem = f"{cls.name} has no parameter {key!r}{suggestion(key, hints)}"
-            raise SpecError((*path, key), problem)
-    values = {
-        key: _prepare(value, hints[key], (*path, key), build) for key, value in parameters.items()
-    }
+            mistakes[key] = SpecError((*path, key), problem)
     if not trusted:
-        values = _checked(cls, values, path)
+        values, more = _checked(cls, values, path)
+        misspelt = any(key not in hints for key in mistakes)  # it may be what seems to be missing
+        mistakes |= {
+            key: error
+            for key, error in more.items()
+            if key not in mistakes and not (misspelt and error.path == path)
+        }
+    if mistakes:
+        raise SpecError.of_all([*mistakes.values()])
     try:
         return cls(**values)
     except ParameterError as error:
@@ -82,24 +95,41 @@ def validate(
 
 def _checked(
     cls: type[Component], values: Mapping[str, Any], path: tuple[str | int, ...]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, SpecError]]:
+    """Return the parameters after a check, or what is wrong with some of them."""
     from pydantic import ValidationError
 
     try:
         model = _model(cls).model_validate(values)
     except ValidationError as error:
-        raise SpecError(*_explain(cls, error.errors(), path)) from None
+        return {}, _explain(cls, error.errors(), path)
     checked = {key: getattr(model, key) for key in _hints(cls)}
+    mistakes = {}
     for key, value in checked.items():
         if found := unstorable(value, (*path, key)):
-            raise SpecError(*found)
-        if _has_nan(value):  # NaN differs from itself, so no key can be made from it
-            raise SpecError((*path, key), "nan is not allowed here")
-    return checked
+            mistakes[key] = SpecError(*found)
+        elif _has_nan(value):  # NaN differs from itself, so no key can be made from it
+            mistakes[key] = SpecError((*path, key), "nan is not allowed here")
+    return checked, mistakes
 
 
-def check_types(cls: type[Component]) -> None:
-    """Raise a `TypeError` if a parameter has a type of which suites cannot write a value."""
+def check_class(cls: type[Component]) -> None:
+    """Make sure that suites can name a class, and give values to its parameters.
+
+    Raises
+    ------
+    TypeError
+        If it has no proper name, is abstract, or has a parameter that suites cannot write.
+    """
+    if not isinstance(cls.name, str) or not cls.name:
+        raise TypeError(f"{cls.__qualname__} has no name")
+    try:
+        check_name(cls.name)  # it may become a solver's label
+    except ValueError as error:
+        raise TypeError(f"{cls.__qualname__}: its name {cls.name!r} {error}") from None
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise TypeError(f"{cls.__qualname__} does not implement {missing}")
     for name, hint in _hints(cls).items():
         parameter = f"{cls.__qualname__}: the parameter '{name}'"
         if _is_mutable(hint):
@@ -202,18 +232,23 @@ def _has_nan(value: Any) -> bool:
 
 def _explain(
     cls: type[Component], errors: Iterable[Mapping[str, Any]], path: tuple[str | int, ...]
-) -> tuple[tuple[str | int, ...], str]:
-    """Return the place of the first bad parameter, and one sentence about what is wrong with it."""
-    everything = list(errors)
-    parameter = everything[0]["loc"][0]
-    same = [error for error in everything if error["loc"][0] == parameter]
-    if same[0]["type"] == "missing":
-        return (path, f"{cls.name} needs the parameter '{parameter}'")
-    given = same[0]["input"]
-    wanted = dict.fromkeys(
-        error["msg"].removeprefix("Input ").replace("should be", "must be") for error in same
-    )
-    hint = ""
-    if isinstance(given, str) and any("instance of" in each for each in wanted):
-        hint = f'; write a table, such as {{ name = "{given}" }}'
-    return ((*path, parameter), f"{' or '.join(wanted)}, not {given!r}{hint}")
+) -> dict[str, SpecError]:
+    """Return one sentence about each bad parameter, with its place."""
+    by_parameter: dict[str, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        by_parameter.setdefault(str(error["loc"][0]), []).append(error)
+    found = {}
+    for parameter, same in by_parameter.items():
+        if same[0]["type"] == "missing":
+            found[parameter] = SpecError(path, f"{cls.name} needs the parameter '{parameter}'")
+            continue
+        given = same[0]["input"]
+        wanted = dict.fromkeys(
+            error["msg"].removeprefix("Input ").replace("should be", "must be") for error in same
+        )
+        hint = ""
+        if isinstance(given, str) and any("instance of" in each for each in wanted):
+            hint = f'; write a table, such as {{ name = "{given}" }}'
+        problem = f"{' or '.join(wanted)}, not {given!r}{hint}"
+        found[parameter] = SpecError((*path, parameter), problem)
+    return found

@@ -99,8 +99,7 @@ class Draft:
             hint = "" if first in KEYS else suggestion(first, KEYS)
             if first == "solver" and len(self.table.get("solver", ())) > 1:
                 hint = f"; its solvers are numbered 0 to {len(self.table['solver']) - 1}"
-            message = f"{change.origin}: the suite has no {dotted(change.path)}{hint}"
-            raise SuiteError([message]) from None
+            self.problems.append(f"{change.origin}: the suite has no {dotted(change.path)}{hint}")
 
     def _number(self, key: str) -> int:
         value = self.table.get(key, _DEFAULTS[key])
@@ -134,6 +133,10 @@ class Draft:
                 self._complain(change.path, f"the grid has this axis; set {place} instead")
         self._check_size([len(values) for _, values in axes])
         if len(self.problems) > before:
+            crossed = {key.partition(".")[0] for key in grid}
+            for kind in PROBLEM:  # what the grid does not touch may have mistakes of its own
+                if self.table.get(kind) is not None and kind not in crossed:
+                    self._check_parameters(kind, self.table[kind])
             return ()
         known: dict[str, Component] = {}
         points = []
@@ -206,13 +209,23 @@ class Draft:
             if token not in known:
                 known[token] = self.registry.build(kind, spec, (kind,))
         except SpecError as error:
-            # A parameter that does not exist is reported once, not for each value of its axis.
-            mistake = (error.path, error.problem)
-            if error.path not in where or mistake not in self.reported:
-                self._complain(_in_grid(error.path, where), sentence(error))
-                self.reported.add(mistake)
+            for each in error.all():
+                # A parameter that does not exist is reported once, not for each value of its axis.
+                mistake = (each.path, each.problem)
+                if each.path not in where or mistake not in self.reported:
+                    self._complain(_in_grid(each.path, where), sentence(each))
+                    self.reported.add(mistake)
             return None
         return known[token]
+
+    def _check_parameters(self, kind: str, spec: Any) -> None:
+        """Complain about the parameters that are there; others may have been meant in the grid."""
+        try:
+            self.registry.build(kind, spec, (kind,))
+        except SpecError as error:
+            for each in error.all():
+                if each.path != (kind,):
+                    self._complain(each.path, sentence(each))
 
     def _check_fit(self, setting: Setting, where: _Where) -> None:
         dataset, frame, pooling = setting[:3]
@@ -254,33 +267,40 @@ class Draft:
         own = dict(spec) if isinstance(spec, dict) else {}
         label, points = own.pop("label", None), own.pop("points", None)
         limit = self._limit(own.pop("time_limit", None), (*path, "time_limit"), origin)
-        try:
-            solver = self.registry.build("solver", own or spec, path)
-        except SpecError as error:
-            # Who adds a solver does not see its number in the suite.
-            within = error.path if origin is None else error.path[len(path) :]
-            self._complain(within, sentence(SpecError(within, error.problem)), origin)
-            return
         if points is not None and (type(points) is not int or points < 1):
             problem = f"must be an integer of at least 1, not {points!r}"
             self._complain((*path, "points"), problem, origin)
-        taken = [entry.label for entry in entries]
-        chosen = label if label is not None else solver.name
+        solver: Component | None = None
         try:
-            other = alike(check_name(chosen), taken)
-            if other is not None and label is None and origin is not None:
-                chosen = _telling_label(solver.name, own, taken)
+            solver = self.registry.build("solver", own or spec, path)
+        except SpecError as error:
+            for each in error.all():
+                # Who adds a solver does not see its number in the suite.
+                within = each.path if origin is None else each.path[len(path) :]
+                self._complain(within, sentence(SpecError(within, each.problem)), origin)
+        taken = [entry.label for entry in entries]
+        if label is None and solver is not None:
+            label = solver.name
+            if origin is not None and alike(label, taken) is not None:
+                label = _telling_label(label, own, taken)
+        if label is not None and self._fits(label, taken, path, origin) and solver is not None:
+            entries.append(Entry(label, solver, points, limit))  # type: ignore[arg-type] # built as a solver
+
+    def _fits(
+        self, label: Any, taken: list[str], path: tuple[str | int, ...], origin: str | None
+    ) -> bool:
+        """Whether a label is one, and not that of another solver; complain if it is not."""
+        problem = ""
+        try:
+            if (other := alike(check_name(label), taken)) is not None:
+                both = f"{other!r} and {label!r}, which look alike"
+                which = f"{label!r}" if other == label else both
+                problem = f"two solvers are labelled {which}; give one of them another label"
         except ValueError as error:
-            problem = f"{chosen!r} {error}" if isinstance(chosen, str) else str(error)
+            problem = f"{label!r} {error}" if isinstance(label, str) else str(error)
+        if problem:
             self._complain((*path, "label"), problem, origin)
-            return
-        if (other := alike(chosen, taken)) is not None:
-            both = f"{other!r} and {chosen!r}, which look alike"
-            which = f"{chosen!r}" if other == chosen else both
-            problem = f"two solvers are labelled {which}; give one of them another label"
-            self._complain((*path, "label"), problem, origin)
-            return
-        entries.append(Entry(chosen, solver, points, limit))  # type: ignore[arg-type] # built as a solver
+        return not problem
 
     def _complain(
         self, path: tuple[str | int, ...], problem: str, origin: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,32 +152,74 @@ def _load(
     if path.resolve() in above:
         raise SuiteError([f"{file.place(('include',))}: {path.name} includes itself"])
     data = file.data
-    _check_keys(file, data, TOP_KEYS, ())
+    wrong = _Mistakes()
+    wrong.add(_unknown_keys(file, data, TOP_KEYS, ()))
     experiments: list[Experiment] = []
-    for index, name in enumerate(_typed(file, data, "include", list, [])):
-        included = _included(file, index, name, registry, path.parent)
-        suite = _load(included, registry, changes, extras, (*above, path.resolve()))
-        more = (
-            replace(e, name=f"{suite.name}: {e.name}" if e.name else suite.name)
-            for e in suite.experiments
-        )
-        _append(file, ("include", index), experiments, more)
-    blocks = _typed(file, data, "experiment", list, [])
+    for index, name in enumerate(wrong.typed(file, data, "include", list, [])):
+        with wrong.kept():
+            included = _included(file, index, name, registry, path.parent)
+            suite = _load(included, registry, changes, extras, (*above, path.resolve()))
+            more = (
+                replace(e, name=f"{suite.name}: {e.name}" if e.name else suite.name)
+                for e in suite.experiments
+            )
+            _append(file, ("include", index), experiments, more)
+    blocks = wrong.typed(file, data, "experiment", list, [])
     defaults = {key: value for key, value in data.items() if key in KEYS}
-    if blocks:
-        for index, block in enumerate(blocks):
-            _check_keys(file, block, KEYS, ("experiment", index))
+    for index, block in enumerate(blocks):
+        here = ("experiment", index)
+        with wrong.kept():
+            if not isinstance(block, dict):
+                raise SuiteError([f"{file.place(here)}: {dotted(here)}: must be a table"])
+            wrong.add(_unknown_keys(file, block, KEYS, here))
             merged = defaults | {"title": f"experiment {index + 1}"} | block
-            draft = Draft(file, ("experiment", index), merged, registry, changes, extras)
-            _append(file, ("experiment", index, "title"), experiments, [draft.build()])
-    elif "solver" in data or not experiments:
-        draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
-        experiments.append(draft.build())
-    _check_labels(path, experiments)
+            draft = Draft(file, here, merged, registry, changes, extras)
+            _append(file, (*here, "title"), experiments, [draft.build()])
+    if not blocks and ("solver" in data or not data.get("include")):
+        with wrong.kept():
+            draft = Draft(file, (), defaults | {"title": ""}, registry, changes, extras)
+            experiments.append(draft.build())
+    with wrong.kept():
+        _check_labels(path, experiments)
     title = data.get("title", path.stem)
-    if problem := faulty_title(title):
-        raise SuiteError([f"{file.place(('title',))}: title: {problem}"])
-    return Suite(path.stem, title, tuple(experiments), _reports(file, data, registry))
+    if "title" in data and (problem := faulty_title(title)):
+        wrong.add([f"{file.place(('title',))}: title: {problem}"])
+    reports = _reports(file, data, registry, wrong)
+    wrong.told()
+    return Suite(path.stem, title, tuple(experiments), reports)
+
+
+class _Mistakes:
+    """What is wrong with a suite, told at once in the end."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
+    def add(self, problems: Iterable[str]) -> None:
+        self._problems += problems
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the mistakes that a part of the suite raises, and go on with the next part."""
+        try:
+            yield
+        except SuiteError as error:
+            self._problems += error.problems
+
+    def typed(
+        self, file: TomlFile, data: dict[str, Any], key: str, kind: type, default: Any
+    ) -> Any:
+        """Return the value of a key, or the default if it is missing or of another type."""
+        value = data.get(key, default)
+        if isinstance(value, kind):
+            return value
+        self.add([f"{file.place((key,))}: {key}: must be a {kind.__name__}"])
+        return default
+
+    def told(self) -> None:
+        """Raise a `SuiteError` with all mistakes, if there are any."""
+        if self._problems:
+            raise SuiteError(self._problems)
 
 
 def _check_labels(path: Path, experiments: Sequence[Experiment]) -> None:
@@ -222,34 +265,26 @@ def _included(file: TomlFile, index: int, name: Any, registry: Registry, near: P
     return path
 
 
-def _reports(file: TomlFile, data: dict[str, Any], registry: Registry) -> tuple[Report, ...] | None:
+def _reports(
+    file: TomlFile, data: dict[str, Any], registry: Registry, wrong: _Mistakes
+) -> tuple[Report, ...] | None:
     if "report" not in data:
         return None
     reports = []
-    for index, spec in enumerate(_typed(file, data, "report", list, [])):
+    for index, spec in enumerate(wrong.typed(file, data, "report", list, [])):
         try:
             reports.append(registry.build("report", spec, ("report", index)))
         except SpecError as error:
-            raise SuiteError([f"{file.place(error.path)}: {sentence(error)}"]) from error
+            wrong.add(f"{file.place(each.path)}: {sentence(each)}" for each in error.all())
     return tuple(reports)  # type: ignore[arg-type] # built as reports
 
 
-def _check_keys(
-    file: TomlFile, table: Any, known: Sequence[str], path: tuple[str | int, ...]
-) -> None:
-    if not isinstance(table, dict):
-        raise SuiteError([f"{file.place(path)}: {dotted(path)}: must be a table"])
-    problems = [
+def _unknown_keys(
+    file: TomlFile, table: dict[str, Any], known: Sequence[str], path: tuple[str | int, ...]
+) -> list[str]:
+    """Return one sentence about each key that a table of a suite cannot have."""
+    return [
         f"{file.place((*path, key))}: unknown key {key!r}{suggestion(key, known)}"
         for key in table
         if key not in known
     ]
-    if problems:
-        raise SuiteError(problems)
-
-
-def _typed(file: TomlFile, data: dict[str, Any], key: str, kind: type, default: Any) -> Any:
-    value = data.get(key, default)
-    if not isinstance(value, kind):
-        raise SuiteError([f"{file.place((key,))}: {key}: must be a {kind.__name__}"])
-    return value

@@ -33,7 +33,7 @@ def most_bytes(task: Task) -> int:
 def checked_outcome(fields: dict[str, Any], task: Task) -> Outcome:
     """Return the outcome that a worker has sent, if it is one of the task that it was given.
 
-    Of the environment, the worker sends only the modules that were loaded although no key covers
+    Of the environment, the worker sends only the files that were used although no key covers
     them. The rest is what this process says of itself.
 
     Parameters

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from benchbase.discovery.reading import reading
 from benchbase.errors import BenchbaseError, PluginError, in_one_line
 from benchbase.interfaces import Inverse, Solver
 from benchbase.loading import CORE
@@ -19,6 +20,7 @@ from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapsho
 from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
+from benchbase.storage.cache import cache_folder
 from benchbase.tasks import Posed, Solved
 
 KINDS = ("frame", "pooling", "solver")
@@ -60,25 +62,36 @@ class Solving:
         try:
             self._workshop.load(posed["sources"], KINDS)
             self._workshop.compare(posed["code"], KINDS)
-            before = set(sys.modules)
-            problem = self._problem(posed)
         except BenchbaseError as error:
             return refused(error)
-        try:
-            solved = self._run(posed, problem, on_start)
-        except self._users:
-            raise
-        except BaseException as error:  # third-party code may raise anything
-            solved = went_wrong(error)
+        before = set(sys.modules)
+        with reading() as reads:
+            solved = self._attempt(posed, on_start)
+        if solved["status"] == "refused":
+            return solved
         if any(name not in sys.modules for name in before if name.startswith(CORE)):
             message = "the solver has removed modules of benchbase from its process"
             return Solved(status="crashed", message=message)
         try:
             self._workshop.compare(posed["code"], KINDS)
-            loaded = self._workshop.unforeseen(posed["code"], KINDS, before)
+            kept = cache_folder().absolute()  # of what is in there, the keys are part of the task
+            files = [file for file in reads.files() if not file.is_relative_to(kept)]
+            loaded = self._workshop.unforeseen(posed["code"], KINDS, before, files)
         except PluginError as error:
             return refused(error)
         return solved | Solved(loaded=loaded)
+
+    def _attempt(self, posed: Posed, on_start: Callable[[], None]) -> Solved:
+        try:
+            problem = self._problem(posed)
+        except BenchbaseError as error:
+            return refused(error)
+        try:
+            return self._run(posed, problem, on_start)
+        except self._users:
+            raise
+        except BaseException as error:  # third-party code may raise anything
+            return went_wrong(error)
 
     def _problem(self, posed: Posed) -> Problem:
         """Build the problem anew. Training signals are mapped or copied for the solver alone."""

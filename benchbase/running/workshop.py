@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,15 +93,22 @@ class Workshop:
             If it is other code.
         """
         if self._modules != len(sys.modules):  # what was imported since may be other code
-            self._code, self._modules, self._compared = Code(), len(sys.modules), {}
+            self._code, self._modules = Code(self._code), len(sys.modules)
+            self._compared = {}
         for name, digest in code_of(code, (CORE_CODE, *kinds)).items():
             if self._compared.get(name) != digest:
                 self._code.compare(name, digest)
                 self._compared[name] = digest
 
-    def unforeseen(self, code: _Code, kinds: Collection[str], before: set[str]) -> dict[str, str]:
-        """Return the digests of modules that no code of these kinds reaches; see `Code`."""
-        return self._code.unforeseen(code_of(code, kinds), before)
+    def unforeseen(
+        self,
+        code: _Code,
+        kinds: Collection[str],
+        before: set[str],
+        read: Iterable[Path] = (),
+    ) -> dict[str, str]:
+        """Return the digests of files that no code of these kinds reaches; see `Code`."""
+        return self._code.unforeseen(code_of(code, kinds), before, read)
 
 
 @contextmanager

@@ -273,7 +273,7 @@ class Store(Database):
         return [(key, known[number]) for key, number in rows]
 
     def loaded(self, keys: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield cells' keys with the modules that were loaded although no key covers them.
+        """Yield cells' keys with the files that were used although no key covers them.
 
         Only the latest attempts count. Most cells have no such modules.
         """

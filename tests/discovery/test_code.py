@@ -238,22 +238,67 @@ def test_modules_that_are_loaded_unforeseen_are_noted(write: Write) -> None:
     )
     cls = importlib.import_module("dynamic").Dynamic
     noted = prepared(cls)
-    assert noted.keys() == {"untold", "untold_too"}
+    assert noted.keys() == {"dynamic/untold.py", "dynamic/untold_too.py"}
     assert prepared(cls) == noted  # they are loaded already, and count all the same
     assert not Code().has_changed(noted)
     write({"untold_too.py": "X = 1  # a remark\n"})
     assert not Code().has_changed(noted)
-    assert Code().has_changed(noted | {"untold": "0"})
-    assert Code().has_changed(noted | {"no_such_module": "0"})
+    for place in ("dynamic/untold.py", "dynamic/no_such_file.py", "no_such_module/untold.py", ""):
+        assert Code().has_changed(noted | {place: "0"})
     write({"untold_too.py": "X = 2\n"})
+    assert Code().has_changed(noted)
     with pytest.raises(PluginError, match="'untold_too' was edited"):
-        Code().has_changed(noted)
+        prepared(cls)
+
+
+def test_files_that_are_read_unforeseen_are_noted_by_their_place(
+    write: Write, tmp_path: Path
+) -> None:
+    files = {"pack/__init__.py": "", "pack/mine.py": "X = 1\n", "pack/table.csv": "1"}
+    folder = write(files | {"data/w.csv": "1", ".hidden/w.csv": "1", "pack/script.py": "X = 1\n"})
+    read = [file for file in folder.rglob("*.*") if file.is_file() and file.stat().st_size]
+
+    def noted() -> dict[str, str]:
+        return Code().unforeseen(["pack.mine"], set(sys.modules), read)
+
+    before = noted()
+    assert before.keys() == {
+        "pack.mine/../data/w.csv",
+        "pack.mine/script.py",
+    }  # the rest is covered
+    write({"pack/script.py": "X = 1  # a remark\n", "pack/table.csv": "2"})
+    assert noted() == before
+    assert not Code().has_changed(before)
+    for change in ({"pack/script.py": "X = 2\n"}, {"data/w.csv": "2"}, {"data/w.csv": None}):
+        write(change)
+        assert Code().has_changed(before)
+        if None not in change.values():
+            write({name: {"data/w.csv": "1", "pack/script.py": "X = 1\n"}[name] for name in change})
+            assert not Code().has_changed(before)
+
+
+def test_what_was_looked_for_in_vain_is_not_found_later(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that adds to the path while it runs is not other code than was planned."""
+    folder = write({"asks.py": "def f():\n    import deep_one\n", "deep/deep_one.py": "X = 1\n"})
+    planned = Code()
+    digest = planned.of_file("asks", folder / "asks.py")
+    assert digest is not None
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(folder / "deep")
+    importlib.import_module("deep_one")
+    later = Code(planned)
+    later.compare("asks", digest)
+    assert later.unforeseen(["asks"], before).keys() == {"asks/deep/deep_one.py"}
+    with pytest.raises(PluginError, match="not what the run was planned with"):
+        Code().compare("asks", digest)
 
 
 def test_what_another_plugin_loads_is_no_matter_where_the_text_tells_all(write: Write) -> None:
     told = DYNAMIC.replace('"un" + "told"', '"foreseen"').replace("dynamic", "told")
     write({"dynamic_b.py": DYNAMIC, "told.py": told, "untold.py": "", "foreseen.py": ""})
-    assert prepared(importlib.import_module("dynamic_b").Dynamic).keys() == {"untold"}
+    assert prepared(importlib.import_module("dynamic_b").Dynamic).keys() == {"dynamic_b/untold.py"}
     assert prepared(importlib.import_module("told").Dynamic) == {}
 
 
@@ -261,4 +306,5 @@ def test_modules_that_are_loaded_with_a_plugin_file_are_noted(write: Write, tmp_
     write({"untold.py": "X = 1\n"})
     text = "import importlib\nX = importlib.import_module('un' + 'told').X\n"
     cls = load(tmp_path, text + PLUGIN.replace("plug_helper.inner", "sys"))
-    assert Code().unforeseen(Code().of(cls), set(sys.modules)).keys() == {"untold"}
+    (place,) = Code().unforeseen(Code().of(cls), set(sys.modules))
+    assert place == f"{cls.__module__}/path/untold.py"

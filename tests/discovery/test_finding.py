@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -94,6 +95,18 @@ def test_a_module_that_another_object_stands_for_is_in_its_file(
 ) -> None:
     monkeypatch.setitem(sys.modules, "alone", object())
     assert Finder().find("alone") == Place(folder / "alone.py")
+
+
+def test_a_module_in_an_archive_is_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "lib.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("zipped/__init__.py", "")
+        made.writestr("zipped_alone.py", "")
+    monkeypatch.syspath_prepend(archive)
+    assert Finder().find("zipped_alone") == Place(archive)
+    assert Finder().find("zipped") == Place(archive, (archive / "zipped",))
 
 
 @pytest.mark.parametrize("module", ["sys", "json", "json.decoder", "numpy", "scipy.sparse"])

@@ -411,6 +411,8 @@ BAD_FILES = [
     ("x = '\0'\n", "null bytes"),
     ("exec('y = (')\n", r"mine.py:1: SyntaxError: '\(' was never closed"),
     (CLASS.replace("name", "nam"), "mine.py.*Mine has no name"),
+    (CLASS.replace('"mine"', '"mi\\x1bne"'), "mine.py.*Mine: its name .* the invisible character"),
+    (CLASS.replace('"mine"', '" mine"'), "mine.py.*Mine: its name ' mine' begins or ends with a"),
     (CLASS.replace("prepare", "prepair"), "mine.py.*Mine does not implement prepare"),
     (CLASS.replace("q: int", "q: 'Nope'"), "mine.py.*Nope"),
     (CLASS.replace("(benchbase.Solver)", ""), "mine.py:3: TypeError: @benchbase.solver marks"),

@@ -71,6 +71,42 @@ def test_a_suite_has_a_name_that_can_be_published(parts: Registry, write: Write)
         assert "\n" not in problem
 
 
+def test_mistakes_of_all_parts_are_told_at_once(parts: Registry, write: Write) -> None:
+    text = """
+tilte = "x"
+title = 3
+include = ["nosuch", "other.toml"]
+experiment = 4
+report = [{ name = "nosuch" }]
+points = 0
+dataset = { name = "noise", n = "six", m = 3 }
+frame = { name = "random", n_pools = 0.5 }
+pooling = { name = "sum", q = 1 }
+[grid]
+pooling.q = 3
+[[solver]]
+name = "zero"
+n_itr = 3
+tol = "small"
+init = { name = "zero", n_itr = 4 }
+[[solver]]
+name = "nosuch"
+points = 0
+label = " a"
+"""
+    folder = write(whole=text, other=f"trails = 3\nseed = -1\n{PLAIN}")
+    problems = refused(folder / "whole.toml", parts)
+    told = {problem.removeprefix("whole.toml:").partition(": ")[::2] for problem in problems}
+    places = [f"{line}" for line in (2, 3, 4, 5, 6, 7, 8, 8, 9, 12, 15, 16, 17, 19, 20, 21)]
+    places += ["other.toml:1", "other.toml:2"]
+    assert sorted(place for place, _ in told) == sorted(places), problems
+
+    blocks = f"{PLAIN}[[experiment]]\ntrials = 0\nx = 1\n[[experiment]]\ntrace = 3\ny = 1\n"
+    folder = write(blocks=blocks)
+    problems = refused(folder / "blocks.toml", parts)
+    assert len(problems) == 4, problems
+
+
 def test_titles_are_one_line(parts: Registry, write: Write) -> None:
     folder = write(lines=f'title = "a\\nb"\n{PLAIN}', long=f'title = "{"a" * 301}"\n{PLAIN}')
     assert "title: 'a\\nb' holds the invisible" in refused(folder / "lines.toml", parts)[0]

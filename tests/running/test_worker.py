@@ -337,7 +337,7 @@ def test_modules_that_no_text_tells_of_are_recorded(
     write({"dynamic.py": DYNAMIC, "dynamic_scale.py": "X = 2\n"})
     mine = importlib.import_module("dynamic").Mine
     first, second = (execute(mine, code={"solver": planned(mine)}) for _ in range(2))
-    assert first["environment"]["loaded"].keys() == {"dynamic_scale"}
+    assert first["environment"]["loaded"].keys() == {"dynamic/dynamic_scale.py"}
     assert second["environment"] == first["environment"]
     told = make(
         solver={"name": "altmin"}, code={"solver": planned(known.classes["solver"]["altmin"])}

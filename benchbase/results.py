@@ -303,7 +303,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
     elif run in ("all", "last"):
         chosen = numbers if run == "all" else numbers[-1:]
-    elif str(run).isdecimal() and int(run) in numbers:
+    elif str(run) in map(str, numbers):  # a number may be longer than Python reads
         chosen = [int(run)]
     else:
         listed = ", ".join(f"{entry['id']} ({entry['suite']})" for entry in known)

@@ -41,6 +41,7 @@ ROOMS = (
     "wording",
     "errors",
     "outputs",
+    "paths",
     "plain",
     "channel",
     "loading",

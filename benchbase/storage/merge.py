@@ -102,6 +102,7 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
         stores = [stack.enter_context(Store(source)) for source in sources]
         for store in stores:
             store.read_one_moment()
+            store.check_rows()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = stack.enter_context(

@@ -199,3 +199,5 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise system_error(f"results in {self.path}", error, StoreError) from error
+        except (UnicodeError, OverflowError) as error:  # text or a number that SQLite cannot hold
+            raise StoreError(f"results in {self.path}: {described(error)}") from error

@@ -39,6 +39,7 @@ from benchbase.numerics.recovery import solve
 from benchbase.numerics.rounds import BestSoFar, run_rounds
 from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
 from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
+from benchbase.paths import user_path
 from benchbase.plain import array_bytes, parse_array, parse_json
 from benchbase.problem import (
     Problem,
@@ -142,6 +143,7 @@ __all__ = [
     "starting_at",
     "suite_problems",
     "system_error",
+    "user_path",
     "without_downloads",
     "without_strangers",
     "write_records",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, ReportError, described, system_error
 from benchbase.interfaces import Report
+from benchbase.paths import user_path
 from benchbase.planning.cells import make_cells
 from benchbase.planning.experiment import Change, Extra
 from benchbase.planning.invocation import run_command
@@ -40,7 +41,7 @@ def results_folder(chosen: str | Path | None = None) -> Path:
 
     A tilde at the start stands for the user's home.
     """
-    return Path(chosen or os.environ.get("BENCHBASE_RESULTS") or DEFAULT_FOLDER).expanduser()
+    return user_path(chosen or os.environ.get("BENCHBASE_RESULTS") or DEFAULT_FOLDER)
 
 
 def run(

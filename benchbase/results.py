@@ -106,7 +106,7 @@ class Results:
 
         seen: set[tuple[str, ...]] = set()
         blocks: list[tuple[int, int, dict[str, Any], dict[str, Array]]] = []
-        with Store(self.folder) as store:
+        with Store(self.folder) as store, store.as_written():
             suites = {run["id"]: run["suite"] for run in store.runs()}
             for run in sorted(self.runs, reverse=True):
                 chunks = store.chunks(run)
@@ -119,20 +119,20 @@ class Results:
                     head |= {"cell": key, "label": label} | columns_of(facts)
                     for same, rows in _rows(facts["points"], chunks.get(key, [])):
                         blocks.append((run, position, head | same, rows))
-        blocks.sort(key=lambda block: block[:2])
-        # One row per block is made and then repeated; a data frame per block takes 7 times as long.
-        frame = pd.DataFrame([same for _, _, same, _ in blocks], dtype=object)
-        for name in set(frame) - set(COLUMNS):
-            frame[name] = _typed(frame[name])
-        sizes = [len(rows["signal"]) for *_, rows in blocks]
-        # Types come before repeating, so that text is converted once per block, not once per row.
-        frame = _tidy(frame)
-        frame = frame.take(np.repeat(np.arange(len(blocks)), sizes)).reset_index(drop=True)
-        for name in blocks[0][3] if blocks else ():
-            own = np.concatenate([rows[name] for *_, rows in blocks])
-            kind = frame[name].dtype
-            frame[name] = _text(own) if own.dtype == object else pd.Series(own).astype(kind)
-        return frame
+            blocks.sort(key=lambda block: block[:2])
+            # One row per block is made and repeated; a data frame per block takes 7 times as long.
+            frame = pd.DataFrame([same for _, _, same, _ in blocks], dtype=object)
+            for name in set(frame) - set(COLUMNS):
+                frame[name] = _typed(frame[name])
+            sizes = [len(rows["signal"]) for *_, rows in blocks]
+            # Types come before repeating, so that text is converted once per block, not per row.
+            frame = _tidy(frame)
+            frame = frame.take(np.repeat(np.arange(len(blocks)), sizes)).reset_index(drop=True)
+            for name in blocks[0][3] if blocks else ():
+                own = np.concatenate([rows[name] for *_, rows in blocks])
+                kind = frame[name].dtype
+                frame[name] = _text(own) if own.dtype == object else pd.Series(own).astype(kind)
+            return frame
 
     def estimates(self, cell: str) -> Array:
         """Return a cell's estimates of its signals, (S, N) float32; NaN if there is no estimate."""
@@ -177,16 +177,16 @@ class Results:
         import pandas as pd
 
         cells = self._rows["cell"].drop_duplicates()
-        with Store(self.folder) as store:
+        with Store(self.folder) as store, store.as_written():
             parts = [
                 pd.DataFrame({"cell": cell} | traces.unpack(packed))
                 for cell in cells
                 for packed in store.traces(cell)
             ]
-        columns = ["cell", *traces.COLUMNS]
-        whole = {"signal": "int64", "step": "int64", "n_iter": "int64"}
-        table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-        return table.astype(whole)
+            columns = ["cell", *traces.COLUMNS]
+            whole = {"signal": "int64", "step": "int64", "n_iter": "int64"}
+            table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+            return table.astype(whole)
 
     def environments(self) -> list[tuple[str, dict[str, Any]]]:
         """Return pairs of a cell and an environment that some of its outcomes were made in.
@@ -303,7 +303,7 @@ def load_results(path: str | Path, run: int | str | None = None) -> Results:
         chosen = list({entry["suite"]: entry["id"] for entry in known}.values())
     elif run in ("all", "last"):
         chosen = numbers if run == "all" else numbers[-1:]
-    elif str(run).isdecimal() and int(run) in numbers:
+    elif str(run) in map(str, numbers):  # a number may be longer than Python reads
         chosen = [int(run)]
     else:
         listed = ", ".join(f"{entry['id']} ({entry['suite']})" for entry in known)

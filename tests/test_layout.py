@@ -42,6 +42,7 @@ ROOMS = (
     "errors",
     "downloads",
     "outputs",
+    "paths",
     "plain",
     "channel",
     "loading",

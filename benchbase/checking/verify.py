@@ -15,7 +15,7 @@ from benchbase.component import Array, Component
 from benchbase.discovery.code import Code
 from benchbase.discovery.provenance import environment
 from benchbase.discovery.registry import Registry, registry
-from benchbase.errors import BenchbaseError, StoreError, described
+from benchbase.errors import BenchbaseError, described
 from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
@@ -138,7 +138,7 @@ class _Stored:
 def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stored]:
     """Read, each once, the cells that have outcomes and all cells of finished runs."""
     cells: dict[str, _Stored] = {}
-    try:
+    with store.as_written():
         environments, signals = store.environments(), store.signals_keys()
         finished = {run["id"]: run["finished"] is not None for run in store.runs()}
         for run in runs:
@@ -155,8 +155,6 @@ def _read(store: Store, runs: Sequence[int], here: dict[str, Any]) -> list[_Stor
                 if own or finished[run]:
                     stored = _Stored(head, key, signals[key], facts, own, finished[run])
                     cells.setdefault(key, stored)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # not the expected JSON
-        raise StoreError(f"{store.path} cannot be read: {described(error)}") from error
     return list(cells.values())
 
 

@@ -127,7 +127,10 @@ def _shortened(line: str) -> str:
 def _blamed(error: BaseException) -> BenchbaseError | None:
     from benchbase.discovery.blame import blamed
 
-    return blamed(error)
+    try:
+        return blamed(error)
+    except BenchbaseError:  # the installation is broken, and no one can tell whose code it is
+        return None
 
 
 def _explained(error: BaseException) -> tuple[str, int | None]:

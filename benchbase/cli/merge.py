@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("merge")
-@click.argument("sources", metavar="DIR...", nargs=-1, required=True)
+@click.argument("sources", metavar="DIR...", nargs=-1, required=True, type=options.PATH)
 @options.output("DIR", "The new folder.", required=True)
 @options.as_json("the conflicts")
 @click.pass_context

@@ -14,11 +14,71 @@ Each option is a decorator for a click command, and gives the command one argume
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from benchbase.paths import user_path
+
+
+class Number(click.FloatRange):
+    """A type for options that take a number: `click.FloatRange` without NaN and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or refuse the value."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
+class PathType(click.ParamType):  # type: ignore[type-arg] # not generic in click 8.1
+    """A type for paths as text, in which a tilde at the start stands for the user's home."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the path, or refuse an empty one."""
+        if not value:
+            self.fail("a path cannot be empty.", param, ctx)
+        return str(user_path(value)) if str(value).startswith("~") else str(value)
+
+
+PATH = PathType()
+
+
+class Text(PathType):
+    """A type for files of text, which gives the text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text in the file, or refuse a file that cannot be read as UTF-8."""
+        path = super().convert(value, param, ctx)
+        try:
+            return Path(path).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            self.fail(f"{path}: {error.strerror or error}", param, ctx)
+        except UnicodeDecodeError as error:
+            self.fail(f"{path} is not text in UTF-8: {error.reason}; save it as UTF-8", param, ctx)
+
+
+class _Output(PathType):
+    """A type for what is written; "-" stands for standard output if that is the default."""
+
+    def __init__(self, metavar: str, *, required: bool) -> None:
+        self._shown, self._required = metavar, required
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or None, or refuse a path where no such thing can be written."""
+        if value == "-" and (self._required or self._shown == "DIR"):
+            self.fail("this cannot be written to standard output; name a path.", param, ctx)
+        path = super().convert(value, param, ctx)
+        if self._shown != "DIR" and Path(path).is_dir():
+            self.fail(f"{path} is a folder; name a file in it.", param, ctx)
+        return None if value == "-" else path
+
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 
@@ -33,6 +93,7 @@ def _results_folder(context: click.Context, option: click.Parameter, value: str 
 results = click.option(
     "--results",
     metavar="DIR",
+    type=PATH,
     callback=_results_folder,
     help="Folder of results. Default: $BENCHBASE_RESULTS, or else benchbase-results.",
 )
@@ -60,6 +121,7 @@ plugins = click.option(
     "--plugin",
     "plugins",
     metavar="FILE.py",
+    type=PATH,
     multiple=True,
     help="Load this plugin file first. Repeat the option for more files.",
 )
@@ -107,6 +169,8 @@ def form(choices: Sequence[str], text: str = "Format to write.") -> Callable[[_C
 def output(metavar: str, text: str, *, required: bool = False) -> Callable[[_Command], _Command]:
     """Return the option ``-o``, ``--output``, which gives `output`: a path to write to, or None.
 
+    A file that has standard output as its default is None for ``-o -`` too.
+
     Parameters
     ----------
     metavar : str
@@ -116,4 +180,5 @@ def output(metavar: str, text: str, *, required: bool = False) -> Callable[[_Com
     required : bool, optional
         Whether the option must be given.
     """
-    return click.option("-o", "--output", metavar=metavar, required=required, help=text)
+    kind = _Output(metavar, required=required)
+    return click.option("-o", "--output", metavar=metavar, type=kind, required=required, help=text)

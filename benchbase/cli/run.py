@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from benchbase.running.runner import Plan
 
 _AT_LEAST_ONE = click.IntRange(min=1)
-_ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
+_ABOVE_ZERO = options.Number(min=0, min_open=True, max=1e9)
 
 
 @click.command("run")
-@click.argument("suite")
+@click.argument("suite", type=options.PATH)
 @options.results
 @click.option(
     "--points",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.argument("results")
+@click.argument("results", type=options.PATH)
 @click.option(
     "--sample",
     metavar="N|all",
@@ -67,7 +67,7 @@ def _cells(value: str) -> int | None:
     """Read a number of cells. None stands for all cells."""
     if value == "all":
         return None
-    if not value.isdecimal():
+    if not value.isdecimal() or len(value) > 9:
         raise click.BadParameter(f"must be a number of cells or 'all', not {value!r}")
     return int(value)
 

@@ -12,6 +12,7 @@ from benchbase.component import plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
+from benchbase.paths import real_path
 from benchbase.planning.draft import Draft, faulty_title, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
 from benchbase.planning.toml import TomlFile
@@ -149,7 +150,7 @@ def _load(
     above: tuple[Path, ...],
 ) -> Suite:
     file = TomlFile.read(path)
-    if path.resolve() in above:
+    if real_path(path) in above:
         raise SuiteError([f"{file.place(('include',))}: {path.name} includes itself"])
     data = file.data
     wrong = _Mistakes()
@@ -158,7 +159,7 @@ def _load(
     for index, name in enumerate(wrong.typed(file, data, "include", list, [])):
         with wrong.kept():
             included = _included(file, index, name, registry, path.parent)
-            suite = _load(included, registry, changes, extras, (*above, path.resolve()))
+            suite = _load(included, registry, changes, extras, (*above, real_path(path)))
             more = (
                 replace(e, name=f"{suite.name}: {e.name}" if e.name else suite.name)
                 for e in suite.experiments

@@ -17,6 +17,7 @@ import numpy as np
 from benchbase.channel import note
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, system_error
+from benchbase.paths import user_path
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -41,7 +42,7 @@ def cache_folder() -> Path:
     """Return the folder of the cache: ``BENCHBASE_CACHE``, or else one in the user's cache."""
     chosen = os.environ.get("BENCHBASE_CACHE")
     if chosen:
-        return Path(chosen)
+        return user_path(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("benchbase")

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from benchbase.errors import StoreError, system_error
+import numpy as np
+
+from benchbase.errors import StoreError, described, system_error
+from benchbase.storage.soundness import SOUND
 
 FORMAT = 5
 FILE = "results.sqlite"
@@ -41,41 +44,6 @@ CREATE TABLE recovered (
 CREATE TABLE signals (
     key TEXT PRIMARY KEY, n INTEGER NOT NULL, x BLOB NOT NULL);
 CREATE TABLE environment (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
-"""
-
-
-_NUMBERS = ("prepare_seconds", "init_seconds", "solve_seconds", "frame_applications", "checksum")
-_FACTS = {
-    "n": "integer",
-    "seed": "integer",
-    "trial": "integer",
-    "points": "integer",
-} | dict.fromkeys(("dataset", "frame", "pooling", "solver"), "object")
-_STATUSES = ("done", "failed", "timeout", "crashed", "unsupported")
-
-_SOUND = {
-    "run": "typeof(suite) || typeof(title) || typeof(command) = 'texttexttext'"
-    " AND typeof(started) = 'text' AND typeof(finished) IN ('text', 'null')"
-    " AND CASE WHEN json_valid(resolved) THEN json_type(resolved, '$.experiments') = 'array' END",
-    "run_cell": "typeof(experiment) || typeof(label) || typeof(key) = 'texttexttext'"
-    " AND EXISTS (SELECT 1 FROM cell WHERE cell.key = row.key)",
-    "cell": "typeof(key) || typeof(signals) = 'texttext' AND CASE WHEN json_valid(facts) THEN "
-    + " AND ".join(f"json_type(facts, '$.{name}') = '{kind}'" for name, kind in _FACTS.items())
-    + " AND json_type(facts, '$.p') NOT NULL AND facts ->> 'n' > 0 AND facts ->> 'points' > 0 END",
-    "environment": "CASE WHEN json_valid(facts) THEN json_type(facts) = 'object' END",
-    "chunk": f"status IN {_STATUSES} AND typeof(message) || typeof(finished) = 'texttext'"  # noqa: S608 # texts from above
-    " AND typeof(start) || typeof(stop) = 'integerinteger' AND start >= 0 AND start < stop"
-    " AND (SELECT row.stop <= facts ->> 'points' FROM cell WHERE cell.key = row.key)"
-    " AND (scores IS NULL OR typeof(scores) = 'blob' AND length(scores) = 40 * (stop - start))"
-    " AND environment IN (SELECT id FROM environment) AND "
-    + " AND ".join(f"typeof({name}) IN ('real', 'integer', 'null')" for name in _NUMBERS),
-    "recovered": "typeof(x) = 'blob' AND length(x) % 4 = 0 AND length(x) > 0"
-    " AND (SELECT length(row.x) % (4 * (facts ->> 'n')) = 0 FROM cell WHERE cell.key = row.key)",
-    "signals": "n > 0 AND typeof(x) = 'blob' AND length(x) > 0 AND length(x) % (4 * n) = 0",
-}
-"""What holds for each row of each table that benchbase has written: the reading code relies on it.
-
-Scores are 5 numbers of 8 bytes per signal; estimates and signals are n numbers of 4 bytes.
 """
 
 
@@ -162,12 +130,28 @@ class Database:
         StoreError
             If there is such a row. What reads the rows relies on their shape.
         """
-        for table, sound in _SOUND.items():
+        for table, conditions in SOUND.items():
+            sound = " AND ".join(conditions)
             if self._query(f"SELECT 1 FROM {table} AS row WHERE ({sound}) IS NOT TRUE LIMIT 1"):  # noqa: S608 # texts from above
-                raise StoreError(
-                    f"{self.path} is damaged: a row of its table '{table}' is not as benchbase "
-                    "writes it; choose another folder with --results"
-                )
+                raise self.damaged(f"a row of its table '{table}' is not as benchbase writes it")
+
+    def damaged(self, problem: str) -> StoreError:
+        """Return the error that says that the file holds what benchbase does not write."""
+        return StoreError(
+            f"{self.path} is damaged: {problem}; choose another folder with --results"
+        )
+
+    @contextlib.contextmanager
+    def as_written(self) -> Iterator[None]:
+        """Turn the errors of code that reads rows of another shape into one sentence.
+
+        `check_rows` finds most such rows, but not what is inside their arrays and lists.
+        """
+        try:
+            with np.errstate(invalid="raise"):  # as for a number of iterations that is none
+                yield
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self.damaged(f"it cannot be read ({described(error)})") from error
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
@@ -215,3 +199,5 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise system_error(f"results in {self.path}", error, StoreError) from error
+        except (UnicodeError, OverflowError) as error:  # text or a number that SQLite cannot hold
+            raise StoreError(f"results in {self.path}: {described(error)}") from error

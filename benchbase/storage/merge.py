@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from benchbase.errors import StoreError, system_error
+from benchbase.paths import real_path
 from benchbase.storage.attempts import Attempt
 from benchbase.storage.database import FILE, has_results
 from benchbase.storage.store import Store, unpack_scores
@@ -94,13 +95,14 @@ def merge(sources: Sequence[Path], target: Path) -> list[Conflict]:
         If a source cannot be read or has another format, or if the target holds results or cannot
         be written. In all these cases no target is left behind.
     """
-    if target.resolve() in {source.resolve() for source in sources}:
+    if real_path(target) in map(real_path, sources):
         raise StoreError(f"{target} is one of the folders to merge; choose another output folder")
     _check_free(target)
     with ExitStack() as stack:
         stores = [stack.enter_context(Store(source)) for source in sources]
         for store in stores:
             store.read_one_moment()
+            store.check_rows()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = stack.enter_context(

@@ -107,7 +107,7 @@ def read_records(results: ResultsView) -> list[SuiteRunRecord]:
     StoreError
         If the store cannot be read.
     """
-    with Store(results.folder) as store:
+    with Store(results.folder) as store, store.as_written():
         reader = _Reader(store)
         return [reader.run(run) for run in store.runs() if run["id"] in results.runs]
 
@@ -124,7 +124,11 @@ class _Reader:
         number = run.pop("id")
         chunks = self._store.chunks(number)
         cells = [self._cell(*cell, chunks.get(cell[2], [])) for cell in self._store.cells(number)]
-        return SuiteRunRecord(**run | {"resolved": json.loads(run["resolved"])}, cells=cells)
+        resolved = json.loads(run["resolved"])
+        named = {experiment["name"] for experiment in resolved["experiments"]}
+        if named != {cell.experiment for cell in cells}:
+            raise self._store.damaged("the experiments of a run are not those of its cells")
+        return SuiteRunRecord(**run | {"resolved": resolved}, cells=cells)
 
     def _cell(
         self,

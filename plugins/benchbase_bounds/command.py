@@ -30,7 +30,7 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
     A rectified lp may have a threshold: "threshold": 0.5, or a list of K·L numbers.
     """,
 )
-@click.argument("file", required=False, metavar="[FILE.npy]")
+@click.argument("file", required=False, metavar="[FILE.npy]", type=options.PATH)
 @click.option(
     "--pooling",
     "spec",
@@ -46,14 +46,14 @@ _SHAPE = "vectors must have the shape (K, L, N), of K pools of L vectors in R^N"
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=click.IntRange(min=0, max=2**63 - 1),
     default=0,
     show_default=True,
     help="Seed of the searches.",
 )
 @click.option(
     "--effort",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.Number(min=0, min_open=True, max=1e6),
     default=1.0,
     show_default=True,
     help="Factor for the numbers of starts, nodes and regions of the searches, and so their time.",

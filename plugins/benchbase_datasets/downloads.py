@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import benchbase
-from benchbase import DataError, DiskError
+from benchbase import DataError, DiskError, user_path
 
 TIMEOUT = 10.0
 """How many seconds a mirror may stay silent before the next one is tried."""
@@ -17,7 +17,7 @@ TIMEOUT = 10.0
 def data_folder(name: str) -> Path | None:
     """Return the folder `name` inside the folder ``BENCHBASE_DATA``, or None if there is none."""
     data = os.environ.get("BENCHBASE_DATA")
-    folder = Path(data) / name if data else None
+    folder = user_path(data) / name if data else None
     return folder if folder is not None and folder.is_dir() else None
 
 

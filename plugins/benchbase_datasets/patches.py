@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -167,7 +166,7 @@ class Patches(NormalisedDataset):
     def _source(self) -> Source:
         if self.source in SOURCES:
             return SOURCES[self.source]()
-        return Folder(Path(self.source).expanduser())
+        return Folder(benchbase.user_path(self.source))
 
 
 def _prepared(dataset: Patches) -> Mapping[str, Array]:

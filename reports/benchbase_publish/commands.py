@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -12,8 +11,8 @@ from benchbase.cli import options
 
 
 @click.command("publish")
-@click.argument("results")
-@click.argument("site", metavar="DIR")
+@click.argument("results", type=options.PATH)
+@click.argument("site", metavar="DIR", type=options.PATH)
 @options.run
 @options.labels
 @click.option(
@@ -53,7 +52,7 @@ def publish_command(
 @click.option(
     "--bibtex",
     metavar="FILE",
-    type=click.File(encoding="utf-8"),
+    type=options.Text(),
     help="How to cite the results, as a BibTeX file.",
 )
 @options.output("BUNDLE", "The file to write.", required=True)
@@ -62,7 +61,7 @@ def submit_command(
     run: str | None,
     labels: tuple[str, ...],
     citation: str,
-    bibtex: TextIO | None,
+    bibtex: str | None,
     output: str,
 ) -> None:
     """Pack results of solvers on a suite into a bundle.
@@ -74,8 +73,7 @@ def submit_command(
     from benchbase_publish.accepting import submit
 
     loaded = benchbase.load_results(results, run)
-    reference = bibtex.read() if bibtex else ""
-    bundle = submit(loaded, output, labels, citation=citation, bibtex=reference)
+    bundle = submit(loaded, output, labels, citation=citation, bibtex=bibtex or "")
     rows = sum(len(scores[0]) for scores in bundle.scores)
     click.echo(
         f"wrote {output}: {', '.join(bundle.labels)} on {bundle.manifest.suite.name}, "
@@ -84,8 +82,8 @@ def submit_command(
 
 
 @click.command("accept")
-@click.argument("bundle")
-@click.argument("site")
+@click.argument("bundle", type=options.PATH)
+@click.argument("site", type=options.PATH)
 @click.option(
     "--rerun",
     is_flag=True,

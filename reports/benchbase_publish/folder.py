@@ -41,7 +41,7 @@ def write_site(site: Site) -> None:
         If it cannot be written; a `DiskError` if the disk is full. The site that was there is
         unchanged then.
     """
-    place = site.folder.resolve()  # a link stays a link
+    place = _real(site.folder)  # a link stays a link
     new, old = _beside(place, "new"), _beside(place, "old")
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a process that was killed
@@ -74,7 +74,7 @@ def locked(folder: Path) -> Iterator[None]:
         the site for longer than `PATIENCE`; a `DiskError` if the disk is full.
     """
     with disk_errors(folder):
-        place = folder.resolve()
+        place = _real(folder)
         inside = Path.cwd().is_relative_to(place)
         if inside or place.is_mount():
             what = "the working directory, or around it" if inside else "a mount point"
@@ -154,3 +154,7 @@ def _copy_all(path: Path, target: Path) -> None:
         shutil.copystat(path, target)
     else:
         shutil.copy2(path, target, follow_symlinks=False)
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))  # `Path.resolve` raises for a link to itself

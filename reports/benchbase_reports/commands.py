@@ -22,8 +22,8 @@ _OF_ONE_SUITE = ("csv", "json", "html")
 @options.run
 @click.option(
     "--budget",
-    type=float,
-    default=math.inf,
+    type=options.Number(min=0, min_open=True),
+    default=None,
     metavar="N",
     help="Largest number of frame applications (products with the frame) that a solver may take "
     "per signal. Default: no limit.",
@@ -31,7 +31,7 @@ _OF_ONE_SUITE = ("csv", "json", "html")
 @options.form(FORMATS, "Format to write. csv and json have all columns, and html is a web page.")
 @options.output("FILE", "File to write. Default: standard output.")
 def leaderboard_command(
-    results: Path, run: str | None, budget: float, form: str, output: str | None
+    results: Path, run: str | None, budget: float | None, form: str, output: str | None
 ) -> None:
     """Rank the solvers of a suite on each problem.
 
@@ -50,7 +50,7 @@ def leaderboard_command(
 
     loaded = benchbase.load_results(results, run)
     suites = loaded.by_suite()
-    boards = [make_board(each, budget=budget) for each in suites]
+    boards = [make_board(each, budget=math.inf if budget is None else budget) for each in suites]
     if form in _OF_ONE_SUITE and len(boards) > 1:
         runs = ", ".join(f"{each['id']} ({each['suite']})" for each in loaded.suites)
         raise benchbase.BenchbaseError(

@@ -90,3 +90,74 @@ def test_no_command_has_such_an_option_of_its_own(fresh_registry: Registry) -> N
                 assert option.help is not None
                 assert option.help.endswith(" as JSON, and nothing else."), name
     assert len(seen) == 5
+
+
+def refusal(*arguments: str) -> str:
+    result = CliRunner().invoke(command, arguments, obj={})
+    assert result.exit_code == 2
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--results=",), "a path cannot be empty"),
+        (("-o", ""), "a path cannot be empty"),
+        (("-o", "."), ". is a folder; name a file in it"),
+        (("--jobs", "-1"), "-1 is not in the range"),
+        (("--jobs", ""), "'' is not a valid integer"),
+        (("--jobs", "nan"), "'nan' is not a valid integer"),
+    ],
+)
+def test_what_is_no_path_or_number_is_refused(arguments: tuple[str, ...], told: str) -> None:
+    assert told in refusal(*arguments)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "-1", "", "x", "1e999"])
+def test_a_number_is_finite_and_in_its_range(value: str) -> None:
+    @click.command()
+    @click.option("--seconds", type=options.Number(min=0, min_open=True))
+    def sleep(seconds: float) -> None:
+        click.echo(seconds)
+
+    assert CliRunner().invoke(sleep, ["--seconds", "2.5"]).output == "2.5\n"
+    assert CliRunner().invoke(sleep, ["--seconds", value]).exit_code == 2
+
+
+def test_all_numbers_of_all_commands_are_finite(fresh_registry: Registry) -> None:
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        found = main.get_command(context, name)
+        assert found is not None
+        for spelling, option in parameters(found).items():
+            infinite = isinstance(option.type, click.types.FloatParamType)
+            assert not infinite or isinstance(option.type, options.Number), f"{name} {spelling}"
+            assert not isinstance(option.type, click.File | click.Path), f"{name} {spelling}"
+
+
+def test_standard_output_is_for_what_is_written_there_by_default() -> None:
+    assert call("-o", "-")["output"] is None
+
+    @click.command()
+    @options.output("DIR", "A folder.")
+    def make(output: str | None) -> None:
+        click.echo(output)
+
+    result = CliRunner().invoke(make, ["-o", "-"])
+    assert (result.exit_code, "standard output" in result.stderr) == (2, True)
+    assert CliRunner().invoke(make, ["-o", "~"]).output == f"{Path.home()}\n"
+
+
+def test_a_file_of_text_is_read(tmp_path: Path) -> None:
+    @click.command()
+    @click.argument("text", type=options.Text())
+    def read(text: str) -> None:
+        click.echo(text, nl=False)
+
+    file = tmp_path / "a.bib"
+    file.write_bytes("\ufeffcafé".encode())
+    assert CliRunner().invoke(read, [str(file)]).output == "café"
+    file.write_bytes("café".encode("latin-1"))
+    result = CliRunner().invoke(read, [str(file)])
+    assert (result.exit_code, "is not text in UTF-8" in result.stderr) == (2, True)
+    assert CliRunner().invoke(read, [str(tmp_path)]).exit_code == 2

@@ -136,7 +136,7 @@ def test_the_formats_hold_the_same(cli: Cli, done: Path) -> None:
         (["--format", "parquet"], "parquet is not a text format; name a file with -o"),
         (["--format", "xml"], "'xml' is not one of 'csv', 'parquet', 'json'"),
         (["-o", "no/such/folder.csv"], "no/such/folder.csv: "),
-        (["-o", "folder"], "folder: Is a directory"),
+        (["-o", "folder"], "folder is a folder; name a file in it"),
         (["--run", "9"], "no run '9'"),
         (["--run", "first"], "no run 'first'"),
         (["--run", "²"], "no run '²'"),

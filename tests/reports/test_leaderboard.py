@@ -93,6 +93,12 @@ def test_a_budget_counts_what_it_holds(rows: pd.DataFrame) -> None:
     assert "not counted" in other["message"]
 
 
+def test_solvers_without_any_application_have_no_budgets(rows: pd.DataFrame) -> None:
+    board = make_board(Results(rows.assign(frame_applications=0.0)))  # type: ignore[arg-type] # as above
+    assert board.budgets.empty
+    assert set(board.table["label"]) == {*CURVES, "refuses"}
+
+
 def test_k95_falls_with_the_budget(board: Board) -> None:
     for _, line in board.budgets.groupby(["problem", "label"]):
         values = line.sort_values("budget")["K95"].to_numpy()

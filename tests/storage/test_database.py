@@ -24,7 +24,7 @@ from benchbase.storage.database import FILE, FORMAT
 from benchbase.storage.store import Store
 
 ROOT = Path(__file__).parents[2]
-SQL_MODULES = ("database.py", "store.py")
+SQL_MODULES = ("database.py", "soundness.py", "store.py")
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ATTACH|PRAGMA|BEGIN|COMMIT)\b")
 
 

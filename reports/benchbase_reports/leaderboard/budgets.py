@@ -35,6 +35,8 @@ def budget_grid(cells: Cells) -> Array:
 def first_budgets(problem: ProblemCounts, grid: Array) -> Array:
     """Count the signals whose least sufficient budget is each one of the grid, (S, G, D)."""
     n_solvers, _, n_pools = problem.shape
+    if not len(grid):  # no solver takes any application
+        return np.zeros((n_solvers, n_pools, 0), int)
     cost = problem.cells.cost[problem.rows]
     won = problem.cells.won[problem.rows] & np.isfinite(cost)
     cell = problem.by_row(problem.solver * n_pools + problem.column)[won]

@@ -8,6 +8,7 @@
     ├── SuiteError              a suite has mistakes; each is listed with its file and line
     ├── PluginError             plugins clash, cannot be loaded, or give what they must not
     ├── DataError               a data set's files are missing or not what they should be
+    │   └── NotDownloadedError  they would have to be downloaded, which is not wanted now
     ├── StoreError              results cannot be read or written
     ├── FormatError             bytes from elsewhere are not the plain data that they should be
     ├── DiskError               a disk is full or fails

@@ -7,10 +7,8 @@ All that a plugin needs is here; see `benchbase.interfaces` for what to implemen
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from benchbase.channel import note
 from benchbase.component import Array, Component
 from benchbase.discovery.code import code_digest
-from benchbase.downloads import check_download, without_downloads
 from benchbase.errors import (
     BenchbaseError,
     DataError,
@@ -30,7 +28,6 @@ from benchbase.errors import (
 )
 from benchbase.hookspecs import hookimpl
 from benchbase.interfaces import Dataset, Hint, Inverse, Noise, Report, ResultsView, Solver
-from benchbase.loading import VERSION
 from benchbase.numerics.compose import has_init, starting_at
 from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver
@@ -39,8 +36,6 @@ from benchbase.numerics.recovery import solve
 from benchbase.numerics.rounds import BestSoFar, run_rounds
 from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
 from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
-from benchbase.paths import user_path
-from benchbase.plain import array_bytes, parse_array, parse_json
 from benchbase.problem import (
     Problem,
     Recovery,
@@ -52,6 +47,11 @@ from benchbase.problem import (
 from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.showing.display import progress
 from benchbase.storage.cache import cache_folder, cached
+from benchbase.storage.plain import array_bytes, parse_array, parse_json
+from benchbase.system.channel import note
+from benchbase.system.downloads import check_download, without_downloads
+from benchbase.system.loading import VERSION
+from benchbase.system.paths import user_path
 
 if TYPE_CHECKING:
     from benchbase.api import report, run, suite_problems

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, ReportError, described, system_error
 from benchbase.interfaces import Report
-from benchbase.paths import user_path
 from benchbase.planning.cells import make_cells
 from benchbase.planning.experiment import Change, Extra
 from benchbase.planning.invocation import run_command
@@ -25,6 +24,7 @@ from benchbase.running.rebuild import Rebuilder
 from benchbase.running.runner import Plan
 from benchbase.showing.display import is_terminal, terminal
 from benchbase.showing.display import progress as progress_bar
+from benchbase.system.paths import user_path
 from benchbase.wording import file_name, visible
 
 if TYPE_CHECKING:

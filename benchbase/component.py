@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbase.errors import ParameterError
-from benchbase.loading import names_in, note_loaded
+from benchbase.system.loading import names_in, note_loaded
 
 Array: TypeAlias = npt.NDArray[Any]
 """A NumPy array of any type."""

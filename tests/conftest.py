@@ -20,10 +20,10 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 import benchbase
-from benchbase import loading
 from benchbase.cli import main
 from benchbase.discovery.registry import Registry, registry
 from benchbase.results import COLUMNS
+from benchbase.system import loading
 
 if TYPE_CHECKING:
     import pandas as pd

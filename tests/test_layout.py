@@ -40,12 +40,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 ROOMS = (
     "wording",
     "errors",
-    "downloads",
-    "outputs",
-    "paths",
-    "plain",
-    "channel",
-    "loading",
+    "system",
     "component",
     "representation",
     "problem",

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from benchbase.channel import note
 from benchbase.component import Array
 from benchbase.discovery.code import Code
 from benchbase.discovery.registry import plugin_module, registry, strangers
 from benchbase.errors import BenchbaseError, PluginError, SpecError
 from benchbase.interfaces import Dataset, Solver
-from benchbase.loading import CORE, top_of
 from benchbase.planning.cells import Cell
 from benchbase.planning.experiment import PROBLEM, Setting
 from benchbase.running.launch import default_jobs
 from benchbase.running.local import LocalWorkers
+from benchbase.system.channel import note
+from benchbase.system.loading import CORE, top_of
 from benchbase.tasks import Outcome, Task
 
 PLUGIN_FILE = "a plugin file"

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from benchbase.errors import BenchbaseError, described, system_error, unstorable
-from benchbase.loading import VERSION
-from benchbase.outputs import patient_streams
+from benchbase.system.loading import VERSION
+from benchbase.system.outputs import patient_streams
 
 INTERRUPTED = "interrupted; what is finished is stored, and the same command does the rest"
 """What the user is told after Ctrl-C or a SIGTERM."""

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import click
 
-from benchbase.paths import user_path
+from benchbase.system.paths import user_path
 
 
 class Number(click.FloatRange):

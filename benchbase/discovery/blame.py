@@ -6,7 +6,7 @@ import traceback
 
 from benchbase.discovery.registry import strangers
 from benchbase.errors import PluginError, described
-from benchbase.loading import given_source, top_of
+from benchbase.system.loading import given_source, top_of
 
 
 def blamed(error: BaseException) -> PluginError | None:

@@ -17,7 +17,7 @@ from benchbase.discovery.finding import Finder
 from benchbase.discovery.imports import Reference
 from benchbase.discovery.points import plugin_points
 from benchbase.discovery.sources import Program, file_digest, program_of
-from benchbase.loading import CORE, given_source, note_loaded, top_of
+from benchbase.system.loading import CORE, given_source, note_loaded, top_of
 
 NUMERICAL = (
     "benchbase.component",

@@ -14,7 +14,7 @@ from benchbase.component import Component
 from benchbase.discovery.closure import Closures
 from benchbase.discovery.sources import content_of, read
 from benchbase.errors import PluginError
-from benchbase.loading import CORE, given_source, top_of
+from benchbase.system.loading import CORE, given_source, top_of
 
 _unforeseen: set[str] = set()
 """The modules that were loaded in this process although they are in no closure."""

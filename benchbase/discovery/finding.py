@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib import machinery
 from pathlib import Path
 
-from benchbase.loading import attribute, files_of, given_source, in_library
+from benchbase.system.loading import attribute, files_of, given_source, in_library
 
 _LOADERS = (
     (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchbase.discovery.code import Code
 from benchbase.discovery.points import distribution_name, plugin_points
-from benchbase.loading import CORE, VERSION
+from benchbase.system.loading import CORE, VERSION
 from benchbase.tasks import Task, code_of
 
 _LIBRARIES = ("numpy", "scipy", "cvxpy", "scs", "scikit-learn", "pandas", "pluggy")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchbase.discovery.points import distribution_name, plugin_points
 from benchbase.errors import PluginError
-from benchbase.loading import CORE
+from benchbase.system.loading import CORE
 
 
 @dataclass(frozen=True)

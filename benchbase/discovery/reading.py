@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import source_from_cache
 from pathlib import Path
 
-from benchbase.loading import attribute, in_library
+from benchbase.system.loading import attribute, in_library
 
 _FOREIGN = tuple(f"{folder}{os.sep}" for folder in {sys.prefix, sys.base_prefix})
 _SYSTEM = ("/dev/", "/etc/", "/proc/", "/sys/", "/usr/")

@@ -25,9 +25,9 @@ from benchbase.discovery.reading import reading
 from benchbase.discovery.validation import check_class, validate
 from benchbase.errors import PluginError, SpecError, described, in_one_line, suggestion
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
-from benchbase.loading import give_source, given_source
 from benchbase.numerics.functions import MARK, solver_class
 from benchbase.representation import FrameDesign, Pooling
+from benchbase.system.loading import give_source, given_source
 
 COMMANDS = "register_commands"
 KINDS: dict[str, type[Component]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchbase.discovery.imports import Imports, imports
 from benchbase.discovery.program import parse, program_digest
 from benchbase.errors import PluginError, system_error
-from benchbase.loading import given_source, is_changed, keep_source, top_of
+from benchbase.system.loading import given_source, is_changed, keep_source, top_of
 
 
 @dataclass(frozen=True)

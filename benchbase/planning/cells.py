@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from benchbase.component import Component
 from benchbase.discovery.code import Code
 from benchbase.discovery.providers import SESSION, bundled
-from benchbase.downloads import without_downloads
 from benchbase.errors import NotDownloadedError, PluginError, SuiteError
 from benchbase.interfaces import Dataset, Solver
-from benchbase.loading import CORE
 from benchbase.planning.experiment import MOST_CELLS
+from benchbase.system.downloads import without_downloads
+from benchbase.system.loading import CORE
 from benchbase.tasks import Task, json_ready
 
 if TYPE_CHECKING:

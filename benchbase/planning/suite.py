@@ -12,10 +12,10 @@ from benchbase.component import plain
 from benchbase.discovery.registry import Registry
 from benchbase.errors import ParameterError, SpecError, SuiteError, check_range, dotted, suggestion
 from benchbase.interfaces import Report
-from benchbase.paths import real_path
 from benchbase.planning.draft import Draft, faulty_title, sentence
 from benchbase.planning.experiment import KEYS, Change, Experiment, Extra
 from benchbase.planning.toml import TomlFile
+from benchbase.system.paths import real_path
 from benchbase.tasks import json_ready
 from benchbase.wording import check_name, look_alike
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from benchbase.channel import note
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, ParameterError, check_range
 from benchbase.planning.cells import Digests, make_cells
@@ -19,6 +18,7 @@ from benchbase.running.local import LocalWorkers
 from benchbase.running.runner import Plan, plan, run_suite
 from benchbase.storage.database import has_results
 from benchbase.storage.store import Store
+from benchbase.system.channel import note
 
 _MOST_GB = 9e9  # whose bytes still are a number that systems know
 

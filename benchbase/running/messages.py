@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchbase.errors import FormatError
-from benchbase.plain import array_bytes, parse_array, parse_json
+from benchbase.storage.plain import array_bytes, parse_array, parse_json
 
 LARGEST_HEADER = 16 << 20
 """The most bytes of a message's header."""
@@ -49,8 +49,8 @@ def pack(kind: str, fields: Mapping[str, Any]) -> bytes:
     kind : str
         What the receiver tells messages apart by.
     fields : mapping of str to object
-        JSON values, NumPy's numbers, and arrays of a type in `benchbase.plain.PLAIN`. Bytes arrive
-        as arrays of the type uint8, and tuples as lists.
+        JSON values, NumPy's numbers, and arrays of a type in `benchbase.storage.plain.PLAIN`. Bytes
+        arrive as arrays of the type uint8, and tuples as lists.
 
     Raises
     ------

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 
-from benchbase import channel
 from benchbase.errors import BenchbaseError, FormatError
 from benchbase.running.executors import BLAS_VARIABLES
 from benchbase.running.family import MARK, kill_family
@@ -26,6 +25,7 @@ from benchbase.running.messages import PATIENCE, Message, Receiver, pickled, wri
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
 from benchbase.running.serve import Kind, Role
 from benchbase.running.waiting import Realm
+from benchbase.system import channel
 from benchbase.tasks import Outcome, Task
 
 LOOK = 0.2  # seconds between two checks that workers live, because a pipe may outlive its worker

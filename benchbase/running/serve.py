@@ -15,7 +15,6 @@ from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchbase import channel
 from benchbase.discovery.registry import Registry
 from benchbase.running.executors import one_blas_thread
 from benchbase.running.family import adopt_orphans, die_with
@@ -25,6 +24,7 @@ from benchbase.running.solving import Solving
 from benchbase.running.worker import Worker
 from benchbase.running.workshop import Workshop
 from benchbase.storage.cache import keep_apart
+from benchbase.system import channel
 from benchbase.tasks import Outcome, Solved, Task
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from benchbase.discovery.reading import reading
 from benchbase.errors import BenchbaseError, PluginError, in_one_line
 from benchbase.interfaces import Inverse, Solver
-from benchbase.loading import CORE
 from benchbase.numerics.instance import own_copy
 from benchbase.numerics.recovery import RecoveryError, as_arrays, recover
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot
@@ -21,6 +20,7 @@ from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
 from benchbase.storage.cache import cache_folder
+from benchbase.system.loading import CORE
 from benchbase.tasks import Posed, Solved
 
 KINDS = ("frame", "pooling", "solver")

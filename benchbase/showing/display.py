@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from benchbase.channel import Message, is_received, receiving, send, without_bars
+from benchbase.system.channel import Message, is_received, receiving, send, without_bars
 
 if TYPE_CHECKING:
     from rich.console import Console

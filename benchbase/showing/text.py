@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchbase.outputs import spelled
+from benchbase.system.outputs import spelled
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbase.channel import note
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, system_error
-from benchbase.paths import user_path
+from benchbase.system.channel import note
+from benchbase.system.paths import user_path
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

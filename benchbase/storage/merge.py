@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from benchbase.errors import StoreError, system_error
-from benchbase.paths import real_path
 from benchbase.storage.attempts import Attempt
 from benchbase.storage.database import FILE, has_results
 from benchbase.storage.store import Store, unpack_scores
+from benchbase.system.paths import real_path
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import benchbase
 from benchbase import PluginError
 from benchbase.discovery import closure
 from benchbase.discovery.closure import NUMERICAL, TOOLBOX, Closures
-from benchbase.loading import give_source
+from benchbase.system.loading import give_source
 
 Write = Callable[[Mapping[str, str | None]], Path]
 

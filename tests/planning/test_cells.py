@@ -13,13 +13,13 @@ import pytest
 
 import benchbase
 import benchbase.numerics
-from benchbase import loading
 from benchbase.discovery import closure
 from benchbase.discovery.code import Code
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import Extra
 from benchbase.planning.suite import load_suite
+from benchbase.system import loading
 from benchbase.tasks import json_ready
 
 TINY = Path(__file__).parents[1] / "parts" / "tiny.py"

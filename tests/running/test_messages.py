@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbase.errors import FormatError
-from benchbase.plain import array_bytes
 from benchbase.running import messages
 from benchbase.running.messages import ArrayField, Message, Receiver, Sender, check_fields, pack
+from benchbase.storage.plain import array_bytes
 
 SENT = {
     "key": "a\u2113b\U0001f600",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import benchbase
-from benchbase import loading
 from benchbase.api import execute, resolve
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import make_cells
@@ -23,6 +22,7 @@ from benchbase.running.outcomes import lost_outcome
 from benchbase.running.runner import Plan, count_by_status, plan, run_suite
 from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
+from benchbase.system import loading
 from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchbase import channel
 from benchbase.showing import display
+from benchbase.system import channel
 
 
 class Terminal(io.StringIO):

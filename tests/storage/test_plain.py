@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbase.errors import FormatError
-from benchbase.plain import MOST_NAMES, MOST_VALUES, PLAIN, array_bytes, parse_array, parse_json
+from benchbase.storage.plain import (
+    MOST_NAMES,
+    MOST_VALUES,
+    PLAIN,
+    array_bytes,
+    parse_array,
+    parse_json,
+)
 
 
 def test_text_is_read_in_time_proportional_to_it() -> None:

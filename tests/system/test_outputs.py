@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbase.outputs import patient_streams, spelled
+from benchbase.system.outputs import patient_streams, spelled
 
 
 @pytest.mark.parametrize(

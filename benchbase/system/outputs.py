@@ -21,7 +21,7 @@ _PLAIN = {
 }  # fmt: skip # pairs
 """ASCII for characters that Unicode itself does not spell in simpler ones."""
 
-_HANDLER = "benchbase.plain"
+_HANDLER = "benchbase.storage.plain"
 
 
 def spelled(text: str, encoding: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbase.paths import real_path, user_path
+from benchbase.system.paths import real_path, user_path
 
 
 def test_a_tilde_stands_for_a_home_if_there_is_one(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import benchbase
-from benchbase import loading
-from benchbase.loading import (
+from benchbase.system import loading
+from benchbase.system.loading import (
     files_of,
     give_source,
     given_source,

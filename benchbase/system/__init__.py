@@ -1,0 +1,1 @@
+"""What surrounds the program: its outputs, paths, imports and downloads."""

@@ -67,6 +67,7 @@ class DaskCluster:
             another version of the core, or a Dask worker cannot start a worker process.
         """
         distributed = _library()
+        tasks = sorted(tasks, key=realm_of)  # each other realm would be another worker process
         with closing(_connect(distributed, self._address)) as client:
             yield from _Flight(distributed, client, self._memory_limit).outcomes(iter(tasks))
 

@@ -76,8 +76,10 @@ name = "gaussian"
 name = "lp"
 """
 TIMES = ["prepare_seconds", "init_seconds", "solve_seconds", "run", "isolated"]
+PATIENCE = "3s"  # of Dask's workers and its client when the scheduler is gone; by default 30 s
 QUIET = {  # Dask itself looks a hundred times a second what its workers do
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": PATIENCE,
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
     "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
 }
@@ -303,8 +305,11 @@ def test_what_cannot_be_is_said_in_a_sentence(
 
 
 def test_a_scheduler_that_ends_is_told(dask: Cluster, make: Make) -> None:
-    outcomes = DaskCluster(dask.address).run(make("fine", "hangs"))
-    next(outcomes)
+    from dask import config  # not everywhere
+
+    with config.set({"distributed.comm.timeouts.connect": PATIENCE}):
+        outcomes = DaskCluster(dask.address).run(make("fine", "hangs"))
+        next(outcomes)
     dask.started[0].kill()  # told to end, Dask on a busy machine may wait for its workers
     dask.started[0].wait()
     with pytest.raises(BenchbaseError, match="the Dask scheduler was lost"):

@@ -141,6 +141,7 @@ class Referee:
         *,
         plugins: Sequence[str] = (),
         jobs: int | None = None,
+        sandbox: bool = False,
     ) -> list[list[Scores]]:
         """Run solvers on the suite's problems with another seed, in worker processes.
 
@@ -155,6 +156,8 @@ class Referee:
             Plugin files that may supply the solvers.
         jobs : int, optional
             The number of workers, at least 1.
+        sandbox : bool, optional
+            Run the solvers in a sandbox, which needs Linux and bubblewrap.
 
         Returns
         -------
@@ -180,7 +183,7 @@ class Referee:
                 for trial in range(trials)
             ]
             asked.append(Asked(cells, spec, chunk))
-        return run_again(asked, plugins, jobs)
+        return run_again(asked, plugins, jobs, sandbox=sandbox)
 
     def other_code(
         self,

@@ -94,7 +94,7 @@ def sources_of(spec: Mapping[str, Any], plugins: Sequence[str]) -> list[str]:
 
 
 def run_again(
-    asked: Sequence[Asked], plugins: Sequence[str], jobs: int | None
+    asked: Sequence[Asked], plugins: Sequence[str], jobs: int | None, *, sandbox: bool
 ) -> list[list[Scores]]:
     """Run solvers again, and return the scores of each trial of each of them.
 
@@ -106,11 +106,14 @@ def run_again(
         The plugin files that may supply them.
     jobs : int or None
         The number of workers, at least 1; by default `default_jobs`.
+    sandbox : bool
+        Whether to run the solvers in a sandbox.
 
     Raises
     ------
     BenchbaseError
-        If a solver is not there, or the problem and the solver come from one plugin.
+        If a solver is not there, the problem and the solver come from one plugin, or a sandbox
+        cannot be had.
     """
     scores = {
         _key(number, trial): np.full(cell.points, np.nan)
@@ -120,7 +123,7 @@ def run_again(
     unsupported: set[str] = set()
     lost: dict[str, None] = {}
     tasks = [task for number, each in enumerate(asked) for task in _tasks(number, each, plugins)]
-    for outcome in _outcomes(tasks, jobs):
+    for outcome in _outcomes(tasks, jobs, sandbox):
         key = outcome["key"]
         if outcome["status"] == "refused":
             raise BenchbaseError(f"a solver cannot be run here: {outcome['message']}")
@@ -140,9 +143,9 @@ def run_again(
     ]
 
 
-def _outcomes(tasks: Sequence[Task], jobs: int | None) -> Iterator[Outcome]:
-    workers = max(1, default_jobs() if jobs is None else jobs)
-    return LocalWorkers(min(workers, len(tasks)), sealed=True).run(tasks)
+def _outcomes(tasks: Sequence[Task], jobs: int | None, sandbox: bool) -> Iterator[Outcome]:
+    workers = min(max(1, default_jobs() if jobs is None else jobs), len(tasks))
+    return LocalWorkers(workers, sealed=True, sandbox=sandbox).run(tasks)
 
 
 def _key(number: int, trial: int) -> str:

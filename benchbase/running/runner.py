@@ -15,7 +15,8 @@ from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor
 from benchbase.storage.attempts import Ending
 from benchbase.storage.store import Store
-from benchbase.tasks import LOST, Task
+from benchbase.system.channel import note
+from benchbase.tasks import LOST, Outcome, Task
 
 
 @dataclass(frozen=True)
@@ -171,25 +172,42 @@ def run_suite(
     Raises
     ------
     BenchbaseError
-        If a task is refused because of a user's mistake; what was finished is stored.
+        If tasks are refused, because a part of their problem fails or for a mistake of the user
+        that shows only then. The other tasks are done first, and what was finished is stored.
     InterruptedRun
         If the user presses Ctrl-C meanwhile; what was finished is stored.
     """
     run = store.begin_run(suite.name, suite.title, suite.resolved(), command, todo.cells)
+    refused: list[Outcome] = []
     try:
         with closing(executor.run(todo.tasks)) as outcomes:
             for outcome in outcomes:
                 if outcome["status"] == "refused":
-                    store.drop_run(run)  # otherwise it would count as the suite's latest run
-                    error = BenchbaseError(outcome["message"])
-                    error.exit_code = outcome["exit_code"]
-                    raise error
+                    if outcome["message"] not in {each["message"] for each in refused}:
+                        note(f"left out: {outcome['message']}")
+                    refused.append(outcome)
+                    continue
                 store.save(outcome)
                 on_outcome()
     except KeyboardInterrupt as interrupt:
         raise InterruptedRun(run) from interrupt
+    if refused:
+        store.drop_run(run)  # otherwise it would count as the suite's latest run
+        raise _refusal(refused, len(todo.tasks))
     store.end_run(run)
     return run
+
+
+def _refusal(refused: Sequence[Outcome], asked: int) -> BenchbaseError:
+    """Return the error that says what keeps tasks from being done, and how many of them."""
+    messages = [*dict.fromkeys(outcome["message"] for outcome in refused)]
+    others = f" (and {len(messages) - 1} other reasons, told above)" if messages[1:] else ""
+    rest = "; the others are stored" if len(refused) < asked else ""
+    error = BenchbaseError(
+        f"{messages[0]}{others}: {len(refused)} of {asked} chunks cannot be computed{rest}"
+    )
+    error.exit_code = max(outcome["exit_code"] for outcome in refused)
+    return error
 
 
 def count_by_status(store: Store, run: int) -> Counter[str]:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from benchbase.discovery.registry import strangers
 from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.storage.cache import STRANGERS, cache_folder
+from benchbase.system.loading import top_of
 from benchbase.tasks import Task
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix", "/gnu")
@@ -79,7 +81,16 @@ def _of_python() -> Iterator[str]:
     yield from {sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix}
     yield str(Path(sys.executable).resolve().parent)
     here = Path.cwd()
-    for name in sys.path:
-        # "" is the current folder, which may hold the suite. Workers do not look there either.
-        if name and Path(name).absolute() != here and Path(name).exists():
-            yield str(Path(name).absolute())
+    for name in filter(None, sys.path):  # "" is where workers do not look either
+        path = Path(name).absolute()
+        if path != here:
+            yield str(path)
+        else:  # it may hold the suite and the results, and of a checkout the modules as well
+            tops = {top_of(module) for module in (*sys.modules, *strangers().values())}
+            places = (path / place for top in tops for place in (f"{top}/__init__.py", f"{top}.py"))
+            yield from (str(_outermost(file)) for file in places if file.is_file())
+
+
+def _outermost(file: Path) -> Path:
+    """Return the folder of a package's `__init__`, or the file of another module."""
+    return file.parent if file.name == "__init__.py" else file

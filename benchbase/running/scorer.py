@@ -56,6 +56,7 @@ class Scorer:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._problems: OrderedDict[str, tuple[str, Signals, Instance]] = OrderedDict()
+        self._refused: dict[str, Solved] = {}
         self._sent: set[str] = set()
         self._posed: tuple[Task, Instance, Outcome] | None = None
 
@@ -73,18 +74,21 @@ class Scorer:
             status="failed",
             environment=circumstances(task),
         )
+        key = task["problem_key"]
         try:
-            with contained():
-                return self._pose(task, outcome)
+            if key not in self._refused:  # what fails slowly fails once
+                with contained():
+                    return self._pose(task, outcome)
         except KeyboardInterrupt:
             raise
         except BenchbaseError as error:
-            return self._finished(outcome, refused(error))
+            self._refused[key] = refused(error)
         except MemoryError:
-            return self._finished(outcome, refused(OutOfMemoryError(NO_MEMORY)))
+            self._refused[key] = refused(OutOfMemoryError(NO_MEMORY))
         except BaseException as error:  # third-party code may raise anything
             said = f"the problem cannot be built: {described(error)}"
-            return self._finished(outcome, refused(PluginError(said)))
+            self._refused[key] = refused(PluginError(said))
+        return self._finished(outcome, self._refused[key])
 
     def _pose(self, task: Task, outcome: Outcome) -> Posed:
         self._workshop.load(task["sources"], PROBLEM_KINDS)

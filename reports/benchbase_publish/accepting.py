@@ -19,11 +19,11 @@ from benchbase import (
     disk_errors,
     without_strangers,
 )
-from benchbase.showing import alike, visible
+from benchbase.showing import visible
 from benchbase_publish.bundle import Bundle, Head
 from benchbase_publish.choosing import check_isolated, latest_runs
 from benchbase_publish.folder import locked, write_site
-from benchbase_publish.judge import differences, score_again, token, unsupported_faults
+from benchbase_publish.judge import differences, impostors, score_again, unsupported_faults
 from benchbase_publish.packing import pack, read_bundle
 from benchbase_publish.rerun import run_again
 from benchbase_publish.rules import gaps, unfinished
@@ -222,6 +222,7 @@ def accept(
     plugins: Sequence[str] = (),
     submitter: str = "",
     jobs: int | None = None,
+    sandbox: bool = False,
     dry_run: bool = False,
 ) -> Acceptance:
     """Check a bundle, and put it into a site.
@@ -244,6 +245,9 @@ def accept(
         has the same labels.
     jobs : int, optional
         Worker processes for `rerun`.
+    sandbox : bool, optional
+        Run the solvers in a sandbox without network, home and files of this user, which needs Linux
+        and bubblewrap.
     dry_run : bool, optional
         Check, and write nothing.
 
@@ -261,6 +265,8 @@ def accept(
     path, folder = Path(path), Path(folder)
     if plugins and not rerun:
         raise BenchbaseError("plugins are loaded only to run solvers again: give --rerun as well")
+    if sandbox and not rerun:
+        raise BenchbaseError("a sandbox is for solvers that run again: give --rerun as well")
     try:
         bundle = read_bundle(path)
         with without_strangers(), nullcontext() if dry_run else locked(folder):
@@ -282,7 +288,7 @@ def accept(
             other: list[str] = []
             if rerun:
                 seed = secrets.randbits(63)  # drawn after the bundle was made
-                other = _check_solvers(bundle, referee, seed, plugins, jobs)
+                other = _check_solvers(bundle, referee, seed, plugins, jobs, sandbox=sandbox)
                 receipt = receipt.having_run(seed, other)
             if not dry_run:
                 file = path if before is None else before.file
@@ -320,7 +326,7 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> list[str]:
     """
     for faults in (
         differences(bundle, dict(referee.suite)),
-        site.clashes(bundle) + _impostors(bundle),
+        site.clashes(bundle) + impostors(bundle),
         gaps(bundle.manifest, _allowed(bundle)),
     ):
         if faults:
@@ -332,11 +338,17 @@ def _check(site: Site, bundle: Bundle, referee: Referee) -> list[str]:
 
 
 def _check_solvers(
-    bundle: Bundle, referee: Referee, seed: int, plugins: Sequence[str], jobs: int | None
+    bundle: Bundle,
+    referee: Referee,
+    seed: int,
+    plugins: Sequence[str],
+    jobs: int | None,
+    *,
+    sandbox: bool,
 ) -> list[str]:
     """Run the solvers on a seed, and return the modules whose code the bundle does not name."""
     try:
-        faults, other = run_again(bundle, referee, seed, plugins, jobs)
+        faults, other = run_again(bundle, referee, seed, plugins, jobs, sandbox=sandbox)
     except SpecError as error:
         problem = "to use --rerun, install the solver that the bundle names, or give its --plugin"
         raise BenchbaseError(f"{problem}: {error}") from error
@@ -352,23 +364,6 @@ def _allowed(bundle: Bundle) -> list[tuple[str, str, int]]:
     """Return the solvers to which the installed suite itself gives fewer signals than to others."""
     entries = Referee.entries_of_installed(bundle.manifest.suite.name)
     return [(*place, points) for place, (_, points) in entries.items()]
-
-
-def _impostors(bundle: Bundle) -> list[str]:
-    """Say which labels are, or look like, labels of other solvers in the installed suite."""
-    known = Referee.entries_of_installed(bundle.manifest.suite.name)
-    names = [label for _, label in known]
-    experiments = bundle.suite["experiments"]
-    faults = []
-    for entry in bundle.manifest.entries:
-        if alike(entry.label, names) is None:
-            continue
-        here = known.get((experiments[entry.experiment]["name"], entry.label))
-        same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]
-        if token(dict(entry.solver)) not in map(token, [here[0]] if here else same):
-            taken = f"the label {entry.label!r} is that of another solver"
-            faults.append(f"{taken} in the suite itself")
-    return faults
 
 
 def _receipt(

@@ -98,6 +98,12 @@ def submit_command(
     help="Who sent the bundle, as you know them. It replaces their older bundle with its labels.",
 )
 @options.jobs
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Run the solvers in a sandbox without network, home and your files. This needs Linux and "
+    "bubblewrap.",
+)
 @click.option("--dry-run", is_flag=True, help="Only check the bundle, and write nothing.")
 @options.as_json("the outcome")
 def accept_command(
@@ -107,6 +113,7 @@ def accept_command(
     plugins: tuple[str, ...],
     submitter: str,
     jobs: int | None,
+    sandbox: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -120,8 +127,9 @@ def accept_command(
     from benchbase_publish.accepting import accept
 
     done = accept(
-        bundle, site, rerun=rerun, plugins=plugins, submitter=submitter, jobs=jobs, dry_run=dry_run
-    )
+        bundle, site, rerun=rerun, plugins=plugins, submitter=submitter, jobs=jobs,
+        sandbox=sandbox, dry_run=dry_run,
+    )  # fmt: skip # one argument per line would not be clearer
     for digest in done.replaced:
         click.echo(f"it replaces the bundle {digest[:12]}", err=True)
     if done.not_verified:

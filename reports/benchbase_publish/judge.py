@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchbase import Array, Referee, SpecError
+from benchbase.showing import alike
 from benchbase_publish.bundle import Bundle, Head
 from benchbase_publish.rules import name_of
 from benchbase_publish.schema import Cell
@@ -55,6 +56,34 @@ def differences(bundle: Head, suite: dict[str, Any]) -> list[str]:
                 f"the problems{where} of the bundle's suite are not those of the suite itself: "
                 f"{len(unknown)} of {len(their['problems'])} are unknown"
             )
+    return faults
+
+
+def impostors(bundle: Bundle) -> list[str]:
+    """Say which labels are, or look like, labels of other solvers in the installed suite.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The submission.
+
+    Returns
+    -------
+    list of str
+        One line per label.
+    """
+    known = Referee.entries_of_installed(bundle.manifest.suite.name)
+    names = [label for _, label in known]
+    experiments = bundle.suite["experiments"]
+    faults = []
+    for entry in bundle.manifest.entries:
+        if alike(entry.label, names) is None:
+            continue
+        here = known.get((experiments[entry.experiment]["name"], entry.label))
+        same = [spec for (_, label), (spec, _) in known.items() if label == entry.label]
+        if token(dict(entry.solver)) not in map(token, [here[0]] if here else same):
+            taken = f"the label {entry.label!r} is that of another solver"
+            faults.append(f"{taken} in the suite itself")
     return faults
 
 

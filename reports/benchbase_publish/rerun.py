@@ -26,7 +26,13 @@ _MEASURES: dict[str, Callable[[Array], Array]] = {
 
 
 def run_again(
-    bundle: Bundle, referee: Referee, seed: int, plugins: Sequence[str], jobs: int | None
+    bundle: Bundle,
+    referee: Referee,
+    seed: int,
+    plugins: Sequence[str],
+    jobs: int | None,
+    *,
+    sandbox: bool,
 ) -> tuple[list[str], list[str]]:
     """Run the bundle's solvers on its suite with another seed, and compare success with the claim.
 
@@ -48,6 +54,8 @@ def run_again(
         Plugin files that may supply the solvers.
     jobs : int or None
         The number of workers.
+    sandbox : bool
+        Whether to run the solvers in a sandbox.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def run_again(
         )
         for entry, problem in claimed
     ]
-    found = referee.run_again(asked, seed, plugins=plugins, jobs=jobs)
+    found = referee.run_again(asked, seed, plugins=plugins, jobs=jobs, sandbox=sandbox)
     again = dict(zip(claimed, found, strict=True))
     places = {
         key: name_of(bundle.manifest, cell).rpartition(", trial ")[0] for key, cell in cells.items()

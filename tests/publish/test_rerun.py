@@ -20,6 +20,7 @@ from benchbase_publish.rerun import (
     design_effect,
     tolerance,
 )
+from tests.running.test_sandbox import works as sandbox_works
 
 M = dict[str, Any]
 Cli = Callable[..., Result]
@@ -46,9 +47,20 @@ def test_honest_solvers_are_verified_at_once_or_later(
     labels = ["knn", "mean", "phasecut"]
     assert levels(site)[1] == (labels, "reproducible", [])
     for number in (1, 2):
-        done = accept(honest, site, rerun=True, jobs=2)
+        boxed = number == 2 and sandbox_works()
+        done = accept(honest, site, rerun=True, jobs=2, sandbox=boxed)
         assert done.level == "sealed"
         assert levels(site)[1] == (labels, "sealed", seeds[:number])  # each drawn anew
+
+
+def test_a_sandbox_is_for_what_runs_again(
+    honest: Path, site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(benchbase.BenchbaseError, match="give --rerun as well"):
+        accept(honest, site, sandbox=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(benchbase.BenchbaseError, match="there is no command bwrap"):
+        accept(honest, site, rerun=True, sandbox=True)
 
 
 def all_true(m: M, a: M) -> None:

@@ -283,7 +283,7 @@ def test_a_mistake_of_the_user_stops_the_run_and_keeps_what_there_is(place: Plac
     assert again.rows()["status"].eq("done").all()
 
 
-def test_a_frame_that_fails_ends_the_run_and_is_no_failure_of_solvers(place: Place) -> None:
+def test_a_frame_that_fails_is_no_failure_of_solvers_and_ends_no_others_work(place: Place) -> None:
     (place.folder / "frame.py").write_text(
         "import benchbase\n"
         "class Fragile(benchbase.FrameDesign):\n"
@@ -303,6 +303,12 @@ def test_a_frame_that_fails_ends_the_run_and_is_no_failure_of_solvers(place: Pla
         place.run(text)
     with Store(place.results) as store:
         assert not store.runs()
+    others = text.replace("[5, 12]", "[12]")
+    assert others != text
+    computed = len(place.called())
+    rest = place.run(others)
+    assert len(place.called()) == computed > 0
+    assert rest.rows()["status"].eq("done").all()
 
 
 def test_a_plugin_file_that_is_edited_during_a_run_counts_as_it_was(place: Place) -> None:

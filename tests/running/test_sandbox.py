@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 import benchbase
 from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError
-from benchbase.running.sandbox import Sandbox
+from benchbase.running.sandbox import Sandbox, _of_python
 
 SUITE = """
 seed = 3
@@ -89,6 +91,23 @@ def test_a_sandbox_shows_neither_suite_nor_results_nor_processes_nor_network(
     assert boxed["message"].tolist() == ["", ""]
     assert set(boxed["status"]) == {"done"}
     assert boxed["sealed"].all()
+
+
+def test_modules_of_the_current_folder_are_seen_and_its_other_files_are_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "package").mkdir()
+    for name in ("module.py", "package/__init__.py", "suite.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("module", "package"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    seen = {*_of_python()}
+    assert {str(tmp_path / "module.py"), str(tmp_path / "package")} <= seen
+    assert str(tmp_path) not in seen
+    monkeypatch.chdir("/")
+    assert str(tmp_path) in {*_of_python()}
 
 
 def test_a_sandbox_that_cannot_be_had_is_refused(

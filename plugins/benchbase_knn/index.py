@@ -36,6 +36,11 @@ class Index:
         self._energy = _energy(problem) / problem.frame.n
         self._stored = list(self._measured()) if store else None
 
+    @property
+    def search_cost(self) -> float:
+        """The distances of one query to all T, 2 T K operations, in applications of the frame."""
+        return len(self._training) / (self._problem.frame.pool_size * self._problem.frame.n)
+
     def nearest(self, b: Array, q: int) -> Array:
         """Return the indices (S, q) of the training signals whose measurements are nearest to b.
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from benchbase import Array
 from benchbase_sdp.constraints import Constraints
+from benchbase_sdp.costs import ADMM_CHECK as CHECK
 from benchbase_sdp.optimality import LIMIT, OPTIMAL, Solution, optimality
 
-CHECK = 25  # iterations between two looks at the residuals, which cost as much as two
 RELAXATION = 1.6
 LEAST, MOST = 1e-8, 1e8  # limits of the penalties, for tr X of about 1
 UNBALANCED = 5.0  # ratio of primal and dual residual at which the penalty changes

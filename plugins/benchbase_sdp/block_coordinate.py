@@ -11,6 +11,7 @@ from benchbase_sdp.momentum import Momentum
 
 CHECK = 5  # sweeps between two checks of whether signals are done
 NEWTON = 30  # the most steps of Newton's method; it converges quadratically, and 3 to 6 are common
+PRODUCTS = 4  # of all rows with the factors in a sweep
 SMALL = 1e-150  # counts as zero, but its square does not vanish
 
 
@@ -72,6 +73,7 @@ def block_coordinate(
         shares = ahead.shares(length < largest)[:, None, None]
         largest = length
         before, unit = unit, _normalised(unit + shares * (unit - before))
+        rows.spend(PRODUCTS * 2 * unit.size * rows.rank)
         _sweep(pools, gains, unit, b)
     return factors, n_iter
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from benchbase import Array, Frame
+from benchbase import Array, Frame, Run
+from benchbase_sdp.costs import COMPLEX, application
 from benchbase_sdp.factors import sizes
 from benchbase_sdp.phaselift import longest_real, scaled_vectors
 
@@ -24,10 +26,25 @@ class Basis:
         The rows Q_k of each pool.
     signals : ndarray, shape (N, R)
         F⁺ Q, which takes coordinates to signals: x = F⁺ Q z.
+    unit : float, optional
+        The operations of one application of the frame.
+    count : callable, optional
+        Counts the work with these rows, in applications of the frame; see `counting`.
     """
 
     rows: Array
     signals: Array
+    unit: float = 1.0
+    count: Callable[[float], None] | None = None
+
+    def counting(self, run: Run) -> Basis:
+        """Return the same basis, whose work counts as the cost of a run."""
+        return replace(self, count=run.count)
+
+    def spend(self, operations: float) -> None:
+        """Count operations, of which one on complex numbers makes four."""
+        if self.count is not None:
+            self.count(operations * (COMPLEX if self.is_complex else 1) / self.unit)
 
     @property
     def rank(self) -> int:
@@ -47,15 +64,18 @@ class Basis:
     def analyse(self, x: Array) -> Array:
         """Return Q z: (..., R) to (..., L, K)."""
         n_pools, pool_size, _ = self.rows.shape
+        self.spend(2 * x.size * n_pools * pool_size)
         return (x @ self._flat.T).reshape(*x.shape[:-1], pool_size, n_pools)
 
     def least_squares(self, c: Array) -> Array:
         """Return Qᴴ c: (..., L, K) to (..., R)."""
+        self.spend(2 * c.size * self.rank)
         z: Array = c.reshape(*c.shape[:-2], -1) @ self._flat.conj()
         return z
 
     def weighted(self, weights: Array) -> Array:
         """Return Σ_k w_k Q_kᴴ Q_k, (R, R), for weights (K,)."""
+        self.spend(2 * self.rows.size * self.rank)
         spread = np.tile(weights, self.rows.shape[1])[:, None]
         total: Array = self._flat.conj().T @ (spread * self._flat)
         return total
@@ -74,6 +94,7 @@ def basis(frame: Frame, *, real: bool) -> Basis:
     return Basis(
         rows=left[:, seen].reshape(n_pools, pool_size, -1),
         signals=right[seen].conj().T / (size * values[seen]),
+        unit=application(frame),
     )
 
 
@@ -110,6 +131,7 @@ def lower_bound(rows: Basis, s: Array, b: Array) -> float:
     """Return a lower bound of (P) and (D): the value of w = b/s, scaled to be feasible, or 0."""
     s = np.maximum(s, SMALLEST)  # any positive s gives a bound
     largest = np.linalg.eigvalsh(rows.weighted(b / s))[-1]
+    rows.spend(4 / 3 * rows.rank**3)
     return float(max(b @ b - largest * (b @ s), 0.0))
 
 
@@ -122,6 +144,8 @@ def directions(rows: Basis, factors: Array, b: Array) -> Array:
     s = np.linalg.norm(sizes(half), axis=1)
     half = half * np.divide(1.0, s, out=np.zeros_like(s), where=(s > 0) & (b > 0))[:, None, None]
     flat = half.reshape(*half.shape[:2], -1)
+    size, copies, coefficients = flat.shape
+    rows.spend(size * (2 * copies**2 * coefficients + 9 * copies**3))
     turn = np.linalg.eigh(flat.conj() @ flat.swapaxes(1, 2))[1][..., -1]
     u = np.einsum("sr,srlk->slk", turn, half)
     length = np.linalg.norm(u, axis=1, keepdims=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchbase import Array, Run
 from benchbase_sdp.block_coordinate import block_coordinate
+from benchbase_sdp.costs import splitting
 from benchbase_sdp.cut import Basis, relative_gap, relative_value
 from benchbase_sdp.factors import TINY, alternate
 from benchbase_sdp.modelling import STATUSES, load_cvxpy, solve_scs
@@ -52,14 +53,12 @@ class LowRank:
 
     def __call__(self, b: Array, run: Run) -> Found:
         """Solve for measurements (S, K)."""
-        start, n_iter = self._start(b, run), self._max_iters
-        progress = Progress(self._rows, b, self._eps)
+        start, n_iter, rows = self._start(b, run), self._max_iters, self._rows.counting(run)
+        progress = Progress(rows, b, self._eps)
         if self._blocks:
-            factors, count = block_coordinate(self._rows, start, b, n_iter, progress)
+            factors, count = block_coordinate(rows, start, b, n_iter, progress)
         else:
-            factors, count = alternate(
-                self._rows, in_norm, start, b, n_iter, progress, momentum=True
-            )
+            factors, count = alternate(rows, in_norm, start, b, n_iter, progress, momentum=True)
         stops = np.where(count < n_iter, "stalled", LIMIT)
         solved = zip(progress.solved, stops, strict=True)
         return Found(factors, count, [OPTIMAL if one else str(stop) for one, stop in solved])
@@ -130,6 +129,8 @@ class Reference:
         cvxpy = load_cvxpy()
         self._rows, self._limits, self._error = rows, (max_iters, eps), cvxpy.SolverError
         n_pools, n = len(rows.rows), rows.rank
+        # Each square stands in two rows of the constraints.
+        self._cost = splitting(2 * n_pools, n, is_complex=rows.is_complex, embedded=True)
         products = rows.rows.conj().swapaxes(1, 2) @ rows.rows
         # If b has a mean square of 1, tr X is about K. SCS needs several times fewer iterations for
         # an unknown of trace 1, which means a signal of length 1, than for one of trace K.
@@ -155,8 +156,11 @@ class Reference:
 
     def __call__(self, b: Array, run: Run) -> Found:
         """Solve for measurements (S, K), one signal after the other."""
-        del run  # nothing is drawn at random
+        # Nothing is drawn at random.
         factors, n_iter, status = zip(*(self._one(row) for row in b), strict=True)
+        operations = len(b) * self._cost.factorisation + sum(n_iter) * self._cost.iteration
+        run.count(operations / self._rows.unit)
+        self._rows.counting(run).spend(len(b) * 9 * self._rows.rank**3)
         return Found(np.stack(factors), np.array(n_iter), list(status))
 
     def _one(self, b: Array) -> tuple[Array, int, str]:

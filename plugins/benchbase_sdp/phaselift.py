@@ -12,6 +12,7 @@ import benchbase
 from benchbase import Array, Frame, Problem, Run
 from benchbase_sdp.admm import Admm
 from benchbase_sdp.constraints import Constraints, lift, rectified
+from benchbase_sdp.costs import application, cost_of
 from benchbase_sdp.interior_point import interior_point
 from benchbase_sdp.modelling import modelled
 from benchbase_sdp.optimality import Method, Solution, optimality
@@ -32,12 +33,13 @@ SPREAD = 0.3
 
 
 class _Solved(NamedTuple):
-    """One signal's X, or None if there is none, and how it was found."""
+    """One signal's X, or None if there is none, how it was found, and the operations spent."""
 
     matrix: Array | None
     n_iter: int
     violation: float
     status: str
+    operations: float
 
 
 class PhaseLift(Relaxation):
@@ -58,6 +60,12 @@ class PhaseLift(Relaxation):
     optimality with a relative error of at most 1e-5, whatever the method's own status is. If the
     program has no solution, as with noise, the estimate is not a number and the message says
     "infeasible".
+
+    The frame applications of a signal are the iterations of its programs times the operations of
+    one iteration (`cost_of`), with the measurement of optimality and the eigendecomposition of X,
+    divided by those of an application. What the programs of all signals share belongs to preparing
+    and does not count. With half rectification and with reweighting each program is new: forming
+    and factorising it counts.
 
     Parameters
     ----------
@@ -160,8 +168,12 @@ class PhaseLift(Relaxation):
         """Prepare the program for all signals; with half rectification each has its own program."""
         vectors, size = scaled_vectors(problem.frame, real=self.real)
         missing = np.full(problem.frame.n, np.nan)
+        unit = application(problem.frame)
 
-        def estimates(solved: list[_Solved], signal: Callable[[Array], Array]) -> Estimates:
+        def estimates(
+            solved: list[_Solved], signal: Callable[[Array], Array], run: Run
+        ) -> Estimates:
+            run.count(sum(one.operations for one in solved) / unit)
             x = [missing if one.matrix is None else signal(one.matrix) / size for one in solved]
             return Estimates(
                 x=np.stack(x),
@@ -173,12 +185,13 @@ class PhaseLift(Relaxation):
         if problem.pooling.rectified:
 
             def by_signal(b: Array, run: Run) -> Estimates:
-                del run  # nothing is drawn at random
-                programs = [rectified(vectors, row) for row in b]
-                solved = [
-                    self._finish(these, y, self._method(these)(y[None])[0]) for these, y in programs
-                ]
-                return estimates(solved, lambda matrix: matrix[0, 1:])
+                solved = []
+                for row in b:
+                    these, y = rectified(vectors, row)
+                    one = self._finish(these, y, self._method(these)(y[None])[0])
+                    setup = cost_of(self.method, these).setup
+                    solved.append(one._replace(operations=one.operations + setup))
+                return estimates(solved, lambda matrix: matrix[0, 1:], run)
 
             return by_signal
 
@@ -188,18 +201,18 @@ class PhaseLift(Relaxation):
         method = self._method(lifted.constraints)
 
         def together(b: Array, run: Run) -> Estimates:
-            del run  # nothing is drawn at random
             values = lifted.values(b)
             solutions = zip(values, method(values), strict=True)
-            return estimates(
-                [self._finish(lifted.constraints, y, one) for y, one in solutions], leading
-            )
+            solved = [self._finish(lifted.constraints, y, one) for y, one in solutions]
+            return estimates(solved, leading, run)
 
         return together
 
     def _finish(self, constraints: Constraints, y: Array, solution: Solution) -> _Solved:
         """Solve the reweighted programs that follow the first, and measure the last solution."""
         these, root, n_iter = constraints, np.eye(constraints.n), solution.n_iter
+        cost = cost_of(self.method, constraints)
+        spent = cost.start
         for _ in range(self.reweights):
             if solution.matrix is None:
                 break
@@ -210,10 +223,13 @@ class PhaseLift(Relaxation):
             these = replace(constraints, rows=constraints.rows @ root)
             solution = self._method(these)(y[None])[0]
             n_iter += solution.n_iter
+            spent += cost.reweighting + cost.setup + cost.start
+        spent += n_iter * cost.iteration
         if solution.matrix is None:
-            return _Solved(None, n_iter, np.nan, solution.status)
+            return _Solved(None, n_iter, np.nan, solution.status, spent)
+        spent += cost.finish
         violation = optimality(these, y, solution, self.sparsity).worst
-        return _Solved(root @ solution.matrix @ root, n_iter, violation, solution.status)
+        return _Solved(root @ solution.matrix @ root, n_iter, violation, solution.status, spent)
 
     def _method(self, constraints: Constraints) -> Method:
         max_iters, eps = self.limits
@@ -230,7 +246,8 @@ def scaled_vectors(frame: Frame, *, real: bool) -> tuple[Array, float]:
     complex coefficient of a real signal counts as two real ones. Otherwise the two real
     coefficients of a pair count as one complex coefficient.
     """
-    vectors = np.array(frame.dense(), dtype=np.complex128 if frame.is_complex else np.float64)
+    vectors = frame.vectors(counted=True)
+    vectors = np.array(vectors, dtype=np.complex128 if frame.is_complex else np.float64)
     size = float(np.sqrt(np.sum(np.abs(vectors) ** 2) / (frame.n_pools * frame.n)))
     vectors /= size
     if real and frame.is_complex:

@@ -118,7 +118,7 @@ class Relaxation(benchbase.Solver):
         if reason is not None:
             return f"{self.name} needs {reason}"
         try:
-            vectors = problem.vectors()
+            vectors = problem.vectors(counted=True)
         except NotImplementedError:
             return f"{self.name} needs the frame's vectors, but this frame never forms them"
         if not vectors.any():

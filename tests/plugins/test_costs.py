@@ -1,7 +1,7 @@
 """The cost of solvers that take the frame's vectors, against formulas for their operations."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -9,6 +9,10 @@ import pytest
 import benchbase
 from benchbase import DenseFrame, Problem
 from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase_sdp.admm import Admm
+from benchbase_sdp.constraints import lift
+from benchbase_sdp.costs import cost_of
+from benchbase_sdp.interior_point import interior_point
 
 N, L, K, S, T, STEPS = 6, 2, 15, 4, 50, 3
 UNIT = 2 * K * L * N  # the operations of one application
@@ -101,3 +105,90 @@ def test_a_run_counts_what_it_is_told() -> None:
     with run.phase("init") as inner:
         inner.rows(np.array([1])).count(0.5)
     assert ledger.applications == {("init",): 0.5}
+
+
+GROWING: list[tuple[dict[str, Any], str, tuple[int, int, int]]] = [
+    *(
+        ({"name": name, "tol": 0.0}, "n_iter", (2, 4, 8))
+        for name in ("altmin", "coordinate_descent", "gamp", "hio", "kaczmarz", "raar", "rrr")
+    ),
+    ({"name": "levenberg_marquardt", "tol": 0.0}, "n_iter", (2, 4, 8)),
+    ({"name": "lifted", "tol": 0.0}, "n_iter", (10, 20, 40)),
+    ({"name": "wirtinger", "tol": 0.0}, "n_iter", (10, 20, 40)),
+    ({"name": "phaselift", "eps": 1e-30}, "max_iters", (2, 4, 8)),
+    ({"name": "phaselift", "eps": 1e-30, "method": "admm"}, "max_iters", (25, 50, 100)),
+    ({"name": "phaselift", "eps": 1e-30, "method": "scs"}, "max_iters", (25, 50, 100)),
+    ({"name": "phaselift", "eps": 1e-30, "method": "cvxpy"}, "max_iters", (25, 50, 100)),
+    ({"name": "phasecut", "eps": 1e-30}, "max_iters", (10, 20, 40)),
+    ({"name": "phasecut", "eps": 1e-30, "real": False}, "max_iters", (10, 20, 40)),
+    ({"name": "phasecut", "eps": 1e-30, "method": "block-coordinate"}, "max_iters", (5, 10, 20)),
+    ({"name": "phasecut", "eps": 1e-30, "method": "cvxpy"}, "max_iters", (25, 50, 100)),
+]
+
+
+@pytest.mark.parametrize(("spec", "name", "numbers"), GROWING, ids=lambda case: str(case)[:60])
+def test_the_cost_grows_in_proportion_to_the_iterations(
+    spec: dict[str, Any], name: str, numbers: tuple[int, int, int]
+) -> None:
+    few, more, most = (cost(spec | {name: number}, problem_of(**EVEN))[0] for number in numbers)
+    # A step that damped least squares refuses is cheaper than one that they take.
+    assert 1.5 <= (most - more) / (more - few) <= 3
+
+
+def test_products_of_phasecut_with_the_factors_are_counted() -> None:
+    """With as many dimensions as coordinates, a product costs one application for each column."""
+    for method, products, numbers in (
+        ("burer-monteiro", 2, (1, 9)),
+        ("block-coordinate", 4, (1, 4)),
+    ):
+        spec = {"name": "phasecut", "eps": 1e-30, "method": method, "rank": 3}
+        few, more = (cost(spec | {"max_iters": n}, problem_of(**EVEN))[0] for n in numbers)
+        assert more - few == pytest.approx(S * products * 3 * (numbers[1] - numbers[0]))
+
+
+class Tally(np.ndarray):
+    """An array that adds up the operations of matrix products and factorisations."""
+
+    operations = 0.0
+    OF_CUBE: ClassVar[dict[Any, float]] = {
+        np.linalg.inv: 2, np.linalg.cholesky: 1 / 3, np.linalg.eigvalsh: 4 / 3, np.linalg.eigh: 9,
+        np.linalg.solve: 2 / 3,
+    }  # fmt: skip # two lines say as much
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **options: Any) -> Any:
+        plain = [np.asarray(each) for each in given]
+        if "out" in options:
+            options["out"] = tuple(np.asarray(each) for each in options["out"])
+        found = getattr(ufunc, method)(*plain, **options)
+        if ufunc is np.matmul:
+            Tally.operations += 2 * np.size(found) * plain[0].shape[-1]
+        return found.view(Tally) if isinstance(found, np.ndarray) else found
+
+    def __array_function__(self, function: Any, kinds: Any, given: Any, options: Any) -> Any:
+        if function in Tally.OF_CUBE:
+            matrix = given[0]
+            Tally.operations += Tally.OF_CUBE[function] * matrix.size * matrix.shape[-1]
+        return super().__array_function__(function, kinds, given, options)
+
+
+@pytest.mark.parametrize("method", ["interior-point", "admm"])
+@pytest.mark.parametrize("p", [2.0, np.inf])
+def test_the_declared_cost_is_that_of_the_products_and_factorisations(
+    method: str, p: float
+) -> None:
+    """The arrays themselves count; small differences are products before they are wrapped."""
+    rng = np.random.default_rng(0)
+    lifted = lift(rng.standard_normal((60, 2, 20)), p)
+    plain = lifted.constraints
+    y = lifted.values(
+        benchbase.build("pooling", {"name": "lp", "p": p})(rng.standard_normal((1, 2, 60)))
+    )
+    wrapped = replace(plain, rows=plain.rows.view(Tally))
+    solve = (
+        interior_point(wrapped, 10, 0) if method == "interior-point" else Admm(wrapped, 50, 0, 0)
+    )
+    Tally.operations = 0.0
+    (solution,) = solve(y.view(Tally))
+    declared = cost_of(method, plain)
+    each = declared.start + solution.n_iter * declared.iteration
+    assert 0.9 <= float(Tally.operations / each) <= 1.05

@@ -9,6 +9,7 @@ from benchbase import Array, Inverse, Problem, Recovery, Run
 from benchbase_phasemax.programs import TOLERANCE, Programs
 
 STALLED = 1e-9  # the iteration ends if its relative gain is at most this
+TRIVIAL = 1e-3  # share of the measurements up to which those of an estimate count as none
 
 
 class Estimate(NamedTuple):
@@ -44,8 +45,16 @@ class PhaseMax(benchbase.Solver):
     multipliers that it gives have a relative duality gap and an infeasibility of at most 1e-6.
     With `n_iter` above 1, the iteration must also have ended by itself: the relative measurement
     residual of x fell to 1e-6, or the sum no longer grew. The solution of a program need not be the
-    signal. If the first program has no solution, x is NaN; with few measurements the program is
-    unbounded. The message lists how signals ended.
+    signal. With half rectification zero may solve it, if the anchor is far off; an estimate of zero
+    says nothing and has not converged, unless the measurements are those of zero. If the first
+    program has no solution, x is NaN; with few measurements the program is unbounded. The message
+    lists how signals ended.
+
+    The frame applications of a signal are those of its anchor, and for each program two products
+    with the matrix of the constraints per iteration of HiGHS, and two for the check of its result.
+    The matrix has V N entries for each pool, with V = 2 L (p = infinity; L if half rectified), 2^L
+    or 2^L − 1 (p = 1, L ≤ 3), so that a product takes V / L frame applications. With `n_iter` above
+    1 each program has two frame applications more.
 
     Parameters
     ----------
@@ -96,7 +105,7 @@ class PhaseMax(benchbase.Solver):
         """Prepare the solver of the anchor and form the matrix of the constraints."""
         anchor = benchbase.start_of(self.init, problem)
         frame = problem.frame
-        vectors = np.asarray(problem.vectors(), dtype=np.float64)
+        vectors = np.asarray(problem.vectors(counted=True), dtype=np.float64)
         size = np.sqrt(np.mean(np.sum(vectors**2, axis=2)))
         vectors = vectors / (size if size > 0 else 1)
         p = 1.0 if problem.pooling.p == 1 else np.inf  # for pools of one all p are the same
@@ -105,27 +114,42 @@ class PhaseMax(benchbase.Solver):
         zero = problem.measure(np.zeros(frame.n))
 
         def inverse(b: Array, run: Run) -> Recovery:
-            found = []
-            for row, c in zip(b, anchor(b, run), strict=True):
+            found, sizes = [], np.ones(len(b))
+            for i, (row, c) in enumerate(zip(b, anchor(b, run), strict=True)):
                 if np.array_equal(row, zero):
                     found.append(Estimate(np.zeros(frame.n), 0, True, "the measurements of zero"))
                     continue
                 largest = np.abs(row).max()  # squares of huge or tiny values over- or underflow
                 scale = largest * np.sqrt(np.mean((row / largest) ** 2)) if largest else 1.0
-                one = self._recover(programs, vectors, row / scale, c, threshold / scale)
+                one = self._recover(programs, vectors, row / scale, c, threshold / scale, run)
                 found.append(one._replace(x=one.x * (scale / size)))
-            statuses = dict.fromkeys(estimate.status for estimate in found)
+                sizes[i] = scale
+            x = np.stack([estimate.x for estimate in found])
+            reached, wanted = (
+                np.linalg.norm((values - zero) / sizes[:, None], axis=1)
+                for values in (problem.measure(x), b)
+            )
+            trivial = (reached <= TRIVIAL * wanted) & (wanted > 0)
+            message = f"HiGHS: {', '.join(dict.fromkeys(estimate.status for estimate in found))}"
+            if trivial.any():
+                message += f"; {np.count_nonzero(trivial)} estimates are zero, which says nothing"
             return Recovery(
-                x=np.stack([estimate.x for estimate in found]),
+                x=x,
                 n_iter=np.array([estimate.n_iter for estimate in found]),
-                converged=np.array([estimate.converged for estimate in found]),
-                message=f"HiGHS: {', '.join(statuses)}",
+                converged=np.array([estimate.converged for estimate in found]) & ~trivial,
+                message=message,
             )
 
         return inverse
 
     def _recover(
-        self, programs: Programs, vectors: Array, b: Array, c: Array, threshold: Array
+        self,
+        programs: Programs,
+        vectors: Array,
+        b: Array,
+        c: Array,
+        threshold: Array,
+        run: Run,
     ) -> Estimate:
         """Recover one signal from measurements b (K,) with a mean square of 1."""
         x, best = np.full(vectors.shape[2], np.nan), -np.inf
@@ -135,11 +159,13 @@ class PhaseMax(benchbase.Solver):
             if not 0 < length < np.inf:
                 return Estimate(x, i, False, "no anchor")
             found = programs.solve(c / length, limits)
+            run.count(found.operations / (2 * vectors.size))
             if found.x is not None and (i == 0 or found.status == "optimal"):
                 x = found.x
             if found.status != "optimal" or self.n_iter == 1:
                 return Estimate(x, i + 1, found.status == "optimal", found.status)
             u = np.einsum("kln,n->lk", vectors, x) - threshold
+            run.count(1)
             d = programs.directions(u) * (b > 0)
             value = np.sum(d * u, axis=0)
             solved = np.linalg.norm((value - b)[b > 0]) <= TOLERANCE * np.linalg.norm(b)
@@ -147,4 +173,5 @@ class PhaseMax(benchbase.Solver):
                 return Estimate(x, i + 1, True, "optimal")
             best = value.sum()
             c = np.einsum("kln,lk->n", vectors, d)
+            run.count(1)
         return Estimate(x, self.n_iter, False, "still moving")

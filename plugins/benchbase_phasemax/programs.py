@@ -17,10 +17,22 @@ STATUS = {0: "optimal", 1: "iteration limit", 2: "infeasible", 3: "unbounded"}
 
 
 class Solution(NamedTuple):
-    """The result of HiGHS for one program: x (N,), or None if there is none, and the status."""
+    """The result of HiGHS for one program.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N,), or None
+        The solution, or None if there is none.
+    status : str
+        How HiGHS ended.
+    operations : float
+        What that took: two products with the matrix of the constraints, 4 operations for each of
+        its entries, for each iteration of HiGHS and for the check of the result.
+    """
 
     x: Array | None
     status: str
+    operations: float
 
 
 class Programs:
@@ -56,6 +68,7 @@ class Programs:
             self._vertices = _vertices(pool_size, p, rectified)
             self._matrix = (self._vertices @ vectors).reshape(-1, self._n)
         free = [(None, None)] * self._n
+        self._entries = int(self._matrix.nnz if self._auxiliary else self._matrix.size)
         self._bounds = free + [(0, None)] * (self._matrix.shape[1] - self._n)
 
     def limits(self, b: Array, threshold: Array) -> Array:
@@ -81,9 +94,11 @@ class Programs:
             options={"maxiter": self._max_iters},
         )
         x = None if found.x is None else found.x[: self._n]
+        operations = 4.0 * self._entries * (1 + found.nit)
         if found.status != 0:
-            return Solution(x, STATUS.get(found.status, "HiGHS failed"))
-        return Solution(x, "optimal" if self._is_optimal(found, cost, limits) else "inaccurate")
+            return Solution(x, STATUS.get(found.status, "HiGHS failed"), operations)
+        optimal = self._is_optimal(found, cost, limits)
+        return Solution(x, "optimal" if optimal else "inaccurate", operations)
 
     def _is_optimal(self, found: Any, cost: Array, limits: Array) -> bool:
         """Return whether the point is feasible and the multipliers prove it to be optimal."""

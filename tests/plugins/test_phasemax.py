@@ -24,6 +24,7 @@ from benchbase import (
     squared_cosine,
 )
 from benchbase.conformance import check_solver
+from benchbase.numerics.streams import Ledger, SignalRun, solver_keys
 from benchbase_phasemax.phasemax import PhaseMax
 from benchbase_phasemax.programs import Programs
 from tests.plugins.problems import Implicit, flags, lp
@@ -378,3 +379,34 @@ def test_parameters_out_of_range(wrong: dict[str, int]) -> None:
 @FORMS
 def test_it_keeps_the_rules_of_solvers(pooling: Pooling) -> None:
     check_solver(PhaseMax(init=Near(), n_iter=2), pose(pooling)[0])
+
+
+def test_an_estimate_of_zero_has_not_converged() -> None:
+    """With an anchor at −x the program is solved by zero: pools of zero bound all directions."""
+    problem, x, b = pose(lp(np.inf, rectified=True), n_pools=40, size=1)
+    given = Given(x=tuple(map(float, -x[0])))
+    found = benchbase.solve(PhaseMax(init=given), problem, b)
+    assert_array_equal(problem.measure(found.x), 0)
+    assert flags(found) == [False]
+    assert "1 estimates are zero, which says nothing" in found.message
+    # Zero is the right answer if it has the measurements.
+    nothing = benchbase.solve(PhaseMax(init=given), problem, 0 * b)
+    assert flags(nothing) == [True]
+
+
+def test_a_program_costs_two_products_for_each_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With p = infinity a product with the matrix takes as much as two frame applications."""
+    problem, x, b = pose(lp(np.inf), size=2)
+    iterations, solve = [], scipy.optimize.linprog
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        found = solve(*arguments, **options)
+        iterations.append(found.nit)
+        return found
+
+    monkeypatch.setattr(scipy.optimize, "linprog", counted)
+    ledger = Ledger()
+    run = SignalRun(solver_keys(0, 0, range(2)), ledger)
+    PhaseMax(init=near(x[0])).prepare(problem)(b, run)
+    assert min(iterations) > 0
+    assert sum(ledger.applications.values()) == pytest.approx(4 * sum(1 + i for i in iterations))

@@ -28,7 +28,7 @@ from benchbase.numerics.dense import DenseFrame
 from benchbase.numerics.functions import solver_class
 from benchbase.numerics.recovery import recover
 from benchbase.numerics.streams import SignalRun, generator, solver_keys
-from benchbase.problem import Problem, relative_error
+from benchbase.problem import Problem
 from benchbase.representation import Frame, FrameDesign, Pooling
 from benchbase.tasks import json_ready
 
@@ -282,7 +282,7 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
     _require(again, "a prepared solver must give the same result when it is used again")
     for signal in range(4):
         alone = solve(inverse, range(signal, signal + 1))[0]
-        gap = relative_error(alone, x[signal], problem.ambiguity)
+        gap = problem.relative_error(alone, x[signal])
         message = f"a signal alone must be recovered as in a batch, but differs by {gap:.1e}"
         _require(gap <= 1e-6, message)
     spoilt = b.copy()
@@ -291,7 +291,7 @@ def _check_recoveries(solver: Solver, problem: Problem) -> None:
     run = SignalRun(solver_keys(0, 0, range(4)), hint=hint)
     with _named("the solver, with one measurement that is not finite,"):
         rest = np.asarray(recover(inverse, spoilt, run, problem.frame.n).x)[kept]
-    gaps = relative_error(rest, x[kept], problem.ambiguity)
+    gaps = problem.relative_error(rest, x[kept])
     _require((gaps <= 1e-6).all(), "a measurement that is not finite must lose its signal alone")
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from benchbase.component import Array
-from benchbase.errors import check_real
+from benchbase.errors import ParameterError, check_real
 from benchbase.representation import Frame, Pooling
 
 
@@ -49,7 +49,8 @@ class Problem:
     Raises
     ------
     ParameterError
-        If the pooling's parameters do not fit the frame, or training signals are complex.
+        If the pooling's parameters do not fit the frame, training signals are complex, or the frame
+        is for complex signals and N is odd.
     """
 
     frame: Frame
@@ -62,6 +63,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         check_real("training", self.training)
+        if self.frame.field == "complex" and self.frame.n % 2:
+            raise ParameterError("frame", "is for complex signals, so that its n must be even")
         self.pooling.check(self.frame.n_pools, self.frame.pool_size)
 
     @property
@@ -89,12 +92,35 @@ class Problem:
         return self.frame.vectors(counted=counted)
 
     def measure(self, x: Array) -> Array:
-        """Return P(F x): (..., N) to (..., K)."""
+        """Return P(F x): (..., N) to (..., K).
+
+        Raises
+        ------
+        ParameterError
+            If x is complex.
+        """
+        check_real("x", x)
         return self.pooling(self.frame.analyse(x))
 
     def residual(self, x: Array, b: Array) -> Array:
         """Return ‖P(F x) − b‖ / ‖b‖ (the numerator alone where b = 0), of shape (...)."""
         return relative_residual(self.measure(x), b)
+
+    def squared_cosine(self, x: Array, truth: Array) -> Array:
+        """Return the squared cosine of estimates (..., N), with the best sign or phase if lost."""
+        return squared_cosine(self._numbers(x), self._numbers(truth), self.ambiguity)
+
+    def relative_error(self, x: Array, truth: Array) -> Array:
+        """Return the relative error of estimates (..., N), with the best sign or phase if lost."""
+        return relative_error(self._numbers(x), self._numbers(truth), self.ambiguity)
+
+    def _numbers(self, x: Array) -> Array:
+        """Return signals as they are, or as N/2 complex numbers if a phase of these is lost."""
+        if self.frame.field == "real" or self.ambiguity != "phase":
+            return x
+        half = self.frame.n // 2
+        numbers: Array = x[..., :half] + 1j * x[..., half:]
+        return numbers
 
 
 def relative_residual(measured: Array, b: Array) -> Array:

@@ -190,6 +190,11 @@ class IsComplex(Source):
         return super().test(size, rng) + 0j
 
 
+class ComplexTraining(Source):
+    def train(self, rng: Rng) -> Array | None:
+        return np.ones((10, 3), dtype=np.complex64)
+
+
 class NotFiniteTraining(Source):
     def train(self, rng: Rng) -> Array | None:
         return np.full((10, 3), np.nan, dtype=np.float32)
@@ -252,6 +257,7 @@ class Odd(Source):
         (FlatTraining, r"not \(T, N\)"),
         (NoTraining, r"not \(T, N\)"),
         (DoubleTraining, "not float32"),
+        (ComplexTraining, "complex64, not float32"),
         (NotFiniteTraining, "training signals must be finite"),
         (Leaking, "among the training"),
         (RestlessTraining, "same training"),

@@ -200,6 +200,39 @@ def test_an_even_pooling_loses_the_phase_of_complex_signals() -> None:
     turned.field = "complex"
     ambiguities = [Problem(frame, Norm()).ambiguity for frame in (real, turned)]
     assert ambiguities == ["sign", "phase"]
+    with pytest.raises(ParameterError, match="its n must be even"):
+        odd = frame()
+        odd.field = "complex"
+        Problem(odd, Norm())
+
+
+@given(hnp.arrays(float, (2, 6), elements=numbers), st.floats(0, 2 * np.pi))
+def test_scores_forgive_the_phase_of_a_complex_signal_that_is_stored_as_real(
+    pair: Array, angle: float
+) -> None:
+    x, truth = pair
+    assume(x.any() and truth.any())
+    turned = DenseFrame(np.ones((3, 2, 6)))
+    turned.field = "complex"
+    problem = Problem(turned, Norm())
+    as_complex = (x[:3] + 1j * x[3:]) * np.exp(1j * angle)
+    moved = np.concatenate([as_complex.real, as_complex.imag])
+    for score in (problem.squared_cosine, problem.relative_error):
+        np.testing.assert_allclose(score(moved, truth), score(x, truth), atol=1e-9)
+    np.testing.assert_allclose(problem.relative_error(moved, x), 0, atol=1e-9)
+    # A pooling that loses nothing keeps the phase.
+    kept = Problem(turned, Sum()).squared_cosine(moved, x)
+    np.testing.assert_allclose(kept, max(np.cos(angle), 0) ** 2, atol=1e-9)
+
+
+def test_complex_signals_are_refused() -> None:
+    training = np.ones((4, 3), dtype=np.complex64)
+    with pytest.raises(ParameterError, match="training must hold real numbers, not complex ones"):
+        Problem(frame(), Norm(), training=training)
+    for posed in (Problem(frame(), Norm()), Problem(frame(complex_=True), Norm())):
+        assert posed.measure(np.ones(3)).dtype == float  # whatever the frame, signals are real
+        with pytest.raises(ParameterError, match="x must hold real numbers, not complex ones"):
+            posed.measure(np.ones(3) + 0j)
 
 
 def test_what_a_frame_says_of_its_signals_and_vectors() -> None:

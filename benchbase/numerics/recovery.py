@@ -10,7 +10,7 @@ from benchbase.errors import check_real
 from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.functions import solver_class
 from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
-from benchbase.problem import Problem, Recovery, Run, relative_error, squared_cosine
+from benchbase.problem import Problem, Recovery, Run
 from benchbase.tasks import Outcome, Solved
 
 
@@ -148,8 +148,8 @@ def score(recovery: Recovery, problem: Problem, truth: Array, b: Array) -> Outco
     x = arrays["x"].astype(np.float64)
     finite = np.isfinite(x).all(axis=1)
     scores = {
-        "squared_cosine": squared_cosine(x[finite], truth[finite], problem.ambiguity),
-        "relative_error": relative_error(x[finite], truth[finite], problem.ambiguity),
+        "squared_cosine": problem.squared_cosine(x[finite], truth[finite]),
+        "relative_error": problem.relative_error(x[finite], truth[finite]),
         "residual": problem.residual(x[finite], b[finite]),
     }
     outcome = Outcome(x=arrays["x"], n_iter=arrays["n_iter"], converged=arrays["converged"])

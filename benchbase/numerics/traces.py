@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbase.component import Array
-from benchbase.problem import Problem, relative_error, squared_cosine
+from benchbase.problem import Problem
 
 if TYPE_CHECKING:
     from benchbase.numerics.streams import Snapshot
@@ -54,8 +54,8 @@ def pack(
         x = np.asarray(shot.x, dtype=np.float64)
         size = len(shot.rows)
         scores = {
-            "squared_cosine": squared_cosine(x, truth[shot.rows], problem.ambiguity),
-            "relative_error": relative_error(x, truth[shot.rows], problem.ambiguity),
+            "squared_cosine": problem.squared_cosine(x, truth[shot.rows]),
+            "relative_error": problem.relative_error(x, truth[shot.rows]),
             "residual": problem.residual(x, b[shot.rows]),
         }
         same = {"step": step, "n_iter": shot.n_iter, "seconds": shot.seconds / len(b)}

@@ -311,6 +311,33 @@ def test_a_frame_that_fails_is_no_failure_of_solvers_and_ends_no_others_work(pla
     assert rest.rows()["status"].eq("done").all()
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [
+        ("test", r"the dataset 'turned' gave an array of complex numbers"),
+        ("train", r"training must hold real numbers, not complex ones"),
+    ],
+)
+def test_complex_signals_end_the_run(place: Place, spoilt: str, told: str) -> None:
+    (place.folder / "turned.py").write_text(
+        "import benchbase, numpy as np\n"
+        "class Turned(benchbase.Dataset):\n"
+        "    name = 'turned'\n"
+        "    n: int = 4\n"
+        "    def train(self, rng): return np.ones((6, 4), np.float32)\n"
+        "    def test(self, size, rng): return rng.standard_normal((size, 4))\n"
+        f"whole = Turned.{spoilt}\n"
+        f"Turned.{spoilt} = lambda *given: whole(*given) * np.complex64(1j)\n"
+        "@benchbase.hookimpl\n"
+        "def register_datasets(register): register(Turned)\n"
+    )
+    place.registry.load_file(place.folder / "turned.py")
+    with pytest.raises(benchbase.BenchbaseError, match=told):
+        place.run(SUITE.replace('[dataset]\nname = "gaussian"', '[dataset]\nname = "turned"'))
+    with Store(place.results) as store:
+        assert not store.runs()
+
+
 def test_a_plugin_file_that_is_edited_during_a_run_counts_as_it_was(place: Place) -> None:
     plugin = place.folder / "plugin.py"
     whole = place.run(results=place.folder / "whole")

@@ -91,7 +91,7 @@ def test_every_suite_and_report_is_documented() -> None:
 
 
 def test_the_quick_suite_has_seven_solvers() -> None:
-    """In about a minute: 20 s of two processors of 2020, which no test can hold a machine to."""
+    """In about a minute: 54 s of one processor, which no test can hold a machine to."""
     suite = load_suite("quick", registry())
     assert "seven solvers" in suite.title
     assert {len(experiment.entries) for experiment in suite.experiments} == {7}

@@ -21,7 +21,7 @@ from benchbase.checking import referee, verify
 from benchbase.cli import main
 from benchbase.cli.run import run_command
 from benchbase.discovery.registry import KINDS, Registry, registry
-from benchbase.planning import cells, draft, experiment
+from benchbase.planning import draft, experiment
 from benchbase.planning.experiment import Change, Extra
 from benchbase.planning.suite import load_suite
 from benchbase.planning.toml import from_toml
@@ -32,7 +32,8 @@ from benchbase_bounds.reports import bounds, collisions
 from benchbase_publish import archive, judge, rerun, rules
 from benchbase_reports.leaderboard import ranking
 from benchbase_reports.page import pictures
-from benchbase_sdp import PhaseCut, PhaseLift
+from benchbase_sdp.phasecut import PhaseCut
+from benchbase_sdp.phaselift import PhaseLift
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -43,8 +44,11 @@ GOALS = [f"{100 * share:.0f}" for share in subdivision._GOALS]
 
 SENTENCES = {
     "suites.rst": [
-        f"An experiment may have {WORDS[experiment.MOST_CELLS]} cells and"
-        f" {WORDS[experiment.MOST_SIGNALS]} signals, and a suite {WORDS[cells.MOST_CELLS]} chunks",
+        (
+            f"An experiment may have {WORDS[experiment.MOST_CELLS]} cells and "
+            f"{WORDS[experiment.MOST_SIGNALS]} signals, and a suite {WORDS[experiment.MOST_CELLS]} "
+            "chunks"
+        ),
         f"tables and lists are at most {errors.DEEPEST} deep in each other",
     ],
     "running.rst": [
@@ -58,8 +62,10 @@ SENTENCES = {
         f"would take more than {pictures.LARGEST / 1e6:g} MB".replace("0.", "."),
     ],
     "submissions.rst": [
-        f"A bundle may have {archive.LARGEST // GIBIBYTE} GiB, {archive.MOST_MEMBERS:,} arrays, a"
-        f" manifest of {archive.LARGEST_MANIFEST // MEGABYTE} MiB unpacked",
+        (
+            f"A bundle may have {archive.LARGEST // GIBIBYTE} GiB, {archive.MOST_MEMBERS:,} "
+            f"arrays, a manifest of {archive.LARGEST_MANIFEST // MEGABYTE} MiB unpacked"
+        ),
         f"where it is submitted, {rules.MOST_SOLVERS} solvers.",
         f"scores must agree to {judge.TOLERANCE:.0e} (relative".replace("e-0", "e-"),
         f"at the level of {100 * rerun.FAMILY_ERROR:g} % for all comparisons",
@@ -180,7 +186,9 @@ def test_what_the_readme_names_is_there(fresh_registry: Registry) -> None:
 
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.rst"))]
 TEXT = "\n".join(page.read_text("utf-8") for page in PAGES)
-RUNS = sorted({call.strip() for call in re.findall(r"benchbase (run [a-z][^\n`#&|]* --[^\n`#&|]*)", TEXT)})
+RUNS = sorted(
+    {call.strip() for call in re.findall(r"benchbase (run [a-z][^\n`#&|]* --[^\n`#&|]*)", TEXT)}
+)
 
 
 @pytest.mark.usefixtures("plugin_files")
@@ -201,9 +209,7 @@ def test_every_run_on_a_page_can_be_planned(call: str) -> None:
 
 
 @pytest.fixture
-def plugin_files(
-    tmp_path: Path, fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def plugin_files(tmp_path: Path, fresh_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the plugin files that pages show into the current folder."""
     monkeypatch.chdir(tmp_path)
     shown = re.findall(r"(?m)^( *)# (\w+\.py)\n((?:\1.*\n|\n)+?)(?=```|\S|$(?!.*\n\1))", TEXT)

@@ -200,9 +200,9 @@ def test_an_even_pooling_loses_the_phase_of_complex_signals() -> None:
     turned.field = "complex"
     ambiguities = [Problem(frame, Norm()).ambiguity for frame in (real, turned)]
     assert ambiguities == ["sign", "phase"]
+    odd = frame()
+    odd.field = "complex"
     with pytest.raises(ParameterError, match="its n must be even"):
-        odd = frame()
-        odd.field = "complex"
         Problem(odd, Norm())
 
 

@@ -136,6 +136,14 @@ jobs = click.option(
 )
 """``--jobs N`` gives `jobs`, the number of worker processes; None by default."""
 
+workers = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Number of worker processes. Default: $BENCHBASE_JOBS, or else the number of cores.",
+)
+"""``--jobs N`` gives `jobs` for commands that never compute in their own process."""
+
 
 def as_json(what: str) -> Callable[[_Command], _Command]:
     """Return the option ``--json``, which gives `as_json`: whether to print only JSON.

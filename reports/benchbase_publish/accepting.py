@@ -244,7 +244,7 @@ def accept(
         Who sent the bundle, as the acceptor knows them. It replaces an older bundle of theirs that
         has the same labels.
     jobs : int, optional
-        Worker processes for `rerun`.
+        The number of worker processes for `rerun`, at least 1.
     sandbox : bool, optional
         Run the solvers in a sandbox without network, home and files of this user, which needs Linux
         and bubblewrap.

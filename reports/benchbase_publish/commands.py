@@ -97,7 +97,7 @@ def submit_command(
     default="",
     help="Who sent the bundle, as you know them. It replaces their older bundle with its labels.",
 )
-@options.jobs
+@options.workers
 @click.option(
     "--sandbox",
     is_flag=True,

@@ -25,6 +25,13 @@ def command(**given: Any) -> None:
     click.get_current_context().obj.update(given)
 
 
+@click.command()
+@options.workers
+def apart(jobs: int | None) -> None:
+    """Never compute in this process."""
+    click.get_current_context().obj["jobs"] = jobs
+
+
 def call(*arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     result = CliRunner().invoke(command, arguments, obj=found)
@@ -79,12 +86,14 @@ def parameters(of: click.Command) -> dict[str, click.Option]:
 def test_no_command_has_such_an_option_of_its_own(fresh_registry: Registry) -> None:
     context = click.Context(main)
     shared, seen = parameters(command), set()
+    helps = {spelling: {option.help} for spelling, option in shared.items()}
+    helps["--jobs"] |= {option.help for option in parameters(apart).values()}
     for name in main.list_commands(context):
         found = main.get_command(context, name)
         assert found is not None
         for spelling, option in parameters(found).items():
             if spelling in ("--results", "--run", "--solver", "--plugin", "--jobs"):
-                assert option.help == shared[spelling].help, f"{name} {spelling}"
+                assert option.help in helps[spelling], f"{name} {spelling}"
                 seen.add(spelling)
             elif spelling == "--json":
                 assert option.help is not None
@@ -111,6 +120,13 @@ def refusal(*arguments: str) -> str:
 )
 def test_what_is_no_path_or_number_is_refused(arguments: tuple[str, ...], told: str) -> None:
     assert told in refusal(*arguments)
+
+
+def test_what_never_computes_in_its_own_process_needs_a_worker() -> None:
+    found: dict[str, Any] = {}
+    assert CliRunner().invoke(apart, ["--jobs", "1"], obj=found).exit_code == 0
+    assert found == {"jobs": 1}
+    assert CliRunner().invoke(apart, ["--jobs", "0"], obj={}).exit_code == 2
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "-1", "", "x", "1e999"])

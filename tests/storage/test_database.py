@@ -58,7 +58,9 @@ def test_sql_is_in_the_store_alone() -> None:
 def test_a_kill_loses_nothing_and_a_power_cut_the_last_writes_alone(tmp_path: Path) -> None:
     """By SQLite's documentation of these two settings; no test can cut the power."""
     with Store(tmp_path, create=True) as store:
-        settings = [store._query(f"PRAGMA {each}")[0][0] for each in ("journal_mode", "synchronous")]
+        settings = [
+            store._query(f"PRAGMA {each}")[0][0] for each in ("journal_mode", "synchronous")
+        ]
     assert settings == ["wal", 1]  # 1 is NORMAL
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from benchbase import Array
+from benchbase_reports.leaderboard import ranking
 from benchbase_reports.leaderboard.ranking import rank_solvers
+from benchbase_reports.statistics.bootstrap import multipliers
 from benchbase_reports.statistics.logistic import logit
 
 GRID = np.arange(20.0, 70, 5)
@@ -65,6 +67,18 @@ def test_intervals_of_ranks_hold_them(case: str, trials: int) -> None:
     held, width = rank_coverage(K95[case], trials, REPEATS)
     print(f"{trials} trials, {case}: {held}, {width:.2f} ranks wide")  # noqa: T201 # the figures are to be quoted
     assert held["all ranks"] >= 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("solvers", "told"), [(6, 0.81), (20, 0.54)])
+def test_without_the_correction_for_comparisons_fewer_ranks_are_held(
+    solvers: int, told: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page on statistics says of solvers that are all the same."""
+    monkeypatch.setattr(ranking, "multipliers", lambda trials, n, _=1: multipliers(trials, n))
+    held, _ = rank_coverage(np.full(solvers, 45.0), 10, REPEATS)
+    print(f"{solvers} solvers, each comparison at 95 %: {held}")  # noqa: T201 # as above
+    assert held["all ranks"] == pytest.approx(told, abs=0.05)
 
 
 @pytest.mark.parametrize("trials", [4, 10])

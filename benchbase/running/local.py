@@ -111,8 +111,8 @@ def _collect(queue: Waiting, pool: list[WorkerProcess]) -> Iterator[Outcome]:
             if not process.ready and process.attempt < _ATTEMPTS:
                 pool.append(process.replaced())
                 continue
-            before_solver = process.ready and not process.started
-            if process.task is not None and before_solver and queue.put_back(process.task):
+            blameless = process.ready and (process.doubtful or not process.started)
+            if process.task is not None and blameless and queue.put_back(process.task):
                 process.kill()
                 continue
             outcome = process.give_up()

@@ -159,7 +159,10 @@ def _check_snapshots(fields: dict[str, Any], rows: int, n: int) -> None:
 
 
 def lost_outcome(task: Task, status: str, message: str) -> Outcome:
-    """Return the outcome of a task whose worker is dead or late and cannot send one."""
+    """Return the outcome of a task whose worker is dead or late and cannot send one.
+
+    The status is "refused" if it was lost before the solver began, which is not at fault then.
+    """
     outcome = Outcome(
         key=task["key"],
         start=task["start"],
@@ -171,4 +174,6 @@ def lost_outcome(task: Task, status: str, message: str) -> Outcome:
     )
     if status == "timeout":
         outcome["time_limit"] = task["time_limit"]
+    if status == "refused":
+        outcome["exit_code"] = 1
     return outcome

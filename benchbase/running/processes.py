@@ -67,6 +67,8 @@ class WorkerProcess:
         Once the worker is dead or late: the status and message for its task.
     started : bool
         Whether the solver has begun with the task.
+    doubtful : bool
+        Whether a solver that it ran before may be why it was lost.
     ready : bool
         Whether it has said that it can take tasks.
     attempt : int
@@ -82,7 +84,7 @@ class WorkerProcess:
         self.problem: str | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
-        self.started = self.ready = self._killed = False
+        self.started = self.ready = self.doubtful = self._killed = False
         self._starts = 0
         self._cells: set[str] = set()  # the keys of those that it was given tasks of
         self._mark = secrets.token_hex(16)
@@ -150,7 +152,7 @@ class WorkerProcess:
         except FormatError as error:
             self._lose("crashed", f"the worker sent something that is not an outcome: {error}")
             if len(self._cells) > 1:
-                self.started = False  # a thread or child of another solver may have sent it
+                self.doubtful = True  # a thread or child of another solver may have sent it
             return None
         if not alive:
             self._lose("crashed", self._ending())
@@ -206,6 +208,8 @@ class WorkerProcess:
         self.kill()
         if not self.ready:
             raise BenchbaseError(f"a worker process cannot start: {message}")
+        if not self.started:
+            status, message = "refused", f"before the solver began, {message}"
         return None if self.task is None else lost_outcome(self.task, status, message)
 
     def kill(self) -> None:

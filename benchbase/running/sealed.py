@@ -60,7 +60,7 @@ class SealedWorker(WorkerProcess):
             return outcome
         self._solver.listen()
         self.started, self.deadline = self._solver.started, self._solver.deadline
-        self.lost = self._solver.lost
+        self.lost, self.doubtful = self._solver.lost, self._solver.doubtful
         self.ready = self.ready and (self._solver.ready or self.lost is None)
         solved = self._solver.solved
         if solved is not None:

@@ -63,7 +63,7 @@ class Waiting:
         return self._realm(task), task["problem_key"]
 
     def put_back(self, task: Task) -> bool:
-        """Take back a task whose worker was lost before the solver began.
+        """Take back a task whose worker was lost by no fault of the solver.
 
         A task is taken back only once. Return whether it was taken back.
         """

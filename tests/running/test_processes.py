@@ -306,6 +306,39 @@ def test_a_worker_that_dies_as_it_starts_is_replaced_twice(
         assert set(rows(tmp_path / "r")["status"]) == {"done"}
 
 
+FRAME = """
+import os, signal
+import benchbase
+
+class Deadly(benchbase.FrameDesign):
+    name = "deadly"
+    n_pools: int
+    def build(self, n, train, rng):
+        if self.n_pools == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return benchbase.DenseFrame(rng.standard_normal((self.n_pools, 2, n)))
+
+@benchbase.hookimpl
+def register_frames(register):
+    register(Deadly)
+"""
+
+
+def test_a_frame_that_kills_its_worker_is_no_failure_of_the_solver(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "frame.py").write_text(FRAME)
+    text = PROBLEM.replace('[frame]\nname = "gaussian"', '[frame]\nname = "deadly"')
+    given = ("--plugin", "frame.py", "--jobs", "1", "--solver", "fine")
+    ran = run(text, *given)
+    assert ran.exit_code == 1
+    assert "before the solver began, the worker was killed by SIGKILL" in ran.stderr
+    assert "1 of 2 chunks cannot be computed; the others are stored" in ran.stderr
+    again = run(text.replace("[5, 6]", "[6]"), *given)
+    assert again.exit_code == 0
+    assert "0 chunks computed" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("limit", "last"), [(2.0, 1010.0), (0.5, 1002.5), (None, float("inf"))], ids=str
 )
@@ -343,12 +376,12 @@ def test_a_broken_message_is_blamed_on_a_solver_only_if_it_was_alone(
     with contextlib.closing(Receiver(taken)) as receiver, os.fdopen(given, "wb"):
         process = WorkerProcess.__new__(WorkerProcess)
         living = SimpleNamespace(poll=lambda: None)
-        facts = {"outcomes": receiver, "_process": living, "lost": None, "started": True}
+        facts = {"outcomes": receiver, "_process": living, "lost": None, "doubtful": False}
         vars(process).update(facts, _cells=cells, _printed=lambda: "")
         os.write(given, b"garbage")
         assert process.listen() is None
     assert process.lost is not None
-    assert process.started is at_fault
+    assert process.doubtful is not at_fault
 
 
 def test_nothing_to_do_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

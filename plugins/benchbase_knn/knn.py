@@ -1,5 +1,7 @@
 """Recovery from the training signals with the most similar measurements."""
 
+from typing import ClassVar
+
 import numpy as np
 
 import benchbase
@@ -40,6 +42,7 @@ class NearestNeighbours(benchbase.Solver):
     """
 
     name = "knn"
+    asks_alike: ClassVar[bool] = True
     q: int = 10
     store_measurements: bool = False
 
@@ -63,7 +66,7 @@ class NearestNeighbours(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             x = np.empty((len(b), frame.n))
-            neighbours = index.nearest(b, self.q)
+            neighbours = index.find(b, self.q, run)
             run.count(len(b) * index.search_cost)
             for block in blocks(len(b), width):
                 near = training[neighbours[block]].astype(np.float64)

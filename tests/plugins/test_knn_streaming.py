@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_knn import index
 from benchbase_knn.index import Index
 from benchbase_knn.knn import NearestNeighbours

@@ -37,7 +37,9 @@ from benchbase.numerics.rounds import BestSoFar, run_rounds
 from benchbase.numerics.rows import divisors, energies, moved, norms, root_mean_squares
 from benchbase.numerics.starts import Start, fitting_scale, gaussian_start, start_of
 from benchbase.problem import (
+    Finding,
     Problem,
+    Query,
     Recovery,
     Run,
     SignalSet,
@@ -76,6 +78,7 @@ __all__ = [
     "Dataset",
     "DenseFrame",
     "DiskError",
+    "Finding",
     "FormatError",
     "Frame",
     "FrameDesign",
@@ -90,6 +93,7 @@ __all__ = [
     "PluginError",
     "Pooling",
     "Problem",
+    "Query",
     "Recovery",
     "Referee",
     "Report",

@@ -144,12 +144,16 @@ class Solver(Component):
     chunk : int or None
         The number of signals per call, after each of which results are stored; None for all
         signals at once. Class attribute.
+    asks_alike : bool
+        Whether it asks `Run.shared` the same about its measurements under every pooling, so that
+        one call can answer all poolings of a frame. Class attribute.
     """
 
     kind = "solver"
     reserved = Component.reserved | {"label", "points", "time_limit"}  # keys of a [[solver]]
     requires: ClassVar[tuple[str, ...]] = ()
     chunk: ClassVar[int | None] = None
+    asks_alike: ClassVar[bool] = False
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return why the solver does not apply to a problem, or None if it does.

@@ -5,9 +5,10 @@ Shapes: S signals, N dimension, K pools, T training signals.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -130,6 +131,29 @@ def relative_residual(measured: Array, b: Array) -> Array:
     return gap / np.where(size > 0, size, 1.0)
 
 
+@dataclass(frozen=True)
+class Query:
+    """Measurements about which a solver wants to know something; see `Run.shared`.
+
+    Attributes
+    ----------
+    problem : Problem
+        The problem that they belong to.
+    b : ndarray, shape (S, K)
+        The measurements.
+    alone : callable
+        Returns a context manager: what is done in it costs this query only.
+    """
+
+    problem: Problem
+    b: Array
+    alone: Callable[[], AbstractContextManager[None]]
+
+
+Finding: TypeAlias = Callable[[Sequence[Query]], Sequence[dict[str, Array]]]
+"""Returns named arrays for each of several queries, in their order; see `Run.shared`."""
+
+
 class Run(Protocol):
     """Gives a solver its random numbers, and keeps its clocks and traces.
 
@@ -163,6 +187,35 @@ class Run(Protocol):
         product of all vectors with one signal counts one, and so does that of one pool's worth of
         coefficients for each pool with them. Other work of a signal counts by its floating-point
         operations, in units of the 2·K·L·N of such a product.
+        """
+
+    def shared(self, problem: Problem, b: Array, name: str, find: Finding) -> dict[str, Array]:
+        """Return what `find` finds about measurements, once for all solvers of a run.
+
+        It is for long work that depends on nothing but the frame, the pooling, the training signals
+        and the measurements. In a run, what one solver has found is kept for the others.
+
+        Parameters
+        ----------
+        problem : Problem
+            The problem that the solver was prepared for.
+        b : ndarray, shape (S, K)
+            The measurements of all or some of the signals.
+        name : str
+            A text with everything else that the arrays depend on, such as the name of the module
+            that finds them, and its parameters.
+        find : callable
+            Finds the arrays for a list of queries. The first is the one for `b`. If the class of
+            the solver sets `Solver.asks_alike`, others may follow which the same solver is going to
+            ask: those of the same signals and frame under other poolings. What is found about a
+            query must not depend on the others.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The arrays. Their cost is added to the solver's, also if they were found before: the
+            seconds and frame applications that `find` took, without those that it spent on other
+            queries alone (`Query.alone`).
         """
 
     def record(self, n_iter: int, x: Array) -> None:

@@ -22,6 +22,11 @@ class Task(TypedDict):
     and a part of its problem come, or this session. `send_signals` asks for the test signals,
     unless the worker has sent them before. `time_limit` is in wall-clock seconds per signal.
     `trace` asks for the scores of the snapshots that the solver records.
+
+    `group_key` is the `problem_key` without the pooling. `others` has the specs of other poolings
+    under which the same solver has the same chunk of the same group to compute in this run.
+    `answers` is the folder in which the solvers of the run share what they find, which the executor
+    makes; None if there is none.
     """
 
     key: str
@@ -40,6 +45,9 @@ class Task(TypedDict):
     train_key: str
     signals_key: str
     problem_key: str
+    group_key: str
+    others: list[dict[str, Any]]
+    answers: str | None
     sources: dict[str, list[str]]
     shared: list[str]
     code: dict[str, dict[str, str]]
@@ -58,12 +66,18 @@ class Posed(TypedDict):
     `frame_key` and `solver_keys` (one per signal) are the keys of random streams in hexadecimal
     digits; they do not lead back to the seed. `training` is the path of a file that holds the
     training signals and nothing else, or an array, or None. `b` and `hint` have one row per signal.
-    `signal_norm`, `noise` and `has_hint` are facts of the `Problem`. The other fields are those of
-    `Task` for the frame, the pooling and the solver.
+    `signal_norm`, `noise` and `has_hint` are facts of the `Problem`. `other_b` has the measurements
+    of the same signals under the poolings `others`, (len(others), S, K), for solvers that ask about
+    all of them at once; there are none unless all code is benchbase's own. The other fields are
+    those of `Task` for the frame, the pooling and the solver.
     """
 
     key: str
     problem_key: str
+    group_key: str
+    others: list[dict[str, Any]]
+    other_b: Array
+    answers: str | None
     n: int
     frame: dict[str, Any]
     pooling: dict[str, Any]

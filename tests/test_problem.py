@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 import benchbase
 from benchbase import DenseFrame, ParameterError, Problem, relative_error, squared_cosine
-from benchbase.numerics.streams import CountingFrame, Ledger
+from benchbase.numerics.ledger import CountingFrame, Ledger
 from benchbase.problem import relative_residual
 
 Array = benchbase.Array

@@ -28,11 +28,9 @@ steps are ``"phase", name`` and ``"repeat", number``.
 from __future__ import annotations
 
 import json
-import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from typing import Literal, TypeAlias
@@ -41,7 +39,9 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.errors import check_real
-from benchbase.representation import Frame
+from benchbase.numerics.ledger import Ledger
+from benchbase.numerics.sharing import Sharing
+from benchbase.problem import Finding, Problem
 
 Role: TypeAlias = Literal["train", "test", "frame", "noise", "solver", "hint"]
 """What the numbers of a stream are for."""
@@ -83,119 +83,6 @@ def _digest(key: bytes, *message: int | str) -> bytes:
     return blake2b(text, digest_size=32, key=key, person=b"benchbase").digest()
 
 
-@dataclass
-class Ledger:
-    """The cost of a solver by phase: seconds, and applications of the frame.
-
-    A phase is the tuple of the names opened so far; ``()`` is the solver's own work.
-
-    Attributes
-    ----------
-    seconds : dict
-        Wall-clock seconds spent in each phase, without those of phases inside it.
-    applications : dict
-        The number of signals to which analyse, adjoint or least squares were applied in each
-        phase, added up over the calls.
-    dense : bool
-        Whether the solver took the frame's vectors without counting what it does with them, so
-        that `applications` is no measure of its cost.
-    """
-
-    seconds: defaultdict[tuple[str, ...], float] = field(default_factory=lambda: defaultdict(float))
-    applications: defaultdict[tuple[str, ...], float] = field(
-        default_factory=lambda: defaultdict(int)
-    )
-    dense: bool = False
-    _phase: tuple[str, ...] | None = None
-    _since: float = 0.0
-
-    def clear(self) -> None:
-        """Forget the cost so far, but not whether the vectors were taken."""
-        self.seconds.clear()
-        self.applications.clear()
-
-    def count(self, rows: float) -> None:
-        """Add applications of the frame to `rows` signals to the current phase."""
-        self.applications[self._phase or ()] += rows
-
-    @contextmanager
-    def clock(self, phase: tuple[str, ...]) -> Iterator[None]:
-        """Count time for `phase`, and stop doing so for the phase around it."""
-        outer = self._switch(phase)
-        try:
-            yield
-        finally:
-            self._switch(outer)
-
-    @contextmanager
-    def pause(self) -> Iterator[None]:
-        """Stop the clock."""
-        outer = self._switch(None)
-        try:
-            yield
-        finally:
-            self._switch(outer)
-
-    def _switch(self, phase: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        now = time.perf_counter()
-        outer = self._phase
-        if outer is not None:
-            self.seconds[outer] += now - self._since
-        self._phase, self._since = phase, now
-        return outer
-
-
-class CountingFrame(Frame):
-    """A frame that counts its applications: a measure of cost that is the same on any machine.
-
-    Parameters
-    ----------
-    frame : Frame
-        The frame that does the work.
-    ledger : Ledger
-        Where the applications are counted.
-    """
-
-    def __init__(self, frame: Frame, ledger: Ledger) -> None:
-        self._frame = frame
-        self._ledger = ledger
-        self.n, self.n_pools, self.pool_size = frame.n, frame.n_pools, frame.pool_size
-        self.is_complex, self.field = frame.is_complex, frame.field
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a signal."""
-        return self._frame.shape
-
-    def row_energy(self) -> Array:
-        """Return the energy of each pool."""
-        return self._frame.row_energy()
-
-    def analyse(self, x: Array) -> Array:
-        """Count the signals and return their coefficients."""
-        self._ledger.count(int(np.prod(x.shape[:-1])))
-        return self._frame.analyse(x)
-
-    def adjoint(self, c: Array) -> Array:
-        """Count the signals and return Fᵀ c."""
-        self._ledger.count(int(np.prod(c.shape[:-2])))
-        return self._frame.adjoint(c)
-
-    def least_squares(self, c: Array) -> Array:
-        """Count the signals and return F⁺ c."""
-        self._ledger.count(int(np.prod(c.shape[:-2])))
-        return self._frame.least_squares(c)
-
-    def dense(self) -> Array:
-        """Note that the vectors were taken, and return them."""
-        return self.vectors(counted=False)
-
-    def vectors(self, *, counted: bool) -> Array:
-        """Return the vectors, and note it unless the solver counts what it does with them."""
-        self._ledger.dense |= not counted
-        return self._frame.vectors(counted=counted)
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """Estimates that a solver recorded while it ran; see `Run.record`.
@@ -234,6 +121,8 @@ class SignalRun:
         The list to which snapshots are appended; None if none are kept.
     hint : ndarray, shape (S, N), optional
         First guesses at the signals.
+    sharing : Sharing, optional
+        What the solvers of a run share; None if there is nobody to share with.
     """
 
     def __init__(
@@ -243,6 +132,7 @@ class SignalRun:
         trace: list[Snapshot] | None = None,
         *,
         hint: Array | None = None,
+        sharing: Sharing | None = None,
         phase: tuple[str, ...] = (),
         rows: Array | None = None,
     ) -> None:
@@ -252,6 +142,7 @@ class SignalRun:
         self._phase = phase
         self._rows = np.arange(len(keys)) if rows is None else rows
         self._hint = hint  # of the whole batch, which `rows` point into
+        self._sharing = Sharing() if sharing is None else sharing
 
     @property
     def size(self) -> int:
@@ -287,6 +178,10 @@ class SignalRun:
         """Add applications of the frame to `rows` signals to the cost."""
         self._ledger.count(rows)
 
+    def shared(self, problem: Problem, b: Array, name: str, find: Finding) -> dict[str, Array]:
+        """Return what `find` finds about measurements, once for all solvers of a run."""
+        return self._sharing.ask(self._ledger, problem, b, name, find)
+
     def record(self, n_iter: int, x: Array) -> None:
         """Keep a snapshot of the estimates if a trace was asked for, outside the clock."""
         check_real("x", x)
@@ -308,4 +203,12 @@ class SignalRun:
         return self._child(keys, np.repeat(self._rows, n), self._phase)
 
     def _child(self, keys: list[bytes], rows: Array, phase: tuple[str, ...]) -> SignalRun:
-        return SignalRun(keys, self._ledger, self._trace, hint=self._hint, phase=phase, rows=rows)
+        return SignalRun(
+            keys,
+            self._ledger,
+            self._trace,
+            hint=self._hint,
+            sharing=self._sharing,
+            phase=phase,
+            rows=rows,
+        )

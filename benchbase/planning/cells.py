@@ -44,6 +44,8 @@ class Cell:
     train_key, signals_key, problem_key : str
         Digests of everything that the training signals, the test signals and the problem depend
         on.
+    group_key : str
+        The same of the problem without its pooling.
     code : dict of str to dict
         The digests of the code of its components by kind and module, and that of the core. Modules
         in no file are left out; see `Code.of`.
@@ -68,6 +70,7 @@ class Cell:
     train_key: str
     signals_key: str
     problem_key: str
+    group_key: str
     code: dict[str, dict[str, str]]
     packages: dict[str, str]
     common: frozenset[str]
@@ -128,6 +131,9 @@ class Cell:
                 train_key=self.train_key,
                 signals_key=self.signals_key,
                 problem_key=self.problem_key,
+                group_key=self.group_key,
+                others=[],
+                answers=None,
                 sources=sources,
                 shared=shared,
                 code=self.code,
@@ -178,6 +184,7 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
                     signals = digests.join("signals", train, trial, points)
                     rest = digests.of(frame), digests.of(pooling), *more
                     problem = digests.join(signals, *rest)
+                    group = digests.join("group", signals, digests.of(frame), *more)
                     traced = ["trace"] if experiment.trace else []
                     key = digests.join(problem, digests.of(entry.solver), *traced)
                     cells.append(
@@ -195,6 +202,7 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
                             train_key=train,
                             signals_key=signals,
                             problem_key=problem,
+                            group_key=group,
                             code=code | {"core": {CORE: digests.core()}},
                             packages=of_problem | of_solver,
                             common=frozenset(of_problem.keys() & of_solver.keys()),

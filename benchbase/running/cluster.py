@@ -17,14 +17,16 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from multiprocessing.connection import wait
 from typing import Any
 
 from benchbase.errors import BenchbaseError
+from benchbase.running.executors import sharing
 from benchbase.running.outcomes import lost_outcome
 from benchbase.running.processes import LOOK, WorkerProcess
-from benchbase.running.waiting import Realm, realm_of
+from benchbase.running.waiting import Held, Realm, held_of, realm_of
+from benchbase.storage.answers import folder_of_run
 from benchbase.tasks import Outcome, Task
 
 _CONNECT = 10  # seconds
@@ -171,9 +173,9 @@ def execute_remotely(task: Task, memory_limit: int | None, run: str) -> Outcome:
     distributed = _library()
     worker = distributed.get_worker()
     dask_key = worker.get_current_task()
-    process = _POOL.take((run, memory_limit, realm_of(task)), task["problem_key"])
+    process, folder = _POOL.take((run, memory_limit, realm_of(task)), held_of(task))
     try:
-        process.give(task)
+        process.give(sharing(task, folder))
         while (outcome := process.listen()) is None and process.lost is None:
             state = getattr(worker.state.tasks.get(dask_key), "state", "cancelled")
             if state == "cancelled" or worker.status.name in ("closing", "closed"):
@@ -203,23 +205,35 @@ class _Pool:
         self._lock = threading.Lock()
         self._owners: dict[WorkerProcess, _Owner] = {}
         self._idle: list[WorkerProcess] = []
+        self._folders: dict[str, tuple[ExitStack, str | None]] = {}
         # A process asks Linux to die with the thread that started it, and Dask's threads may end.
         self._starter = concurrent.futures.ThreadPoolExecutor(1, "benchbase")
         atexit.register(self.close)
 
-    def take(self, owner: _Owner, problem: str) -> WorkerProcess:
-        """Return an idle process of a run, preferably one that holds a problem, or a new one."""
+    def take(self, owner: _Owner, wanted: Held) -> tuple[WorkerProcess, str | None]:
+        """Return an idle process of a run, preferably one that holds a problem, or a new one.
+
+        With it comes the folder for what the solvers of the run share on this machine.
+        """
         with self._lock:
-            while self._idle:
-                self._idle.sort(key=lambda p: (self._owners[p] == owner, p.problem == problem))
-                process = self._idle.pop()
-                process.listen()
-                if process.lost is None and self._owners[process] == owner:
-                    return process
-                self._end(process)  # so that there are never more processes than threads
-            process = self._starter.submit(WorkerProcess, owner[1]).result()
-            self._owners[process] = owner
-            return process
+            process = self._idle_of(owner, wanted)
+            if process is None:
+                process = self._starter.submit(WorkerProcess, owner[1]).result()
+                self._owners[process] = owner
+            if owner[0] not in self._folders:
+                stack = ExitStack()
+                self._folders[owner[0]] = stack, stack.enter_context(folder_of_run())
+            return process, self._folders[owner[0]][1]
+
+    def _idle_of(self, owner: _Owner, wanted: Held) -> WorkerProcess | None:
+        while self._idle:
+            self._idle.sort(key=lambda p: (self._owners[p] == owner, p.holds == wanted))
+            process = self._idle.pop()
+            process.listen()
+            if process.lost is None and self._owners[process] == owner:
+                return process
+            self._end(process)  # so that there are never more processes than threads
+        return None
 
     def put_back(self, process: WorkerProcess) -> None:
         with self._lock:
@@ -229,8 +243,11 @@ class _Pool:
                 self._end(process)
 
     def _end(self, process: WorkerProcess) -> None:
-        self._owners.pop(process, None)
+        owner = self._owners.pop(process, None)
         process.kill()
+        if owner is not None and all(owner[0] != run for run, _, _ in self._owners.values()):
+            stack, _ = self._folders.pop(owner[0])
+            stack.close()
 
     def close(self) -> None:
         with self._lock:

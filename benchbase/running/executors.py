@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from benchbase.discovery.registry import Registry
 from benchbase.running.worker import Worker
+from benchbase.storage.answers import folder_of_run
 from benchbase.tasks import Outcome, Task
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ class Executor(Protocol):
         """
 
 
+def sharing(task: Task, folder: str | None) -> Task:
+    """Return a task whose solver shares what it finds with those that have the same folder.
+
+    A solver with a time limit shares nothing: it would depend on the others whether it is in time.
+    """
+    return task if task["time_limit"] is not None else task | {"answers": folder}
+
+
 class InProcess:
     """Executes tasks in this process, one after the other, in the order given.
 
@@ -54,10 +63,11 @@ class InProcess:
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Execute tasks and yield their outcomes."""
         worker = Worker(self._registry)
-        for task in tasks:
-            with one_blas_thread(), _output_to_stderr():
-                outcome = worker.execute(task)
-            yield outcome | {"isolated": False, "sealed": False}
+        with folder_of_run() as folder:
+            for task in tasks:
+                with one_blas_thread(), _output_to_stderr():
+                    outcome = worker.execute(sharing(task, folder))
+                yield outcome | {"isolated": False, "sealed": False}
 
 
 class Split:

@@ -36,7 +36,7 @@ def estimate(todo: Plan, store: Store | None) -> Estimate:
 
     A solver is assumed to take, to prepare and then per signal, its mean times of earlier outcomes
     for the same dimension and the nearest number of pools. A signal that timed out counts with its
-    limit. The time to build problems is not counted.
+    limit. The time to build problems is not counted. Work that solvers share counts for each.
 
     Parameters
     ----------

@@ -8,10 +8,12 @@ from functools import partial
 from multiprocessing.connection import wait
 
 from benchbase.errors import check_range, system_error
+from benchbase.running.executors import sharing
 from benchbase.running.processes import LOOK, WorkerProcess
 from benchbase.running.sandbox import Sandbox
 from benchbase.running.sealed import SealedWorker
 from benchbase.running.waiting import Realm, Waiting, realm_of
+from benchbase.storage.answers import folder_of_run
 from benchbase.tasks import Outcome, Task
 
 _ATTEMPTS = 3  # how often a worker is started before its start counts as impossible
@@ -61,7 +63,10 @@ class LocalWorkers:
         DiskError
             If there is no room for what workers print.
         """
-        tasks = list(tasks)
+        with folder_of_run() as folder:
+            yield from self._run([sharing(task, folder) for task in tasks])
+
+    def _run(self, tasks: list[Task]) -> Iterator[Outcome]:
         queue = Waiting(tasks, partial(realm_of, sealed=self._sealed))
         pool: list[WorkerProcess] = []
         try:
@@ -80,8 +85,8 @@ class LocalWorkers:
         idle = [process for process in pool if process.task is None]
         while queue and (idle or len(pool) < self._jobs):
             process = idle.pop() if idle else None
-            held = {other.problem for other in pool if other is not process}
-            own = (None, None) if process is None else (process.realm, process.problem)
+            held = {other.holds for other in pool if other is not process}
+            own = (None, None) if process is None else (process.realm, process.holds)
             realm, task = queue.take(*own, held)
             if process is not None and not (process.realm or realm).takes(realm):
                 pool.remove(process)  # it has run the code of others

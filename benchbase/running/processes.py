@@ -24,7 +24,7 @@ from benchbase.running.family import MARK, kill_family
 from benchbase.running.messages import PATIENCE, Message, Receiver, pickled, write_within
 from benchbase.running.outcomes import checked_outcome, lost_outcome, most_bytes
 from benchbase.running.serve import Kind, Role
-from benchbase.running.waiting import Realm
+from benchbase.running.waiting import Held, Realm, held_of
 from benchbase.system import channel
 from benchbase.tasks import Outcome, Task
 
@@ -61,8 +61,8 @@ class WorkerProcess:
         The task that it works on.
     realm : Realm or None
         Whose code it has run.
-    problem : str or None
-        The key of the problem that it holds.
+    holds : Held or None
+        The problem that it holds.
     lost : tuple of (str, str) or None
         Once the worker is dead or late: the status and message for its task.
     started : bool
@@ -81,7 +81,7 @@ class WorkerProcess:
         self._memory_limit, self.attempt = memory_limit, attempt
         self.task: Task | None = None
         self.realm: Realm | None = None
-        self.problem: str | None = None
+        self.holds: Held | None = None
         self.lost: tuple[str, str] | None = None
         self.deadline = float("inf")
         self.started = self.ready = self.doubtful = self._killed = False
@@ -118,7 +118,7 @@ class WorkerProcess:
         self._send(task)
 
     def _begin(self, task: Task) -> None:
-        self.task, self.problem, self.started = task, task["problem_key"], False
+        self.task, self.holds, self.started = task, held_of(task), False
         self._cells.add(task["key"])
         self.outcomes.most, self._starts = most_bytes(task), 0
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from benchbase.discovery.code import Code
 from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError
+from benchbase.interfaces import Solver
 from benchbase.planning.cells import Cell
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor
@@ -75,7 +76,8 @@ def plan(
     outcomes = store.outcomes([*unique]) if store else {}
     sent = store.known_signals() if store else set()
     changed = _changed(store, [*unique]) if store else set()
-    tasks = []
+    tasks: list[Task] = []
+    alike: dict[tuple[str, Solver, int], list[Task]] = {}
     n_done = 0
     for cell in _grouped(list(unique.values())):
         for task in cell.tasks(known, host_name=host_name):
@@ -90,7 +92,24 @@ def plan(
             # Every task asks for the signals, because the worker of any one task may be lost.
             task["send_signals"] = task["signals_key"] not in sent
             tasks.append(task)
+            if _asks_alike(cell, task):
+                alike.setdefault((cell.group_key, cell.solver, task["start"]), []).append(task)
+    for group in alike.values():
+        for task in group:
+            task["others"] = [other["pooling"] for other in group if other is not task]
     return Plan(cells, tasks, n_done)
+
+
+def _asks_alike(cell: Cell, task: Task) -> bool:
+    """Return whether a solver may know the measurements under other poolings of the frame.
+
+    It must have a use for them, and all code must be benchbase's own: with them, another solver
+    could find more than its own measurements tell. Nor do solvers with a time limit share work, as
+    only some of them would have the time that it takes.
+    """
+    if cell.time_limit is not None or task["shared"] or any(task["sources"].values()):
+        return False
+    return any(isinstance(part, Solver) and part.asks_alike for part in cell.solver.walk())
 
 
 def _changed(store: Store, keys: Sequence[str]) -> set[str]:
@@ -119,16 +138,19 @@ def _is_due(task: Task, outcome: Ending | None) -> bool:
 
 
 def _grouped(cells: list[Cell]) -> list[Cell]:
-    """Order cells by their test signals and problems, so that workers build each of these once.
+    """Order cells by their test signals, frames and problems, so that each of these is built once.
 
-    Signals, and the problems of the same signals, come in the order of first appearance.
+    Each of them comes in the order of first appearance.
     """
-    signals: dict[str, int] = {}
-    problems: dict[str, int] = {}
+    first: dict[str, int] = {}
     for cell in cells:
-        signals.setdefault(cell.signals_key, len(signals))
-        problems.setdefault(cell.problem_key, len(problems))
-    return sorted(cells, key=lambda c: (signals[c.signals_key], problems[c.problem_key]))
+        for key in _place(cell):
+            first.setdefault(key, len(first))
+    return sorted(cells, key=lambda cell: [first[key] for key in _place(cell)])
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.signals_key, cell.group_key, cell.problem_key
 
 
 class InterruptedRun(KeyboardInterrupt):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchbase.discovery.registry import strangers
 from benchbase.errors import BenchbaseError, in_one_line
+from benchbase.storage.answers import RUNS
 from benchbase.storage.cache import STRANGERS, cache_folder
 from benchbase.system.loading import top_of
 from benchbase.tasks import Task
@@ -45,12 +46,15 @@ class Sandbox:
             )
         named = {s for task in tasks for each in task["sources"].values() for s in each}
         cache = cache_folder().absolute()
-        (cache / STRANGERS).mkdir(parents=True, exist_ok=True)
+        private = [cache / name for name in (STRANGERS, RUNS)]
+        for folder in private:
+            folder.mkdir(parents=True, exist_ok=True)
         self._start = [bwrap, "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
         self._start += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", _HOME]
         for path in (*_SYSTEM, *_of_python(), str(cache), *filter(os.path.isabs, sorted(named))):
             self._start += ["--ro-bind-try", path, path]
-        self._start += ["--tmpfs", str(cache / STRANGERS)]  # what is computed here goes with it
+        for folder in private:  # what is computed here goes with it, and nobody else's is seen
+            self._start += ["--tmpfs", str(folder)]
         self._start += ["--setenv", "HOME", _HOME, "--chdir", _HOME, "--"]
         self._try()
 

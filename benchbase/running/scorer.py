@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from benchbase.component import Array
 from benchbase.discovery.provenance import circumstances
 from benchbase.errors import BenchbaseError, DataError, OutOfMemoryError, PluginError, described
 from benchbase.interfaces import Dataset
@@ -59,6 +60,7 @@ class Scorer:
         self._refused: dict[str, Solved] = {}
         self._sent: set[str] = set()
         self._posed: tuple[Task, Instance, Outcome] | None = None
+        self._measured: tuple[str, dict[str, Array | None]] = ("", {})
 
     def pose(self, task: Task) -> Posed | Outcome:
         """Return what the solver of a task may know, or an outcome if there is no such problem.
@@ -114,9 +116,15 @@ class Scorer:
         design = self._workshop.build("frame", task["frame"])
         key = frame_key(design, problem.frame.n, task["seed"], task["trial"])
         wanted = (CORE_CODE, *KINDS)
+        others = [(spec, self._other(task, instance, spec)) for spec in task["others"]]
+        known = [(spec, b[rows]) for spec, b in others if b is not None]
         return Posed(
             key=task["key"],
             problem_key=task["problem_key"],
+            group_key=task["group_key"],
+            others=[spec for spec, _ in known],
+            other_b=own_copy(np.array([b for _, b in known], dtype=np.float64)),
+            answers=task["answers"],
             n=instance.truth.shape[1],
             frame=task["frame"],
             pooling=task["pooling"],
@@ -160,13 +168,33 @@ class Scorer:
             design, pooling, noise, hint = parts
             n, place = signals.truth.shape[1], (task["seed"], task["trial"])
             stream = frame_key(design, n, *place)
-            frame = self._workshop.frame(key, task["frame"], n, signals.training, stream)
+            frame = self._workshop.frame(
+                task["group_key"], task["frame"], n, signals.training, stream
+            )
             built = build(signals, frame, pooling, noise, hint, *place)
             self._problems[key] = (task["signals_key"], signals, built)
             if len(self._problems) > 2:
                 self._problems.popitem(last=False)
         self._problems.move_to_end(key)
         return self._problems[key][-1]
+
+    def _other(self, task: Task, instance: Instance, spec: Mapping[str, Any]) -> Array | None:
+        """Measure the signals of a problem under another pooling; the last group's are kept.
+
+        Return None if that fails. The tasks of that pooling will tell why.
+        """
+        if self._measured[0] != task["group_key"]:
+            self._measured = task["group_key"], {}
+        known, name = self._measured[1], repr(spec)
+        if name not in known:
+            problem, place = instance.problem, (task["seed"], task["trial"])
+            signals = Signals(instance.truth, problem.training, problem.signal_norm)
+            try:
+                pooling, noise = self._workshop.build("pooling", spec), self._built("noise", task)
+                known[name] = build(signals, problem.frame, pooling, noise, None, *place).b
+            except BenchbaseError:
+                known[name] = None
+        return known[name]
 
     def _built(self, kind: str, task: Task) -> Any:
         """Build a component of a task, or return None if the task has none of that kind."""

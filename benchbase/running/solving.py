@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,14 @@ from benchbase.discovery.reading import reading
 from benchbase.errors import BenchbaseError, PluginError, in_one_line
 from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.instance import own_copy
+from benchbase.numerics.ledger import CountingFrame, Ledger
 from benchbase.numerics.recovery import RecoveryError, as_arrays, recover
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot
+from benchbase.numerics.sharing import Sharing
+from benchbase.numerics.streams import SignalRun, Snapshot
 from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
+from benchbase.storage.answers import SharedAnswers
 from benchbase.storage.cache import cache_folder
 from benchbase.system.loading import CORE
 from benchbase.tasks import Posed, Solved
@@ -101,9 +104,7 @@ class Solving:
         elif training is not None:
             training = own_copy(training)
         key = bytes.fromhex(posed["frame_key"])
-        frame = self._workshop.frame(
-            posed["problem_key"], posed["frame"], posed["n"], training, key
-        )
+        frame = self._workshop.frame(posed["group_key"], posed["frame"], posed["n"], training, key)
         return Problem(
             frame=frame,
             pooling=self._workshop.build("pooling", posed["pooling"]),
@@ -122,9 +123,10 @@ class Solving:
         keys = [bytes.fromhex(key) for key in posed["solver_keys"]]
         hint = None if posed["hint"] is None else own_copy(posed["hint"])
         trace: list[Snapshot] | None = [] if posed["trace"] else None
-        run = SignalRun(keys, ledger, trace, hint=hint)
+        b, sharing = own_copy(posed["b"]), self._sharing(posed, prepared)
+        run = SignalRun(keys, ledger, trace, hint=hint, sharing=sharing)
         with ledger.clock(()):
-            recovery = recover(prepared.inverse, own_copy(posed["b"]), run, problem.frame.n)
+            recovery = recover(prepared.inverse, b, run, problem.frame.n)
         init = sum(spent for phase, spent in ledger.seconds.items() if "init" in phase)
         size = len(keys)
         solved = Solved(
@@ -156,15 +158,28 @@ class Solving:
         on_start()  # again, because imports do not count as the solver's time
         with ledger.clock(("prepare",)):
             inverse = solver.prepare(counted)
-        prepared = _Prepared(inverse, ledger, sum(ledger.seconds.values()))
+        prepared = _Prepared(solver, counted, inverse, ledger, sum(ledger.seconds.values()))
         self._prepared = (posed["key"], prepared)
         return prepared
+
+    def _sharing(self, posed: Posed, prepared: _Prepared) -> Sharing:
+        """Return what the solver shares with the others of the run."""
+        if posed["answers"] is None:
+            return Sharing()
+        answers, problem, others = SharedAnswers(posed["answers"]), prepared.problem, []
+        for spec, b in zip(posed["others"], posed["other_b"], strict=True):
+            pooling = self._workshop.build("pooling", spec)
+            if prepared.solver.unsupported(replace(problem, pooling=pooling)) is None:
+                others.append((pooling, b))
+        return Sharing(answers, posed["group_key"], problem, posed["b"], others)
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A prepared solver, its ledger, and the seconds that preparing it took."""
+    """A solver, what it was prepared for, its ledger, and the seconds that preparing took."""
 
+    solver: Solver
+    problem: Problem
     inverse: Inverse
     ledger: Ledger
     seconds: float

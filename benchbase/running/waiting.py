@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from benchbase.tasks import Task
 
@@ -38,8 +38,26 @@ def realm_of(task: Task, *, sealed: bool = False) -> Realm:
     return Realm(sealed and not task["shared"], tuple(sorted(sources)))
 
 
+class Held(NamedTuple):
+    """The problem that a worker holds, and the group that it is of (`Task`), by their keys."""
+
+    group: str
+    problem: str
+
+
+def held_of(task: Task) -> Held:
+    """Return what the worker of a task holds."""
+    return Held(task["group_key"], task["problem_key"])
+
+
+_Place: TypeAlias = tuple[Realm, Held]
+
+
 class Waiting:
     """Tasks by realm and problem. If it can, a task goes to a worker that holds its problem.
+
+    If no task is of that problem, one of the same group is as good: what a solver finds for one
+    pooling may be found for all others too, for which other workers would have to wait.
 
     Parameters
     ----------
@@ -51,16 +69,23 @@ class Waiting:
 
     def __init__(self, tasks: Iterable[Task], realm: Callable[[Task], Realm] = realm_of) -> None:
         self._realm = realm
-        self._places: OrderedDict[tuple[Realm, str], deque[Task]] = OrderedDict()
+        self._places: OrderedDict[_Place, deque[Task]] = OrderedDict()
+        self._groups: dict[str, dict[_Place, None]] = {}
         self._came_back: set[tuple[str, int]] = set()
         for task in tasks:
-            self._places.setdefault(self._place(task), deque()).append(task)
+            self._at(task).append(task)
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
-    def _place(self, task: Task) -> tuple[Realm, str]:
-        return self._realm(task), task["problem_key"]
+    def _place(self, task: Task) -> _Place:
+        return self._realm(task), held_of(task)
+
+    def _at(self, task: Task) -> deque[Task]:
+        """Return the tasks that wait where a task belongs."""
+        place = self._place(task)
+        self._groups.setdefault(task["group_key"], {})[place] = None
+        return self._places.setdefault(place, deque())
 
     def put_back(self, task: Task) -> bool:
         """Take back a task whose worker was lost by no fault of the solver.
@@ -71,36 +96,49 @@ class Waiting:
         first = name not in self._came_back
         if first:
             self._came_back.add(name)
-            self._places.setdefault(self._place(task), deque()).appendleft(task)
+            self._at(task).appendleft(task)
             self._places.move_to_end(self._place(task), last=False)
         return first
 
     def take(
-        self, realm: Realm | None, problem: str | None, held: Collection[str | None]
+        self, realm: Realm | None, last: Held | None, held: Collection[Held | None]
     ) -> tuple[Realm, Task]:
         """Remove and return a task and its realm.
 
         One of a worker's own realm and problem comes first. Then come tasks that the worker may
-        take, at first those of problems that no other worker holds. Then come all others, for which
-        another worker must be started.
+        take: those of its own group, then of groups and then of problems that no other worker
+        holds. Then come all others, for which another worker must be started.
 
         Parameters
         ----------
-        realm, problem : optional
+        realm, last : optional
             What the worker has run last; None for a new worker.
-        held : collection of str
-            The problems that other workers hold.
+        held : collection of Held
+            What other workers hold.
         """
+        groups = {other.group for other in held if other is not None}
 
-        def may(place: tuple[Realm, str]) -> bool:
+        def may(place: _Place) -> bool:
             return realm is None or realm.takes(place[0])
 
-        own = [] if realm is None or problem is None else [(realm, problem)]
-        own = [place for place in own if place in self._places]
-        free = (place for place in self._places if place[1] not in held and may(place))
-        orders = (own, free, filter(may, self._places), iter(self._places))
+        def distance(place: _Place) -> tuple[bool, bool]:
+            return place != (realm, last), place[0] != realm
+
+        group = () if last is None else self._groups.get(last.group, ())
+        near = sorted(filter(may, group), key=distance)
+        free = (place for place in self._places if place[1].group not in groups and may(place))
+        unheld = (place for place in self._places if place[1] not in held and may(place))
+        orders = (near, free, unheld, filter(may, self._places), iter(self._places))
         place = next(itertools.chain.from_iterable(orders))
         task = self._places[place].popleft()
         if not self._places[place]:
-            del self._places[place]
+            self._forget(place)
         return place[0], task
+
+    def _forget(self, place: _Place) -> None:
+        """Remove a place where no task waits."""
+        del self._places[place]
+        group = self._groups[place[1].group]
+        del group[place]
+        if not group:
+            del self._groups[place[1].group]

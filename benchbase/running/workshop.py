@@ -64,25 +64,25 @@ class Workshop:
         return self._registry.build(kind, spec, trusted=True)
 
     def frame(
-        self, problem: str, spec: Mapping[str, Any], n: int, training: Array | None, key: bytes
+        self, group: str, spec: Mapping[str, Any], n: int, training: Array | None, key: bytes
     ) -> Frame:
-        """Build the frame of a problem, or return it if it is of one of the last two problems.
+        """Build the frame of a problem, or return it if it is one of the last two.
 
         Parameters
         ----------
-        problem : str
-            The key of the problem.
+        group : str
+            The key of the problems that have this frame (`Task`).
         spec : dict
             The frame's spec.
         n, training, key
             As for `build_frame`.
         """
-        if problem not in self._frames:
-            self._frames[problem] = build_frame(self.build("frame", spec), n, training, key)
+        if group not in self._frames:
+            self._frames[group] = build_frame(self.build("frame", spec), n, training, key)
             if len(self._frames) > 2:
                 self._frames.popitem(last=False)
-        self._frames.move_to_end(problem)
-        return self._frames[problem]
+        self._frames.move_to_end(group)
+        return self._frames[group]
 
     def compare(self, code: _Code, kinds: Collection[str]) -> None:
         """Make sure that the code of some kinds is what a task was planned with.

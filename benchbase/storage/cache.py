@@ -82,7 +82,7 @@ def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Arra
     place = cache_folder() / name
     arrays = _open(place)
     if arrays is None and _strangers:
-        place = cache_folder() / _apart() / name
+        place = own_place(cache_folder()) / name
         arrays = _open(place)
     if arrays is None:
         with _locked(place):
@@ -103,8 +103,18 @@ def keep_apart(stranger: str) -> None:
     _strangers.add(stranger)
 
 
-def _apart() -> str:
-    return f"{STRANGERS}/{hashlib.sha256(repr(sorted(_strangers)).encode()).hexdigest()[:24]}"
+def own_place(folder: Path) -> Path:
+    """Return the folder for what this process computes: the given one, or one in it for its like.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A folder for what processes compute that run bundled code only.
+    """
+    if not _strangers:
+        return folder
+    name = hashlib.sha256(repr(sorted(_strangers)).encode()).hexdigest()[:24]
+    return folder / STRANGERS / name
 
 
 def _make(place: Path, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:

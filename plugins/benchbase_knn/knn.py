@@ -1,5 +1,7 @@
 """Recovery from the training signals with the most similar measurements."""
 
+from typing import ClassVar
+
 import numpy as np
 
 import benchbase
@@ -20,11 +22,12 @@ class NearestNeighbours(benchbase.Solver):
     Each call measures all T training signals anew, in one pass for all of its queries. The memory
     does not grow with T, apart from the pages of a memory-mapped file, which the system takes back
     when it needs them. The pass counts as solving: its time, and its T frame applications. So do
-    the distances of each signal, 2 T K operations, which are T / (L N) applications. A run in
-    several chunks, or a solver that calls this one more than once, makes as many passes. With
-    `store_measurements`, there is a single pass, while preparing, and the measurements take T·K·4
-    bytes (3 GB for 900,000 signals and 830 pools). For one call that is no faster. The neighbours
-    are the same.
+    the distances of each signal, 2 T K operations, which are T / (L N) applications. The pass
+    counts in full also if another solver of the run has made it for the same measurements
+    (`Run.shared`), or for another pooling of the frame. With `store_measurements`, there is a
+    single pass of its own, while preparing, and the measurements take T·K·4 bytes (3 GB for 900,000
+    signals and 830 pools). That is faster for a solver that calls this one more than once, each
+    time for other measurements. The neighbours are the same.
 
     Parameters
     ----------
@@ -40,6 +43,7 @@ class NearestNeighbours(benchbase.Solver):
     """
 
     name = "knn"
+    asks_alike: ClassVar[bool] = True
     q: int = 10
     store_measurements: bool = False
 
@@ -63,7 +67,7 @@ class NearestNeighbours(benchbase.Solver):
 
         def inverse(b: Array, run: Run) -> Recovery:
             x = np.empty((len(b), frame.n))
-            neighbours = index.nearest(b, self.q)
+            neighbours = index.find(b, self.q, run)
             run.count(len(b) * index.search_cost)
             for block in blocks(len(b), width):
                 near = training[neighbours[block]].astype(np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 import benchbase
@@ -57,6 +59,7 @@ class LocalPrior(PriorSolver):
     """
 
     name = "local_prior"
+    asks_alike: ClassVar[bool] = True
     q: int = 300
     shrinkage: float = 0.05
     refresh: int = 2
@@ -86,7 +89,7 @@ class LocalPrior(PriorSolver):
         def inverse(b: Array, run: Run) -> Recovery:
             x, n_iter = np.zeros((len(b), problem.frame.n)), np.zeros(len(b), dtype=np.int64)
             todo = np.arange(len(b))
-            near = index.nearest(b, self.q)
+            near = index.find(b, self.q, run)
             run.count(len(b) * index.search_cost)
             for turn in range(1 + self.refresh):
                 with run.phase(f"turn {turn}") as phase:

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import benchbase
 from benchbase import Array, Blocks, DenseFrame, Problem, Recovery
 from benchbase.conformance import check_solver
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 
 IDENTITY = Problem(DenseFrame(np.eye(3)[:, None]), benchbase.build("pooling", {"name": "maxout"}))
 """Measures a signal by its own three numbers, so that b is the signal."""

@@ -9,7 +9,8 @@ from numpy.testing import assert_array_equal
 
 import benchbase
 from benchbase import Array, BestSoFar, DenseFrame, Problem, Recovery, Run
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 
 PROBLEM = Problem(DenseFrame(np.eye(3)[:, None]), benchbase.build("pooling", {"name": "maxout"}))
 """Measures a signal by its own three numbers."""

@@ -10,7 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 
 NORMS: list[dict[str, Any]] = [{"name": "lp", "p": p} for p in (1.0, 2.0, np.inf)]
 RECTIFIED = [norm | {"rectified": True} for norm in NORMS]

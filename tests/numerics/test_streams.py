@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchbase import DenseFrame
+from benchbase.numerics.ledger import CountingFrame, Ledger
 from benchbase.numerics.streams import (
-    CountingFrame,
-    Ledger,
     Role,
     SignalRun,
     Snapshot,
@@ -42,7 +41,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr("benchbase.numerics.streams.time.perf_counter", made)
+    monkeypatch.setattr("benchbase.numerics.ledger.time.perf_counter", made)
     return made
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import benchbase
 from benchbase import DenseFrame, Problem
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_sdp.admm import Admm
 from benchbase_sdp.constraints import lift
 from benchbase_sdp.costs import cost_of

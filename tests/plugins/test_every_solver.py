@@ -10,8 +10,9 @@ import pytest
 import benchbase
 from benchbase import Array, DenseFrame, Problem, Recovery, relative_error
 from benchbase.discovery.registry import registry
+from benchbase.numerics.ledger import CountingFrame, Ledger
 from benchbase.numerics.recovery import recover
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase.numerics.streams import SignalRun, solver_keys
 
 N, L, K, S = 5, 2, 14, 3
 LOST = 1  # the signal whose measurements, or start, are not numbers

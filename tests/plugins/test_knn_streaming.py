@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benchbase
-from benchbase import Array, DenseFrame, Problem
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, solver_keys
+from benchbase import Array, DenseFrame, Problem, Query
+from benchbase.numerics.ledger import Cost, CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_knn import index
 from benchbase_knn.index import Index
 from benchbase_knn.knn import NearestNeighbours
@@ -144,6 +147,48 @@ def test_one_pass_for_all_queries_or_one_for_good(
     comparing = queries * (3 + index.SPARE) + queries  # candidates in float64, and the fit
     assert counts[0] == (size if store else 0)
     assert np.diff(counts).tolist() == [(0 if store else size) + comparing] * 2
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    size=st.integers(5, 120),
+    entries=st.sampled_from([60, 500, 100_000]),
+    poolings=st.lists(st.sampled_from(POOLINGS), min_size=1, max_size=4),
+    spread=st.sampled_from([1e-7, 1e-4, 1.0]),
+    seed=st.integers(0, 2**32),
+)
+def test_a_search_for_several_poolings_finds_what_each_alone_does_at_the_same_cost(
+    size: int, entries: int, poolings: list[dict[str, Any]], spread: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    training = (rng.standard_normal(6) + spread * rng.standard_normal((size, 6))).astype(np.float32)
+    x, ledger = training[:4] + spread * rng.standard_normal((4, 6)), Ledger()
+    first = problem_of(poolings[0], rng.standard_normal((9, 2, 6)), training)
+    first = replace(first, frame=CountingFrame(first.frame, ledger))
+    problems = [replace(first, pooling=benchbase.build("pooling", each)) for each in poolings]
+    measured, costs = [problem.measure(x) for problem in problems], [Cost() for _ in problems]
+    queries = [
+        Query(problem, b, partial(ledger.diverted, cost))
+        for problem, b, cost in zip(problems, measured, costs, strict=True)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "ENTRIES", entries)
+        with ledger.diverted(*costs):
+            together = Index(first)._search(queries, 3)
+        for problem, b, near, cost in zip(problems, measured, together, costs, strict=True):
+            ledger.clear()
+            np.testing.assert_array_equal(Index(problem).nearest(b, 3), near)
+            assert sum(ledger.applications.values()) == cost.applications
+            np.testing.assert_array_equal(near, brute_force(problem, b, 3))
+
+
+def test_large_sets_have_more_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "SHARE", 10)
+    ledger, plain = Ledger(), gaussian(NORMS[1], 400)
+    problem = replace(plain, frame=CountingFrame(plain.frame, ledger))
+    b = plain.measure(np.random.default_rng(1).standard_normal((5, 6)))
+    np.testing.assert_array_equal(Index(problem).nearest(b, 3), brute_force(plain, b, 3))
+    assert ledger.applications == {(): 400 + 5 * (3 + 40)}
 
 
 MEMORY = """

@@ -24,7 +24,8 @@ from benchbase import (
     squared_cosine,
 )
 from benchbase.conformance import check_solver
-from benchbase.numerics.streams import Ledger, SignalRun, solver_keys
+from benchbase.numerics.ledger import Ledger
+from benchbase.numerics.streams import SignalRun, solver_keys
 from benchbase_phasemax.phasemax import PhaseMax
 from benchbase_phasemax.programs import Programs
 from tests.plugins.problems import Implicit, flags, lp

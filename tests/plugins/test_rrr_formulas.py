@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import benchbase
 from benchbase import Array, DenseFrame, Problem
-from benchbase.numerics.streams import CountingFrame, Ledger, SignalRun, Snapshot, solver_keys
+from benchbase.numerics.ledger import CountingFrame, Ledger
+from benchbase.numerics.streams import SignalRun, Snapshot, solver_keys
 from benchbase_poolings.lp import LpPooling
 from benchbase_rrr.iteration import ProjectionMethod
 from benchbase_rrr.methods import HIO, RAAR, RRR

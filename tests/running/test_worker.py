@@ -122,6 +122,9 @@ def make(**changes: Any) -> Task:
         "noise": None,
         "hint": None,
         "trace": False,
+        "others": [],
+        "answers": None,
+        "time_limit": None,
     } | changes
     facts.setdefault("stop", facts["points"])
 
@@ -131,6 +134,7 @@ def make(**changes: Any) -> Task:
     signals = ("dataset", "seed", "trial", "points")
     facts["train_key"] = digest("dataset", "seed") + str(id(CALLS))
     facts["signals_key"] = digest(*signals)
+    facts["group_key"] = digest(*signals, "frame")
     facts["problem_key"] = digest(*signals, "frame", "pooling")
     facts["key"] = digest(*signals, "frame", "pooling", "solver")
     return facts  # type: ignore[return-value] # all keys are there
@@ -459,7 +463,7 @@ class Spends(Iterates):
 def test_times_and_applications_are_means_a_signal(
     takes_vectors: bool, known: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchbase.numerics.streams.time.perf_counter", lambda: Clock.now)
+    monkeypatch.setattr("benchbase.numerics.ledger.time.perf_counter", lambda: Clock.now)
     known.add(Spends)
     worker = Worker(known)
     spec = {"name": "spends", "takes_vectors": takes_vectors}

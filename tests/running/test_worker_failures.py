@@ -86,6 +86,9 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             "noise": None,
             "hint": None,
             "trace": False,
+            "others": [],
+            "answers": None,
+            "time_limit": None,
         } | changes
         facts.setdefault("stop", facts["points"])
         with contextlib.suppress(benchbase.BenchbaseError):  # the worker is to find it out
@@ -93,7 +96,7 @@ def execute(known: Registry) -> Callable[..., Outcome]:
             facts.setdefault("files", fingerprints(dataset))
         facts.setdefault("files", [])
         facts.setdefault("train_key", str(facts["dataset"]))
-        facts |= dict.fromkeys(("key", "signals_key", "problem_key"), "key")
+        facts |= dict.fromkeys(("key", "signals_key", "problem_key", "group_key"), "key")
         task: Task = facts  # type: ignore[assignment] # all keys are there
         return Worker(known).execute(task)
 

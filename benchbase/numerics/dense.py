@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from benchbase.representation import Frame
 
 class DenseFrame(Frame):
     """A frame given by its vectors.
+
+    The result of a product has the memory order of its operand: if the numbers of a batch of
+    signals lie next to each other, signal by signal within each component, so do the coefficients.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ class DenseFrame(Frame):
         self._vectors = array
         self.n_pools, self.pool_size, self.n = array.shape
         self.is_complex = bool(np.iscomplexobj(array))
-        self._matrices: dict[tuple[str, np.dtype[Any]], Array] = {}
+        self._matrices: dict[tuple[str, np.dtype[Any], str], Array] = {}
 
     @cached_property
     def _matrix(self) -> Array:
@@ -66,33 +69,39 @@ class DenseFrame(Frame):
         values = self._decomposition[1]
         return float(values[0] / values[-1]) if values.size else None
 
-    def _operator(self, which: str, dtype: np.dtype[Any]) -> Array:
+    def _operator(self, which: str, dtype: np.dtype[Any], order: Literal["C", "F"]) -> Array:
         """Return the right factor of ``x @ operator`` in the precision of the operand."""
-        if not np.issubdtype(dtype, np.inexact):
-            dtype = np.dtype(np.float64)
-        wanted = np.result_type(dtype, np.complex64) if self.is_complex else dtype
-        key = (which, np.dtype(wanted))
+        key = (which, dtype, order)
         if key not in self._matrices:
+            if not np.issubdtype(dtype, np.inexact):
+                dtype = np.dtype(np.float64)
+            wanted = np.result_type(dtype, np.complex64) if self.is_complex else dtype
             source = {
                 "analyse": lambda: self._matrix.T,
                 "adjoint": lambda: self._matrix.conj(),
                 "least_squares": lambda: self._pseudo_inverse.T,
             }[which]()
-            self._matrices[key] = np.ascontiguousarray(source, dtype=wanted)
+            self._matrices[key] = np.asarray(source, dtype=wanted, order=order)
         return self._matrices[key]
+
+    def _product(self, operand: Array, which: str) -> Array:
+        """Return ``operand @ operator``, in the memory order of the operand."""
+        if operand.ndim == 2 and operand.strides[0] < operand.strides[1]:
+            return (self._operator(which, operand.dtype, "F").T @ operand.T).T
+        return operand @ self._operator(which, operand.dtype, "C")
 
     def analyse(self, x: Array) -> Array:
         """Return F x: (..., N) to (..., L, K)."""
-        flat = x @ self._operator("analyse", x.dtype)
+        flat = self._product(x, "analyse")
         return flat.reshape(*x.shape[:-1], self.pool_size, self.n_pools)
 
     def adjoint(self, c: Array) -> Array:
         """Return Fᴴ c: (..., L, K) to (..., N)."""
-        return self._flat(c) @ self._operator("adjoint", c.dtype)
+        return self._product(self._flat(c), "adjoint")
 
     def least_squares(self, c: Array) -> Array:
         """Return F⁺ c: (..., L, K) to (..., N); the pseudo-inverse is formed once."""
-        return self._flat(c) @ self._operator("least_squares", c.dtype)
+        return self._product(self._flat(c), "least_squares")
 
     def dense(self) -> Array:
         """Return the vectors, (K, L, N), read-only."""

@@ -106,7 +106,8 @@ def _kept(value: Any, stay: Array) -> Any:
             return [entry for entry, kept in zip(value, stay, strict=True) if kept]
         case tuple():
             return type(value)(*(_kept(part, stay) for part in value))
-    return value[stay]
+    rows = np.empty_like(value, shape=(np.count_nonzero(stay), *value.shape[1:]))  # in its order
+    return np.compress(stay, value, axis=0, out=rows)
 
 
 def iterate(

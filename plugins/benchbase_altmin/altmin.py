@@ -59,7 +59,7 @@ class AltMin(benchbase.IterativeSolver):
     name = "altmin"
     requires = ("scipy.linalg.lapack",)
     best: ClassVar[bool] = False
-    blocks: ClassVar[Blocks] = Blocks(50_000, "floor")  # such blocks stay in a core's L2 cache
+    blocks: ClassVar[Blocks] = Blocks(25_000, least=200)  # stay in a core's L2 cache
     rectified_update: Literal["rows", "keep"] = "rows"
     sphere: bool = False
 
@@ -130,9 +130,11 @@ class Alternation(benchbase.Iteration):
     per_signal = (*benchbase.Iteration.per_signal, "c")
 
     def __init__(self, problem: Problem, b: Array, x: Array, run: Run, update: Update) -> None:
-        super().__init__(problem, b, x)
+        # The signals of a block lie next to each other in memory. Pooling works along them, in rows
+        # that are longer than the K numbers of one signal.
+        super().__init__(problem, np.asfortranarray(b), np.asfortranarray(x))
         self._update, self._count = update, run.count
-        self.c = problem.frame.analyse(x)
+        self.c = problem.frame.analyse(self.x)
 
     def look(self) -> tuple[Array, Array]:
         """Return the signals and their residuals."""

@@ -227,17 +227,20 @@ class Pair(NamedTuple):
 class Lists(benchbase.Iteration):
     """Holds things of all kinds, and checks that they follow the signals."""
 
-    per_signal = (*benchbase.Iteration.per_signal, "names", "pair", "nothing")
+    per_signal = (*benchbase.Iteration.per_signal, "names", "pair", "nothing", "columns")
 
     def __init__(self, problem: Problem, b: Array, x: Array) -> None:
         super().__init__(problem, b, x)
         self.names = [str(row[0]) for row in b]
         self.pair, self.nothing = Pair(b[:, 0], None), None
+        self.columns = np.asfortranarray(b)
 
     def step(self) -> None:
         assert self.names == [str(row[0]) for row in self.b]
         assert_array_equal(self.pair.first, self.b[:, 0])
         assert self.pair.second is self.nothing is None
+        assert_array_equal(self.columns, self.b)
+        assert self.columns.flags.f_contiguous  # the memory order stays
         self.x = self.x + 0.5 * (self.b - self.x)
 
     def hopeful(self, residual: Array) -> Array:

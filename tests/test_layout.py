@@ -295,6 +295,13 @@ def test_all_public_names_are_there_and_sorted() -> None:
         _ = benchbase.nosuchname
 
 
+def test_each_public_name_is_found_where_type_checkers_find_it() -> None:
+    typed = next(node for node in tree(CORE / "__init__.py").body if isinstance(node, ast.If))
+    listed = [(f"benchbase.{module}", name) for name, module in benchbase._MODULES.items()]
+    assert listed == [(source, name) for _, source, name in imports(typed)]
+    assert {*benchbase._MODULES} | {"__version__", "build"} == {*benchbase.__all__}
+
+
 def undocumented(body: list[ast.stmt], where: str) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):

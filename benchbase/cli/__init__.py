@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -33,38 +33,42 @@ COMMANDS = {
 class Commands(click.Group):
     """The commands of the core and of plugins.
 
-    Plugins are loaded only to list all commands, or to find one that the core does not have. Those
-    of strangers are not loaded to find a command that a bundled plugin has, such as `accept`.
+    Plugins are loaded only to find a command that the core does not have, or to list all commands
+    if these are not known from an earlier call. Those of strangers are not loaded to find a command
+    that a bundled plugin has, such as `accept`.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the core's commands in the order of their use, then the others."""
         del ctx
-        return [*COMMANDS, *self._of_plugins()]
+        from benchbase.cli.catalogue import catalogue
+
+        return [*COMMANDS, *sorted(catalogue().commands.keys() - COMMANDS)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands into the help, with a heading of their own for those of plugins."""
-        heads = {"Commands": [*COMMANDS]}
+        from benchbase.cli.catalogue import catalogue
+
+        core = [(name, self.get_command(ctx, name)) for name in COMMANDS]
+        heads = {"Commands": [(name, command) for name, command in core if command]}
         try:
-            heads["Commands of plugins"] = self._of_plugins()
-            warn_of_broken_plugins()
+            known = catalogue()
+            heads["Commands of plugins"] = [
+                (name, click.Command(name, help=text))
+                for name, text in sorted(known.commands.items())
+                if name not in COMMANDS
+            ]
+            warn(known.warnings)
         except BenchbaseError as error:  # the help must work even if plugins are broken
             click.echo(f"warning: {error}", err=True)
-        width = max(len(name) for names in heads.values() for name in names)
-        for head, names in heads.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            limit = formatter.width - width - 6
-            rows = [(n.ljust(width), c.get_short_help_str(limit)) for n, c in commands if c]
-            if rows:
+        width = max(len(name) for commands in heads.values() for name, _ in commands)
+        limit = formatter.width - width - 6
+        for head, commands in heads.items():
+            if commands:
                 with formatter.section(head):
-                    formatter.write_dl(rows)
-
-    def _of_plugins(self) -> list[str]:
-        from benchbase.discovery.registry import registry
-
-        if not self.commands:
-            registry().add_commands(self)
-        return sorted(self.commands.keys() - COMMANDS)
+                    formatter.write_dl(
+                        [(name.ljust(width), c.get_short_help_str(limit)) for name, c in commands]
+                    )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name; the core's commands come before those of plugins."""
@@ -79,7 +83,8 @@ class Commands(click.Group):
             registry().add_commands(bundled)
         if cmd_name in bundled.commands:
             return bundled.commands[cmd_name]
-        self._of_plugins()
+        if not self.commands:
+            registry().add_commands(self)
         added = super().get_command(ctx, cmd_name)
         if added is None:
             warn_of_broken_plugins()  # a broken plugin may have the command
@@ -125,6 +130,8 @@ def _shortened(line: str) -> str:
 
 
 def _blamed(error: BaseException) -> BenchbaseError | None:
+    if "benchbase.discovery.registry" not in sys.modules:
+        return None  # no plugin was loaded
     from benchbase.discovery.blame import blamed
 
     try:
@@ -162,5 +169,10 @@ def warn_of_broken_plugins() -> None:
     """Print on standard error which plugins could not be loaded."""
     from benchbase.discovery.registry import registry
 
-    for warning in registry().warnings:
+    warn(registry().warnings)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Print warnings on standard error."""
+    for warning in warnings:
         click.echo(f"warning: {warning}", err=True)

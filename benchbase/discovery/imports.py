@@ -59,7 +59,9 @@ class Imports:
         is computed, or in its own ``__getattr__``.
     names : dict
         The names that it binds at its top level, each with the references that it may stand for.
-        None among these references means that the program itself defines the name.
+        None among these references means that the program itself defines the name. If it has a
+        ``__getattr__``, the names are among them that it imports for type checkers, since that
+        function hands these on.
     hands_on : bool
         Whether it does nothing but import, name its version and names, and implement hooks.
     """
@@ -84,6 +86,9 @@ def imports(tree: ast.Module) -> Imports:
     for name, reference in _bound(tree.body):
         names.setdefault(name, []).append(reference)
     opaque = seen.opaque or "__getattr__" in names
+    if "__getattr__" in names:
+        for name, reference in _bound(_typed(tree)):
+            names.setdefault(name, []).append(reference)
     hands_on = not opaque and all(map(_hands_on, tree.body))
     return Imports(frozenset(seen.references()), opaque, names, hands_on)
 
@@ -172,6 +177,13 @@ def _names_of(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Referenc
         else:  # `import a.b` binds `a`
             top = name.partition(".")[0]
             yield top, Reference(0, top)
+
+
+def _typed(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements at the top level that only type checkers read."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and _for_types(node.test):
+            yield from node.body
 
 
 def _for_types(test: ast.expr) -> bool:

@@ -266,7 +266,9 @@ class Registry:
         return self._manager.subset_hook_caller(name, others)
 
     def _warn(self, provider: Provider, problem: str) -> None:
-        self.warnings.append(f"plugin '{provider.plugin}' of {provider} {problem}")
+        warning = f"plugin '{provider.plugin}' of {provider} {problem}"
+        if warning not in self.warnings:  # its commands may be asked for twice
+            self.warnings.append(warning)
 
     def add_commands(self, cli: Any) -> None:
         """Let all plugins add their commands to a click group; a plugin that fails is a warning."""

@@ -6,6 +6,7 @@ is made for tools that edit files, gives no lines either and takes ten times as 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import tomllib
@@ -17,6 +18,9 @@ from typing import Any
 
 from benchbase.component import Component, plain
 from benchbase.errors import SuiteError, dotted, unstorable
+
+IN_LISTS = ("solver", "report")
+"""The kinds of which a suite may have several. Their tables have double brackets."""
 
 _NOT_TOML = (ValueError, RecursionError)
 _BARE_PAIR = re.compile(r"\s*[\w-]+\s*=")
@@ -263,6 +267,29 @@ def as_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, int | float) else _text(str(value))
+
+
+def as_suite_table(cls: type[Component]) -> Iterator[str]:
+    """Yield the lines of a component's table in a suite, with all its defaults.
+
+    The lines are TOML. A parameter without a default becomes a comment that names its type. A
+    parameter whose default is None has no line, since TOML cannot write None.
+
+    Parameters
+    ----------
+    cls : type of Component
+        The component's class.
+    """
+    yield f"[[{cls.kind}]]" if cls.kind in IN_LISTS else f"[{cls.kind}]"
+    yield as_toml_pair("name", cls.name)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type] # subclasses are dataclasses
+        if field.default_factory is not dataclasses.MISSING:
+            yield as_toml_pair(field.name, field.default_factory())
+        elif field.default is dataclasses.MISSING:
+            kind = field.type.__name__ if isinstance(field.type, type) else field.type
+            yield f"# {field.name} = ... needs a value: {kind}"
+        elif field.default is not None:
+            yield as_toml_pair(field.name, field.default)
 
 
 def as_toml_pair(key: str, value: Any) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from benchbase.discovery.registry import strangers
 from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.storage.answers import RUNS
-from benchbase.storage.cache import STRANGERS, cache_folder
+from benchbase.storage.cache import STRANGERS
 from benchbase.system.loading import top_of
+from benchbase.system.paths import cache_folder
 from benchbase.tasks import Task
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", "/nix", "/gnu")

@@ -22,8 +22,8 @@ from benchbase.numerics.traces import MOST_SNAPSHOTS
 from benchbase.problem import Problem
 from benchbase.running.workshop import Workshop, contained, refused, went_wrong
 from benchbase.storage.answers import SharedAnswers
-from benchbase.storage.cache import cache_folder
 from benchbase.system.loading import CORE
+from benchbase.system.paths import cache_folder
 from benchbase.tasks import Posed, Solved
 
 KINDS = ("frame", "pooling", "solver")

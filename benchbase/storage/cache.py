@@ -17,7 +17,7 @@ import numpy as np
 from benchbase.component import Array
 from benchbase.errors import BenchbaseError, system_error
 from benchbase.system.channel import note
-from benchbase.system.paths import user_path
+from benchbase.system.paths import cache_folder
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -36,16 +36,6 @@ _strangers: set[str] = set()
 
 _intact: set[tuple[str, int, int, int]] = set()
 """Name, inode, size and time of the files whose digest this process has found to be right."""
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: ``BENCHBASE_CACHE``, or else one in the user's cache."""
-    chosen = os.environ.get("BENCHBASE_CACHE")
-    if chosen:
-        return user_path(chosen)
-    from platformdirs import user_cache_path
-
-    return user_cache_path("benchbase")
 
 
 def cached(key: str, build: Callable[[], Mapping[str, Array]]) -> dict[str, Array]:

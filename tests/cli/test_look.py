@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import benchbase
 from benchbase.cli import COMMANDS
-from benchbase.cli.look import as_suite_table
 from benchbase.discovery.registry import KINDS, Registry
+from benchbase.planning.toml import as_suite_table
 
 Cli = Callable[..., Result]
 Command = Callable[..., subprocess.CompletedProcess[str]]

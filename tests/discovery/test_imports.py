@@ -131,6 +131,19 @@ def test_the_names_that_a_program_binds() -> None:
     }
 
 
+def test_names_for_type_checkers_count_where_getattr_hands_them_on() -> None:
+    typed = """
+        from typing import TYPE_CHECKING
+        if TYPE_CHECKING:
+            from a.b import c
+        """
+    assert "c" not in of(typed).names
+    lazy = of(f"{typed}def __getattr__(name): ...")
+    assert lazy.opaque
+    assert lazy.names["c"] == [Reference(0, "a.b", ("c",))]
+    assert Reference(0, "a.b", ("c",)) not in lazy.references
+
+
 HOOKS = """
     '''Docstring.'''
     from typing import TYPE_CHECKING

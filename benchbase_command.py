@@ -1,11 +1,12 @@
 """The program ``benchbase``: from its first moment, an interruption ends it with one sentence.
 
-It is a module of its own because any import from `benchbase` runs the whole package's, which takes
-a noticeable time.
+It is a module of its own because imports take a noticeable time: those of the command line, and of
+NumPy and the core if something is to be computed.
 """
 
 import os
 import signal
+import sys
 
 _EARLY = b"interrupted before anything was computed; give the same command again\n"
 _INTERRUPTED = 130
@@ -20,6 +21,8 @@ def main() -> None:
         signal.signal(number, _end)
     from benchbase.cli import main as command
 
+    if sys.argv[1:2] == ["run"] and {"-h", "--help"}.isdisjoint(sys.argv):
+        import benchbase.api  # noqa: F401 # what takes a noticeable time
     for number in signals:
         signal.signal(number, signal.default_int_handler)
     command()

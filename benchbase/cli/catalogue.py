@@ -14,7 +14,6 @@ import secrets
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchbase.discovery.stamps import stamp
@@ -22,13 +21,15 @@ from benchbase.errors import BenchbaseError
 from benchbase.system.paths import cache_folder
 
 if TYPE_CHECKING:
-    from benchbase.component import Component
-    from benchbase.discovery.registry import Registry
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A component: its kind and name, its supplier, its documentation, its table in a suite."""
+    """A component: its kind and name, its supplier, its documentation.
+
+    Its table in a suite is empty unless it was asked for, since making tables takes long.
+    """
 
     kind: str
     name: str
@@ -69,50 +70,50 @@ class Catalogue:
     warnings: list[str]
 
 
-def catalogue() -> Catalogue:
+def catalogue(show: str = "") -> Catalogue:
     """Return what is installed: as it was kept, or else as the plugins say that are loaded now.
 
     A process that has loaded plugins asks these, because it may have loaded more since.
+
+    Parameters
+    ----------
+    show : str, optional
+        The name of the components whose tables are asked for.
     """
     if "benchbase.discovery.registry" in sys.modules:
-        return _of_plugins()
+        return _of_plugins(show)
     now = stamp()
     known = _kept(now) if now is not None else None
-    if known is None:
-        known = _of_plugins()
+    if known is None or (show and not all(each.table for each in known.components)):
+        known = _of_plugins(show, all_tables=bool(show and now))
         if now is not None and not known.warnings and stamp() == now:
             _keep(known, now)
     return known
 
 
-def _of_plugins() -> Catalogue:
+def _of_plugins(show: str, *, all_tables: bool = False) -> Catalogue:
     """Load the plugins, unless they are loaded, and return what they say."""
     import click
 
     from benchbase.discovery.registry import KINDS, registry
+    from benchbase.planning.toml import as_suite_table
 
     known, group = registry(), click.Group()
     known.add_commands(group)
-    return Catalogue(
-        [
-            _entry(known, kind, cls)
-            for kind in KINDS
-            for _, cls in sorted(known.classes[kind].items())
-        ],
-        [_suite(name, path) for name, path in sorted(known.suites.items())],
-        {
-            name: command.short_help or command.help or ""
-            for name, command in group.commands.items()
-        },
-        known.warnings,
-    )
-
-
-def _entry(known: Registry, kind: str, cls: type[Component]) -> Entry:
-    from benchbase.planning.toml import as_suite_table
-
-    provider = str(known.providers[kind, cls.name])
-    return Entry(kind, cls.name, provider, inspect.getdoc(cls) or "", [*as_suite_table(cls)])
+    components = [
+        Entry(
+            kind,
+            name,
+            provider=str(known.providers[kind, name]),
+            documentation=inspect.getdoc(cls) or "",
+            table=[*as_suite_table(cls)] if all_tables or name == show else [],
+        )
+        for kind in KINDS
+        for name, cls in sorted(known.classes[kind].items())
+    ]
+    suites = [_suite(name, path) for name, path in sorted(known.suites.items())]
+    helps = {name: each.short_help or each.help or "" for name, each in group.commands.items()}
+    return Catalogue(components, suites, helps, known.warnings)
 
 
 def _suite(name: str, path: Path) -> SuiteEntry:

@@ -46,14 +46,14 @@ def show_command(name: str) -> None:
     table to copy into a suite, with its parameters and their defaults. Parameters that are unset by
     default are left out.
     """
-    known = catalogue()
+    known = catalogue(show=name)
     warn(known.warnings)
     suites = [suite for suite in known.suites if suite.name == name]
     entries = [entry for entry in known.components if entry.name == name]
     for suite in suites:
         click.echo(_text(suite).rstrip())
     if not suites and not entries:
-        names = {each.name for each in (*known.components, *known.suites)}
+        names = {entry.name for entry in known.components} | {each.name for each in known.suites}
         raise BenchbaseError(f"nothing is named {name!r}{suggestion(name, names)}")
     for index, entry in enumerate(entries):
         if index or suites:

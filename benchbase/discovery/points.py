@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib import metadata
 
 from benchbase.errors import described
@@ -27,17 +29,11 @@ def plugin_points() -> tuple[list[metadata.EntryPoint], list[str]]:
     found: defaultdict[str, list[metadata.EntryPoint]] = defaultdict(list)
     problems: list[str] = []
     seen: set[str] = set()
-    for distribution in metadata.distributions():
-        try:
-            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-                continue
-            points = distribution.entry_points.select(group=GROUP)
-            _ = [point.module for point in points]  # fails if the text is no name of a module
-        except Exception as error:  # the standard library checks little of what it reads
-            problem = f"the entry points of {_words(distribution)} cannot be read"
-            problems.append(f"{problem}: {described(error)}")
-            continue
+    for distribution, points in installed_points(GROUP):
         name = _words(distribution)
+        if isinstance(points, Exception):
+            problems.append(f"the entry points of {name} cannot be read: {described(points)}")
+            continue
         if name not in seen:  # Python would import from the first one as well
             seen.add(name)
             for point in points:
@@ -60,11 +56,32 @@ def plugin_points() -> tuple[list[metadata.EntryPoint], list[str]]:
     return chosen, problems
 
 
+def installed_points(
+    group: str,
+) -> Iterator[tuple[metadata.Distribution, metadata.EntryPoints | Exception]]:
+    """Yield the distributions that have entry points of a group, each with these or an error.
+
+    `importlib.metadata.entry_points` reads all other groups and the names of all distributions too,
+    which takes longer.
+    """
+    for distribution in metadata.distributions():
+        try:
+            if f"[{group}]" not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            points = distribution.entry_points.select(group=group)
+            _ = [point.module for point in points]  # fails if the text is no name of a module
+        except Exception as error:  # the standard library checks little of what it reads
+            yield distribution, error
+        else:
+            yield distribution, points
+
+
 def owner_of(point: metadata.EntryPoint) -> str:
     """Say which distribution an entry point belongs to: "the distribution acme"."""
     return "no distribution" if point.dist is None else _words(point.dist)
 
 
+@lru_cache(maxsize=256)  # reading the metadata takes as long as all else here
 def distribution_name(distribution: metadata.Distribution) -> str | None:
     """Return the name of a distribution, or None if its metadata are lost."""
     try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
-from benchbase.discovery.points import distribution_name, plugin_points
+from benchbase.discovery.points import distribution_name, installed_points, plugin_points
 from benchbase.errors import PluginError
 from benchbase.system.loading import CORE
 
@@ -52,8 +51,11 @@ def bundled() -> frozenset[str]:
     PluginError
         If another distribution says that it is benchbase.
     """
-    commands = entry_points(group="console_scripts", name=CORE)
-    own = {distribution_name(point.dist) for point in commands if point.dist} - {None}
+    own = {
+        distribution_name(distribution)
+        for distribution, scripts in installed_points("console_scripts")
+        if not isinstance(scripts, Exception) and scripts.select(name=CORE)
+    } - {None}
     if len(own) > 1:
         names = " and ".join(sorted(map(str, own)))
         raise PluginError(f"the distributions {names} both supply {CORE}; uninstall one of them")

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from benchbase.discovery import providers
 from benchbase.discovery.providers import bundled
 from benchbase.discovery.registry import Registry
 from benchbase.errors import PluginError
@@ -36,17 +33,13 @@ def test_what_comes_with_benchbase_is_what_the_project_lists() -> None:
     assert bundled() == set(project["entry-points"]["benchbase"].values())
 
 
-def test_a_distribution_that_says_it_is_benchbase_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def point(distribution: str) -> EntryPoint:
-        own = EntryPoint("benchbase", "benchbase.cli:main", "console_scripts")
-        found: EntryPoint = own._for(SimpleNamespace(name=distribution))  # type: ignore[attr-defined] # as the library does
-        return found
-
-    both = EntryPoints((point("one"), point("two")))
-    monkeypatch.setattr(providers, "entry_points", lambda **of: both.select(**of))
-    with pytest.raises(PluginError, match="one and two both supply benchbase; uninstall one"):
+def test_a_distribution_that_says_it_is_benchbase_is_refused(write: Callable[..., Path]) -> None:
+    script = "[console_scripts]\nbenchbase = other:main\n"
+    info = "benchbase-1.dist-info"
+    facts = "Metadata-Version: 2.1\nName: benchbase\nVersion: 1\n"
+    write({f"{info}/METADATA": facts, f"{info}/entry_points.txt": script})
+    own = "benchbase and benchbase-recovery"
+    with pytest.raises(PluginError, match=f"{own} both supply benchbase; uninstall one"):
         bundled.__wrapped__()
 
 

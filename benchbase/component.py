@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import reprlib
 from abc import ABC
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias, dataclass_transform, get_type_hints
@@ -173,16 +173,21 @@ def _storing_plain_values(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def stores_plain_values(self: Any, **parameters: Any) -> None:
-        given = _defaults(type(self)) | parameters
+        given = _defaults(type(self), parameters) | parameters
         init(self, **{name: _stored(name, value) for name, value in given.items()})
 
     return stores_plain_values
 
 
-def _defaults(cls: type) -> dict[str, Any]:
-    """Return the defaults of a dataclass by name, as its author wrote them."""
+def _defaults(cls: type, given: Collection[str]) -> dict[str, Any]:
+    """Return the defaults of a dataclass by name, as its author wrote them, of what is not given.
+
+    A default may be a component, whose plugins would be loaded to make it.
+    """
     found = {}
     for field in dataclasses.fields(cls):
+        if field.name in given:
+            continue
         if field.init and field.default_factory is not dataclasses.MISSING:
             found[field.name] = field.default_factory()
         elif field.init and field.default is not dataclasses.MISSING:

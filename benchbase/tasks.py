@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, TypedDict, final
 
-from benchbase.component import Array, plain
+from benchbase.component import Array, Component, plain
+from benchbase.interfaces import Dataset
 
 
 @final
@@ -178,6 +179,11 @@ def code_of(
     """Return the digests of a task's code in one dict, by module: of all kinds, or of some."""
     chosen = code if kinds is None else kinds
     return {name: digest for kind in chosen for name, digest in code.get(kind, {}).items()}
+
+
+def fingerprints(component: Component) -> list[str]:
+    """Return the fingerprints of all data sets in a component."""
+    return [part.fingerprint() for part in component.walk() if isinstance(part, Dataset)]
 
 
 def json_ready(value: Any) -> Any:

@@ -127,3 +127,19 @@ def test_plain_values_are_of_pythons_types_and_say_the_same(value: Any) -> None:
 
 def test_arrays_and_ranges_become_lists() -> None:
     assert plain([np.ones((2, 1), dtype=int), np.array(2.5), range(2)]) == [[[1], [1]], 2.5, [0, 1]]
+
+
+def test_a_default_that_is_not_needed_is_not_made() -> None:
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(0)
+        return 3
+
+    class Counted(benchbase.Component):
+        n: int = field(default_factory=make)
+
+    assert Counted(n=1).n == 1
+    assert made == []
+    assert Counted().n == 3
+    assert made == [0]

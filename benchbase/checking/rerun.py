@@ -15,7 +15,9 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.discovery.code import Code
-from benchbase.discovery.registry import plugin_module, registry, strangers
+from benchbase.discovery.files import plugin_module
+from benchbase.discovery.providers import strangers
+from benchbase.discovery.registry import registry
 from benchbase.errors import BenchbaseError, PluginError, SpecError
 from benchbase.interfaces import Dataset, Solver
 from benchbase.planning.cells import Cell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from benchbase.discovery.registry import strangers
+from benchbase.discovery.providers import strangers
 from benchbase.errors import PluginError, described
 from benchbase.system.loading import given_source, top_of
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -237,7 +236,7 @@ def code_digest(cls: type) -> str:
     str
         A SHA-256 digest. If the code is in no file, as in a notebook, each call returns a new one.
     """
-    digests = [digest or uuid.uuid4().hex for digest in Code().of(cls).values()]
+    digests = [digest or os.urandom(16).hex() for digest in Code().of(cls).values()]
     return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 

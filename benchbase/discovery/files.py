@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 import traceback
@@ -9,6 +10,11 @@ from pathlib import Path
 from types import ModuleType
 
 from benchbase.errors import PluginError
+
+
+def plugin_module(file: Path) -> str:
+    """Return the name of a plugin file's module, which depends on the file's path."""
+    return f"benchbase_plugin_{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:16]}"
 
 
 def execute(file: Path, name: str, source: bytes, shown: str) -> ModuleType:

@@ -64,3 +64,9 @@ def bundled() -> frozenset[str]:
         for point in plugin_points()[0]
         if point.dist and distribution_name(point.dist) in own
     )
+
+
+def strangers() -> dict[str, str]:
+    """Return the strangers' plugins that are installed, and their modules, without loading them."""
+    points, _ = plugin_points()
+    return {point.name: point.module for point in points if point.module not in bundled()}

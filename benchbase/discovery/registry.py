@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, partial
@@ -18,7 +17,7 @@ import pluggy
 from benchbase import hookspecs
 from benchbase.component import Component
 from benchbase.discovery.code import Code, note_read
-from benchbase.discovery.files import execute, explained
+from benchbase.discovery.files import execute, explained, plugin_module
 from benchbase.discovery.points import owner_of, plugin_points
 from benchbase.discovery.providers import SESSION, Provider, bundled
 from benchbase.discovery.reading import reading
@@ -27,7 +26,7 @@ from benchbase.errors import PluginError, SpecError, described, in_one_line, sug
 from benchbase.interfaces import Dataset, Hint, Noise, Report, Solver
 from benchbase.numerics.functions import MARK, solver_class
 from benchbase.representation import FrameDesign, Pooling
-from benchbase.system.loading import give_source, given_source
+from benchbase.system.loading import give_source, given_source, top_of
 
 COMMANDS = "register_commands"
 KINDS: dict[str, type[Component]] = {
@@ -68,6 +67,7 @@ class Registry:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._loaded: list[Provider] = []
+        self._tried: set[str] = set()  # the packages whose bundled plugins are loaded, if any
 
     def load_installed(self, *, strangers: bool = True) -> None:
         """Load the plugins of all installed distributions.
@@ -78,17 +78,33 @@ class Registry:
         Parameters
         ----------
         strangers : bool, optional
-            Whether to load those of other distributions too. If not, `load_source` loads them one
-            by one, so that a process runs no other stranger's code than it needs.
+            Whether to load those of other distributions too.
         """
         points, problems = plugin_points()
         self.warnings += problems
         for point in points:
             if strangers or point.module in bundled():
                 self._load_entry_point(point)
+        self._tried |= {top_of(name) for name in bundled()}
+
+    def load_bundled(self, packages: Set[str]) -> None:
+        """Load those bundled plugins that are in some top-level packages, unless they are loaded.
+
+        A worker starts sooner if it loads only what its tasks need.
+        """
+        if packages <= self._tried:
+            return
+        for point in plugin_points()[0]:
+            top = top_of(point.module)
+            if point.module in bundled() and top in packages - self._tried:
+                self._load_entry_point(point)
+        self._tried |= packages
 
     def load_source(self, source: str) -> None:
-        """Load a stranger's plugin, by its file's path or its entry point, unless it is loaded."""
+        """Load a stranger's plugin, by its file's path or its entry point, unless it is loaded.
+
+        A worker loads them one by one, so that it runs no other stranger's code than it needs.
+        """
         if any(provider.source == source for provider in self._loaded):
             return
         if Path(source).is_absolute():
@@ -342,11 +358,6 @@ def _has(plugin: object, name: str) -> bool:
     return inspect.getattr_static(plugin, name, None) is not None
 
 
-def plugin_module(file: Path) -> str:
-    """Return the name of a plugin file's module, which depends on the file's path."""
-    return f"benchbase_plugin_{hashlib.sha256(str(file.absolute()).encode()).hexdigest()[:16]}"
-
-
 def _is_hook(plugin: object, name: str) -> bool:
     """Whether a plugin has a function that is marked with `benchbase.hookimpl`."""
     mark = f"{hookspecs.PROJECT}_impl"
@@ -386,9 +397,3 @@ def without_strangers() -> Iterator[None]:
         yield
     finally:
         _alone.reset(before)
-
-
-def strangers() -> dict[str, str]:
-    """Return the strangers' plugins that are installed, and their modules, without loading them."""
-    points, _ = plugin_points()
-    return {point.name: point.module for point in points if point.module not in bundled()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ from benchbase.component import Component
 from benchbase.discovery.code import Code
 from benchbase.discovery.providers import SESSION, bundled
 from benchbase.errors import NotDownloadedError, PluginError, SuiteError
-from benchbase.interfaces import Dataset, Solver
+from benchbase.interfaces import Solver
 from benchbase.planning.experiment import MOST_CELLS
 from benchbase.system.downloads import without_downloads
 from benchbase.system.loading import CORE
-from benchbase.tasks import Task, json_ready
+from benchbase.tasks import Task, fingerprints, json_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -243,11 +243,6 @@ def problem_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if name not in own}
 
 
-def fingerprints(component: Component) -> list[str]:
-    """Return the fingerprints of all data sets in a component."""
-    return [part.fingerprint() for part in component.walk() if isinstance(part, Dataset)]
-
-
 class Digests:
     """Digests of components. Each is computed once, because it takes reading code and data.
 
@@ -310,7 +305,7 @@ class Digests:
         if known is None:
             # Code that is in no file gets a key that no other run can have.
             code = [
-                digest or uuid.uuid4().hex
+                digest or os.urandom(16).hex()
                 for part in component.walk()
                 for digest in self._of_type(type(part)).values()
             ]

@@ -28,12 +28,11 @@ from benchbase.numerics.instance import (
 from benchbase.numerics.recovery import score
 from benchbase.numerics.streams import Snapshot
 from benchbase.numerics.traces import pack
-from benchbase.planning.cells import fingerprints
 from benchbase.problem import Recovery
 from benchbase.running.solving import KINDS
 from benchbase.running.workshop import CORE_CODE, Workshop, contained, refused, went_wrong
 from benchbase.storage.cache import cached
-from benchbase.tasks import Outcome, Posed, Solved, Task
+from benchbase.tasks import Outcome, Posed, Solved, Task, fingerprints
 
 PROBLEM_KINDS = ("dataset", "frame", "pooling", "noise", "hint")
 """The kinds of components that this half builds."""
@@ -93,7 +92,7 @@ class Scorer:
         return self._finished(outcome, self._refused[key])
 
     def _pose(self, task: Task, outcome: Outcome) -> Posed:
-        self._workshop.load(task["sources"], PROBLEM_KINDS)
+        self._workshop.load(task["sources"], task["code"], PROBLEM_KINDS)
         self._workshop.compare(task["code"], PROBLEM_KINDS)
         before = set(sys.modules)
         signals = self.signals(task)

@@ -77,9 +77,7 @@ def serve(arguments: list[str]) -> None:
     messages = Sender(for_outcomes)
     own, output = os.getpid(), os.dup(1)
     channel.pass_on(lambda message: messages.send(Kind.REMARK, {"message": message}))
-    known = Registry()
-    known.load_installed(strangers=False)
-    handle = _handler(role, known, messages)
+    handle = _handler(role, Registry(), messages)
     if memory:
         import resource
 

@@ -63,7 +63,7 @@ class Solving:
 
     def _solve(self, posed: Posed, on_start: Callable[[], None]) -> Solved:
         try:
-            self._workshop.load(posed["sources"], KINDS)
+            self._workshop.load(posed["sources"], posed["code"], KINDS)
             self._workshop.compare(posed["code"], KINDS)
         except BenchbaseError as error:
             return refused(error)

@@ -19,6 +19,7 @@ from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.numerics.instance import build_frame
 from benchbase.representation import Frame
 from benchbase.storage.cache import keep_apart
+from benchbase.system.loading import top_of
 from benchbase.tasks import Solved, code_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Workshop:
     Parameters
     ----------
     registry : Registry
-        The components that tasks may name. Sources that a task needs are loaded into it.
+        The components that tasks may name. Plugins that a task needs are loaded into it.
     apart : bool, optional
         Whether the process is a worker, which keeps what it computes with a stranger's code apart
         from the cache of the others.
@@ -48,11 +49,13 @@ class Workshop:
         self._code, self._modules = Code(), len(sys.modules)
         self._compared: dict[str, str] = {}
 
-    def load(self, sources: Mapping[str, list[str]], kinds: Collection[str]) -> None:
+    def load(self, sources: Mapping[str, list[str]], code: _Code, kinds: Collection[str]) -> None:
         """Load the plugins that supply the components of some kinds, unless they are loaded.
 
-        A plugin file is loaded only once: edits during a run have no effect.
+        A plugin file is loaded only once: edits during a run have no effect. A bundled plugin is in
+        the package of the components that it supplies, whose modules the code names.
         """
+        self._registry.load_bundled({top_of(name) for name in code_of(code, kinds)})
         for kind in kinds:
             for source in sources.get(kind, ()):
                 if self._keeps_apart:

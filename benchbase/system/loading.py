@@ -112,8 +112,12 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 def files_of(folder: Path) -> Iterator[Path]:
     """Yield the files of a package in order, without hidden files and those that tools write."""
-    for file in sorted(folder.rglob("*")):
-        parts = file.relative_to(folder).parts
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if not hidden and file.suffix not in (".pyc", ".pyi") and file.is_file():
-            yield file
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[0] != "." and name != "__pycache__"]
+        found += [
+            Path(place, name)
+            for name in names
+            if name[0] != "." and not name.endswith((".pyc", ".pyi")) and name != "__pycache__"
+        ]
+    yield from (file for file in sorted(found) if file.is_file())

@@ -13,7 +13,8 @@ import benchbase
 from benchbase import PluginError, code_digest
 from benchbase.discovery import code
 from benchbase.discovery.code import Code
-from benchbase.discovery.registry import Registry, plugin_module
+from benchbase.discovery.files import plugin_module
+from benchbase.discovery.registry import Registry
 
 Write = Callable[[Mapping[str, str | None]], Path]
 

@@ -65,3 +65,23 @@ def test_a_strangers_package_is_imported_where_a_task_needs_it(write: Callable[.
     assert isinstance(built, Solver)
     assert known.sources(built) == known.sources(around) == {"faraway"}
     assert known.sources(own) == set()
+
+
+def test_bundled_plugins_are_loaded_by_their_packages() -> None:
+    known, whole = Registry(), Registry()
+    whole.load_installed(strangers=False)
+    known.load_bundled({"benchbase_altmin", "acme"})
+    assert [*known.classes["solver"]] == ["altmin"]
+    altmin = known.classes["solver"]["altmin"]
+    known.load_bundled({"benchbase_altmin", "benchbase_poolings"})
+    assert known.classes["solver"]["altmin"] is altmin
+    assert known.classes["pooling"] == whole.classes["pooling"]
+    assert known.warnings == []
+    whole.load_bundled({"benchbase_altmin"})  # it is there already
+    assert whole.warnings == []
+    for (_, name), provider in whole.providers.items():  # a worker finds them by their packages
+        assert provider.source == "", name
+    for table in whole.classes.values():
+        for name, cls in table.items():
+            package = cls.__module__.partition(".")[0]
+            assert whole.providers[cls.kind, name].plugin == package.removeprefix("benchbase_")

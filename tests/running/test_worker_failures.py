@@ -15,9 +15,8 @@ import pytest
 import benchbase
 from benchbase import DenseFrame, Problem, Recovery, Run
 from benchbase.discovery.registry import Registry
-from benchbase.planning.cells import fingerprints
 from benchbase.running.worker import Worker
-from benchbase.tasks import Outcome, Task
+from benchbase.tasks import Outcome, Task, fingerprints
 
 Array = benchbase.Array
 POINTS = 6

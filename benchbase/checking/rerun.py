@@ -22,6 +22,7 @@ from benchbase.errors import BenchbaseError, PluginError, SpecError
 from benchbase.interfaces import Dataset, Solver
 from benchbase.planning.cells import Cell
 from benchbase.planning.experiment import PROBLEM, Setting
+from benchbase.planning.parts import Parts
 from benchbase.running.launch import default_jobs
 from benchbase.running.local import LocalWorkers
 from benchbase.system.channel import note
@@ -158,7 +159,7 @@ def _tasks(number: int, asked: Asked, plugins: Sequence[str]) -> Iterator[Task]:
     """Yield the tasks of a solver on a problem, which are made from those of no solver."""
     sources = sources_of(asked.solver, plugins)
     for trial, cell in enumerate(asked.cells):
-        whole = next(cell.tasks(registry()))
+        whole = next(cell.tasks(Parts(registry())))
         own = {name for kind in PROBLEM for name in whole["sources"].get(kind, [])}
         if both := sorted(own & set(sources)):
             raise BenchbaseError(

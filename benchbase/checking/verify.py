@@ -19,6 +19,7 @@ from benchbase.errors import BenchbaseError, described
 from benchbase.interfaces import Dataset
 from benchbase.numerics.recovery import score
 from benchbase.planning.cells import Cell
+from benchbase.planning.parts import Parts
 from benchbase.problem import Recovery
 from benchbase.results import columns_of, load_results
 from benchbase.running.executors import Executor, InProcess, one_blas_thread
@@ -280,7 +281,9 @@ class _Verifier:
         local = any(map(self._known.is_local, cell.parts()))
         here = local or not any(each.source for each in self._known.providers.values())
         executor: Executor = InProcess(self._known) if here else LocalWorkers(1)
-        outcomes = {outcome["start"]: outcome for outcome in executor.run(cell.tasks(self._known))}
+        outcomes = {
+            outcome["start"]: outcome for outcome in executor.run(cell.tasks(Parts(self._known)))
+        }
         pairs = []
         for chunk in stored.chunks:
             again = outcomes[chunk["start"]]

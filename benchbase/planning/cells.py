@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchbase.component import Component
 from benchbase.discovery.code import Code
-from benchbase.discovery.providers import SESSION, bundled
 from benchbase.errors import NotDownloadedError, PluginError, SuiteError
 from benchbase.interfaces import Solver
 from benchbase.planning.experiment import MOST_CELLS
@@ -22,8 +21,8 @@ from benchbase.tasks import Task, fingerprints, json_ready
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from benchbase.discovery.registry import Registry
-    from benchbase.planning.experiment import Setting
+    from benchbase.planning.experiment import Entry, Experiment, Setting
+    from benchbase.planning.parts import Parts
     from benchbase.planning.suite import Suite
 
 
@@ -31,7 +30,7 @@ NOT_DOWNLOADED = "not downloaded"
 """The fingerprint of files that are not there yet; see `Digests`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One solver on one problem in one trial, with a number of test signals.
 
@@ -81,49 +80,48 @@ class Cell:
         """The number of signals per task: the least that any of its solvers asks for."""
         return _chunk(self.solver, self.points)
 
+    def components(self) -> tuple[Component, ...]:
+        """Return its components, without those inside others."""
+        return (*self.setting.parts(), self.solver)
+
     def parts(self) -> Iterator[Component]:
         """Yield all its components, including those inside others."""
-        for part in (*self.setting.parts(), self.solver):
-            yield from part.walk()
+        for component in self.components():
+            yield from component.walk()
 
     def facts(self) -> dict[str, Any]:
         """Return what the store keeps of the cell, as JSON-ready data."""
-        own = {"solver": json_ready(self.solver.spec()), "seed": self.seed, "trial": self.trial}
-        return self.setting.facts() | own | {"points": self.points, "trace": self.trace}
+        return next(facts_of([self]))
 
-    def shared(self, known: Registry) -> list[str]:
+    def shared(self, parts: Parts) -> list[str]:
         """Return what keeps the cell from being sealed; see `Task`."""
-        owners = {provider.plugin: provider.owner for provider in known.providers.values()}
-        shared = {owners.get(name, name) for name in self.common - bundled()}
-        if any(map(known.is_local, self.parts())):
-            shared.add(SESSION.owner)
-        return sorted(shared)
+        return parts.shared(map(parts.of, self.components()), self.common)
 
-    def tasks(self, known: Registry, *, host_name: bool = False) -> Iterator[Task]:
+    def tasks(self, parts: Parts, *, host_name: bool = False) -> Iterator[Task]:
         """Yield one task for each chunk of the cell, in order.
 
         Parameters
         ----------
-        known : Registry
-            Says which plugins supply the components.
+        parts : Parts
+            The components as tasks have them.
         host_name : bool, optional
             Let outcomes name the host that they come from.
         """
-        noise, hint = self.setting.noise, self.setting.hint
-        parts = (*self.setting.parts(), self.solver)
-        sources = {part.kind: sorted(known.sources(part)) for part in parts}
-        shared = self.shared(known)
-        for start in range(0, self.points, self.chunk):
+        made = {each.kind: parts.of(each) for each in self.components()}
+        specs = {kind: part.spec for kind, part in made.items()}
+        sources = {kind: part.sources for kind, part in made.items()}
+        shared, chunk = parts.shared(made.values(), self.common), self.chunk
+        for start in range(0, self.points, chunk):
             yield Task(
                 key=self.key,
                 start=start,
-                stop=min(start + self.chunk, self.points),
-                dataset=self.setting.dataset.spec(),
-                frame=self.setting.frame.spec(),
-                pooling=self.setting.pooling.spec(),
-                noise=None if noise is None else noise.spec(),
-                hint=None if hint is None else hint.spec(),
-                solver=self.solver.spec(),
+                stop=min(start + chunk, self.points),
+                dataset=specs["dataset"],
+                frame=specs["frame"],
+                pooling=specs["pooling"],
+                noise=specs.get("noise"),
+                hint=specs.get("hint"),
+                solver=specs["solver"],
                 seed=self.seed,
                 trial=self.trial,
                 points=self.points,
@@ -146,6 +144,19 @@ class Cell:
             )
 
 
+def facts_of(cells: Iterable[Cell]) -> Iterator[dict[str, Any]]:
+    """Yield the facts of cells (`Cell.facts`). Those of a problem or a solver are made once."""
+    known: dict[int, tuple[object, dict[str, Any]]] = {}  # by identity, as in `Parts`
+    for cell in cells:
+        if id(cell.setting) not in known:
+            known[id(cell.setting)] = (cell.setting, cell.setting.facts())
+        if id(cell.solver) not in known:
+            known[id(cell.solver)] = (cell.solver, json_ready(cell.solver.spec()))
+        problem, solver = known[id(cell.setting)][1], known[id(cell.solver)][1]
+        own = {"solver": solver, "seed": cell.seed, "trial": cell.trial}
+        yield problem | own | {"points": cell.points, "trace": cell.trace}
+
+
 def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
     """Expand a suite into cells, in the order of its tables.
 
@@ -165,51 +176,87 @@ def make_cells(suite: Suite, digests: Digests | None = None) -> list[Cell]:
     """
     _check_chunks(suite)
     digests = Digests() if digests is None else digests
-    cells = []
-    for experiment in suite.experiments:
-        for setting in experiment.problems:
-            dataset, frame, pooling, *others = setting
-            more = [digests.of(part) for part in others if part is not None]
-            files = digests.files(dataset)
-            for entry in experiment.entries:
-                parts = (*setting.parts(), entry.solver)
-                code = {part.kind: digests.code(part) for part in parts}
-                reached = {kind: digests.packages(names) for kind, names in code.items()}
-                of_solver = reached.pop("solver")
-                of_problem = {name: digest for e in reached.values() for name, digest in e.items()}
-                for trial in range(experiment.trials):
-                    points = min(entry.points or experiment.points, experiment.points)
-                    # The core makes streams, rounds and scores, so stored results depend on it.
-                    train = digests.join(digests.core(), digests.of(dataset, experiment.seed))
-                    signals = digests.join("signals", train, trial, points)
-                    rest = digests.of(frame), digests.of(pooling), *more
-                    problem = digests.join(signals, *rest)
-                    group = digests.join("group", signals, digests.of(frame), *more)
-                    traced = ["trace"] if experiment.trace else []
-                    key = digests.join(problem, digests.of(entry.solver), *traced)
-                    cells.append(
-                        Cell(
-                            experiment=experiment.name,
-                            label=entry.label,
-                            setting=setting,
-                            solver=entry.solver,
-                            seed=experiment.seed,
-                            trial=trial,
-                            points=points,
-                            time_limit=entry.time_limit or experiment.time_limit,
-                            trace=experiment.trace,
-                            key=key,
-                            train_key=train,
-                            signals_key=signals,
-                            problem_key=problem,
-                            group_key=group,
-                            code=code | {"core": {CORE: digests.core()}},
-                            packages=of_problem | of_solver,
-                            common=frozenset(of_problem.keys() & of_solver.keys()),
-                            files=files,
-                        )
-                    )
-    return cells
+    return [
+        cell
+        for experiment in suite.experiments
+        for setting, keys in _problems(experiment, digests)
+        for entry in experiment.entries
+        for cell in _of_entry(experiment, setting, entry, keys, digests)
+    ]
+
+
+class _Keys:
+    """The keys of a problem's training signals, test signals and trials.
+
+    The core makes streams, rounds and scores, so that its digest is part of all keys.
+    """
+
+    def __init__(
+        self, experiment: Experiment, setting: Setting, digests: Digests, signals: dict[Any, str]
+    ) -> None:
+        dataset, *others = setting.parts()
+        self._join = digests.join
+        self.train = self._join(digests.core(), digests.of(dataset, experiment.seed))
+        self._frame, self._pooling, *self._more = [digests.of(part) for part in others]
+        self._signals = signals
+        self._problems: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def of(self, trial: int, points: int) -> tuple[str, str, str]:
+        """Return the keys of a trial's test signals, of its problem, and without the pooling."""
+        place = self.train, trial, points
+        signals = self._signals.get(place)
+        if signals is None:
+            signals = self._signals[place] = self._join("signals", *place)
+        problem = self._problems.get(place[1:])
+        if problem is None:
+            whole = self._join(signals, self._frame, self._pooling, *self._more)
+            group = self._join("group", signals, self._frame, *self._more)
+            problem = self._problems[place[1:]] = (whole, group)
+        return signals, *problem
+
+
+def _problems(experiment: Experiment, digests: Digests) -> Iterator[tuple[Setting, _Keys]]:
+    """Yield the problems of an experiment with their keys; many have the same test signals."""
+    signals: dict[Any, str] = {}
+    for setting in experiment.problems:
+        yield setting, _Keys(experiment, setting, digests, signals)
+
+
+def _of_entry(
+    experiment: Experiment, setting: Setting, entry: Entry, keys: _Keys, digests: Digests
+) -> Iterator[Cell]:
+    """Yield the cells of a solver on a problem, which differ in trial and keys only."""
+    code = {part.kind: digests.code(part) for part in (*setting.parts(), entry.solver)}
+    reached = {kind: digests.packages(names) for kind, names in code.items()}
+    of_solver = reached.pop("solver")
+    of_problem = {name: digest for each in reached.values() for name, digest in each.items()}
+    code["core"] = {CORE: digests.core()}
+    packages, common = of_problem | of_solver, frozenset(of_problem.keys() & of_solver.keys())
+    points = min(entry.points or experiment.points, experiment.points)
+    own = [digests.of(entry.solver), *(["trace"] if experiment.trace else [])]
+    limit, files = entry.time_limit or experiment.time_limit, digests.files(setting.dataset)
+    for trial in range(experiment.trials):
+        signals, problem, group = keys.of(trial, points)
+        yield Cell(
+            experiment=experiment.name,
+            label=entry.label,
+            setting=setting,
+            solver=entry.solver,
+            seed=experiment.seed,
+            trial=trial,
+            points=points,
+            time_limit=limit,
+            trace=experiment.trace,
+            key=digests.join(problem, *own),
+            train_key=keys.train,
+            signals_key=signals,
+            problem_key=problem,
+            group_key=group,
+            code=code,
+            packages=packages,
+            common=common,
+            files=files,
+        )
 
 
 def _chunk(solver: Solver, points: int) -> int:
@@ -257,6 +304,10 @@ class Digests:
         self._download = download
         self._source = Code()
         self._known: dict[tuple[str, str], str] = {}
+        # By identity, since components that are equal may differ in a type, as 2 and 2.0 do. The
+        # component is kept beside its digest, so that no other gets its number.
+        self._of: dict[tuple[int, tuple[int, ...]], tuple[Component, str]] = {}
+        self._code_of: dict[int, tuple[Component, dict[str, str]]] = {}
         self._code: dict[type, dict[str, str | None]] = {}
         self._packages: dict[frozenset[str], dict[str, str]] = {}
         self._files: dict[Component, list[str]] = {}
@@ -277,14 +328,17 @@ class Digests:
                 self._files[component] = [NOT_DOWNLOADED]
         return self._files[component]
 
-    def code(self, *components: Component) -> dict[str, str]:
-        """Return the digests of the code of components and of those inside them, by module."""
-        found: dict[str, str] = {}
-        for component in components:
-            for part in component.walk():
-                digests = self._of_type(type(part)).items()
-                found |= {name: digest for name, digest in digests if digest is not None}
-        return found
+    def code(self, component: Component) -> dict[str, str]:
+        """Return the digests of the code of a component and of those inside it, by module."""
+        if id(component) not in self._code_of:
+            found = {
+                name: digest
+                for part in component.walk()
+                for name, digest in self._of_type(type(part)).items()
+                if digest is not None
+            }
+            self._code_of[id(component)] = (component, found)
+        return self._code_of[id(component)][1]
 
     def packages(self, modules: Iterable[str]) -> dict[str, str]:
         """Return the digests of the packages that modules reach."""
@@ -300,6 +354,12 @@ class Digests:
 
     def of(self, component: Component, *extra: int) -> str:
         """Return the digest of a component with its code and data, and of numbers beside it."""
+        place = (id(component), extra)
+        if place not in self._of:
+            self._of[place] = (component, self._digest(component, *extra))
+        return self._of[place][1]
+
+    def _digest(self, component: Component, *extra: int) -> str:
         token = json.dumps(_typed(component), sort_keys=True)
         known = self._known.get((token, str(extra)))
         if known is None:

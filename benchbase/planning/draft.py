@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -141,7 +140,7 @@ class Draft:
         known: dict[str, Component] = {}
         points = []
         for choice in itertools.product(*(range(len(values)) for _, values in axes)):
-            setting = {kind: copy.deepcopy(self.table.get(kind)) for kind in PROBLEM}
+            setting = {kind: self.table.get(kind) for kind in PROBLEM}
             for (path, values), index in zip(axes, choice, strict=True):
                 self._put(setting, path, values[index])
             where: _Where = {
@@ -191,10 +190,11 @@ class Draft:
             self._complain(("grid", *path), f"must be a list of at least one value, not {table!r}")
 
     def _put(self, setting: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+        """Set a value. Tables on the way to it are copied, since other settings share them."""
         target: Any = setting
         for part in path[:-1]:
-            if not isinstance(target.get(part), dict):
-                target[part] = {}
+            inner = target.get(part)
+            target[part] = dict(inner) if isinstance(inner, dict) else {}
             target = target[part]
         target[path[-1]] = value
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchbase.discovery.registry import Registry, registry
 from benchbase.errors import BenchbaseError, ParameterError, check_range
 from benchbase.planning.cells import Digests, make_cells
+from benchbase.planning.parts import Parts
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
 from benchbase.running.local import LocalWorkers
@@ -180,7 +181,8 @@ def _executor(
         raise BenchbaseError("only a sealed run can be in a sandbox; add --sealed")
     if not todo.tasks:
         return here
-    mine = {cell.key for cell in todo.cells if any(map(known.is_local, cell.parts()))}
+    parts = Parts(known)
+    mine = {c.key for c in todo.cells if any(parts.of(each).is_local for each in c.components())}
     if dask is not None:
         from benchbase.running.cluster import DaskCluster
 
@@ -205,8 +207,9 @@ def _check_sealed(
             "(or BENCHBASE_JOBS=0) or --sealed"
         )
     unsealed: dict[str, dict[str, None]] = {}
+    parts = Parts(known)
     for cell in todo.cells:
-        for origin in cell.shared(known):
+        for origin in cell.shared(parts):
             unsealed.setdefault(origin, {})[cell.label] = None
     for origin, labels in unsealed.items():
         named = ", ".join(labels)

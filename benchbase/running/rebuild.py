@@ -12,6 +12,7 @@ from benchbase.interfaces import Inverse, Solver
 from benchbase.numerics.instance import Instance
 from benchbase.planning.cells import Cell, Digests, make_cells
 from benchbase.planning.experiment import NEEDED, PROBLEM, Entry, Experiment, Setting
+from benchbase.planning.parts import Parts
 from benchbase.planning.suite import Suite
 from benchbase.problem import Problem
 from benchbase.running.scorer import Scorer
@@ -78,7 +79,7 @@ class Rebuilder:
         BenchbaseError
             If data are missing.
         """
-        task = next(cell.tasks(self._known))
+        task = next(cell.tasks(Parts(self._known)))
         return self._scorer.instance(task, self._scorer.signals(task))
 
 

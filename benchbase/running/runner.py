@@ -12,6 +12,7 @@ from benchbase.discovery.registry import Registry
 from benchbase.errors import BenchbaseError
 from benchbase.interfaces import Solver
 from benchbase.planning.cells import Cell
+from benchbase.planning.parts import Parts
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor
 from benchbase.storage.attempts import Ending
@@ -76,11 +77,12 @@ def plan(
     outcomes = store.outcomes([*unique]) if store else {}
     sent = store.known_signals() if store else set()
     changed = _changed(store, [*unique]) if store else set()
+    parts = Parts(known)
     tasks: list[Task] = []
     alike: dict[tuple[str, Solver, int], list[Task]] = {}
     n_done = 0
     for cell in _grouped(list(unique.values())):
-        for task in cell.tasks(known, host_name=host_name):
+        for task in cell.tasks(parts, host_name=host_name):
             outcome = outcomes.get((task["key"], task["start"]))
             lost = outcome is not None and outcome.status in LOST
             stale = task["key"] in changed or _is_due(task, outcome)

@@ -18,6 +18,7 @@ from benchbase.discovery.code import Code
 from benchbase.discovery.registry import Registry
 from benchbase.planning.cells import Cell, make_cells
 from benchbase.planning.experiment import Extra
+from benchbase.planning.parts import Parts
 from benchbase.planning.suite import load_suite
 from benchbase.system import loading
 from benchbase.tasks import json_ready
@@ -438,7 +439,7 @@ def test_tasks_are_the_chunks_of_the_neediest_solver(
     spec: dict[str, Any], starts: list[int], plugged: Registry, tmp_path: Path
 ) -> None:
     cell = expand(SUITE, plugged, tmp_path, [spec])[2]
-    tasks = list(cell.tasks(plugged))
+    tasks = list(cell.tasks(Parts(plugged)))
     assert [task["start"] for task in tasks] == starts
     assert [task["stop"] for task in tasks] == [*starts[1:], cell.points]
     for task in tasks:

@@ -8,6 +8,7 @@ import pytest
 from benchbase.discovery.registry import registry
 from benchbase.errors import BenchbaseError, SpecError
 from benchbase.planning.cells import Cell, make_cells, problem_facts
+from benchbase.planning.parts import Parts
 from benchbase.planning.suite import load_suite
 from benchbase.running.rebuild import Rebuilder
 from benchbase.running.scorer import Scorer
@@ -54,7 +55,7 @@ def test_a_problem_needs_no_solver(cells: list[Cell]) -> None:
         facts = cell.facts()
         del facts["solver"]
         found = rebuilder.instance(rebuilder.cell(facts))
-        task = next(cell.tasks(registry()))
+        task = next(cell.tasks(Parts(registry())))
         scorer = Scorer(Workshop(registry()))
         expected = scorer.instance(task, scorer.signals(task))
         np.testing.assert_array_equal(found.truth, expected.truth)

@@ -154,22 +154,35 @@ class Code:
         names = [name for name in modules if top_of(name) != CORE]
         closures = [each for each in map(self._closures.of, names) if each is not None]
         foreseen = {name for each in closures for name in each.modules}
-        present = Closures()  # finds modules by paths that the program has added
-        new = {name for name in set(sys.modules) - before if present.is_ours(name)} - foreseen
-        _unforeseen.update(new)
+        added = set(sys.modules) - before
         opaque = any(each.opaque for each in closures)
         found: dict[Path, str] = {}
+        if added or (opaque and _unforeseen):
+            found = self._programs(added, foreseen, opaque=opaque)
+        files = {*read, *(file for name in names for file in _read.get(name, ()))}
+        if files:  # most code reads none, and the files of packages are many
+            covered = {self._closures.file_of(name) for name in foreseen}
+            for package in {top_of(name) for name in foreseen}:
+                covered |= {file for _, file in self._closures.other_files(package)}
+            for file in files - covered:
+                found.setdefault(file, self._digest(file))
+        if not found:
+            return {}
+        places = {_from(file, self._folders(names)): digest for file, digest in found.items()}
+        return {place: places[place] for place in sorted(places) if place}
+
+    @staticmethod
+    def _programs(added: set[str], foreseen: set[str], *, opaque: bool) -> dict[Path, str]:
+        """Return the digests of those modules that were loaded and not foreseen, by their files."""
+        present = Closures()  # finds modules by paths that the program has added
+        new = {name for name in added if present.is_ours(name)} - foreseen
+        _unforeseen.update(new)
+        found = {}
         for name in (_unforeseen if opaque else new) - foreseen:
             file, program = present.file_of(name), present.program(name)
             if file is not None and program is not None:  # else it is loaded no longer
                 found[file] = program.digest
-        covered = {self._closures.file_of(name) for name in foreseen}
-        for package in {top_of(name) for name in foreseen}:
-            covered |= {file for _, file in self._closures.other_files(package)}
-        for file in {*read, *(file for name in names for file in _read.get(name, ()))} - covered:
-            found.setdefault(file, self._digest(file))
-        places = {_from(file, self._folders(names)): digest for file, digest in found.items()}
-        return {place: places[place] for place in sorted(places) if place}
+        return found
 
     def has_changed(self, used: Mapping[str, Any]) -> bool:
         """Whether a file that `unforeseen` returned has changed since, or is missing now.

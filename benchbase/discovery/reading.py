@@ -40,6 +40,8 @@ class Reads:
         Left out are modules that were imported, since imports are followed elsewhere, libraries,
         files of the system, and files that were written meanwhile or are gone.
         """
+        if not self.opened - self.written:
+            return
         modules = [*sys.modules.values()]
         known = {attribute(module, "__file__") for module in modules}
         for path in sorted({_source(path) for path in self.opened - self.written} - known):

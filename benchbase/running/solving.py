@@ -72,7 +72,7 @@ class Solving:
             solved = self._attempt(posed, on_start)
         if solved["status"] == "refused":
             return solved
-        if any(name not in sys.modules for name in before if name.startswith(CORE)):
+        if any(name.startswith(CORE) for name in before - sys.modules.keys()):
             message = "the solver has removed modules of benchbase from its process"
             return Solved(status="crashed", message=message)
         try:

@@ -15,6 +15,7 @@ from benchbase.planning.cells import Digests, make_cells
 from benchbase.planning.parts import Parts
 from benchbase.planning.suite import Suite
 from benchbase.running.executors import Executor, InProcess, Split
+from benchbase.running.forecast import longest_first
 from benchbase.running.local import LocalWorkers
 from benchbase.running.runner import Plan, plan, run_suite
 from benchbase.storage.database import has_results
@@ -64,9 +65,10 @@ def make_plan(
     with Store(folder) if has_results(folder) else nullcontext() as store:
         if store is not None:
             store.check_rows()
-        return plan(
+        todo = plan(
             cells, store, registry(), failed=failed, rerun=rerun, host_name=host_name, sealed=sealed
         )
+        return todo if store is None else longest_first(todo, store)
 
 
 def check_workers(

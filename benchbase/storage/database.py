@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -191,6 +191,11 @@ class Database:
         """Execute one statement and return all its rows."""
         with self._errors():
             return self._connection.execute(statement, values).fetchall()
+
+    def _query_each(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute one statement with the values of each row."""
+        with self._errors():
+            self._connection.executemany(statement, rows)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.errors import StoreError, in_one_line
-from benchbase.planning.cells import Cell
+from benchbase.planning.cells import Cell, facts_of
 from benchbase.storage.attempts import MEASURED, TRUST, Attempt, Ending
 from benchbase.storage.database import Database
 from benchbase.tasks import Outcome
@@ -43,8 +43,10 @@ class Store(Database):
         run = {"suite": suite, "title": title, "resolved": json.dumps(resolved)}
         run |= {"command": command, "started": _now()}
         with self.transaction():
-            for cell in cells:
-                self.add_cell(cell.key, pack_facts(cell.facts()), cell.signals_key)
+            known = self._known_cells([cell.key for cell in cells])
+            new = [*{cell.key: cell for cell in cells if cell.key not in known}.values()]
+            for cell, facts in zip(new, facts_of(new), strict=True):
+                self.add_cell(cell.key, pack_facts(facts), cell.signals_key)
             return self.add_run(run, ((cell.experiment, cell.label, cell.key) for cell in cells))
 
     def end_run(self, run: int) -> None:
@@ -90,9 +92,14 @@ class Store(Database):
             *map(run.get, _RUN),
         )
         ((number,),) = self._query("SELECT last_insert_rowid()")
-        for position, cell in enumerate(cells):
-            self._query("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", number, position, *cell)
+        rows = ((number, position, *cell) for position, cell in enumerate(cells))
+        self._query_each("INSERT INTO run_cell VALUES (?, ?, ?, ?, ?)", rows)
         return int(number)
+
+    def _known_cells(self, keys: Sequence[str]) -> set[str]:
+        """Return those keys whose cells are stored; their facts need not be made again."""
+        select = "SELECT key FROM cell WHERE key IN (SELECT value FROM json_each(?))"
+        return {key for (key,) in self._query(select, json.dumps(keys))}
 
     def add_cell(self, key: str, facts: str, signals_key: str) -> bool:
         """Add a cell with its packed facts, and return whether it is new."""

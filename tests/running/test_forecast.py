@@ -1,6 +1,7 @@
 """Estimates of what is to do, from outcomes that are written by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from benchbase.discovery.registry import registry
 from benchbase.planning.cells import make_cells
 from benchbase.planning.suite import load_suite
-from benchbase.running.forecast import Estimate, estimate
+from benchbase.running.forecast import Estimate, estimate, longest_first
 from benchbase.running.runner import Plan, plan
 from benchbase.storage.store import Store
 from benchbase.tasks import Outcome
@@ -90,3 +91,24 @@ def test_what_timed_out_took_its_limit(planned: Planned, store: Store) -> None:
         Outcome(key=task["key"], start=0, stop=10, status="timeout", time_limit=7.0, environment={})
     )
     assert estimate(planned(n=9), store) == Estimate(70, {"mean": 1})
+
+
+def test_the_longest_tasks_come_first(planned: Planned, store: Store) -> None:
+    """Twenty pools take twice as long as ten; a solver of which nothing is known comes first."""
+    todo = planned(pools="[10, 20]", trials=3)
+    longest = longest_first(todo, store)
+    order = [(t["trial"], t["frame"]["n_pools"], t["solver"]["name"]) for t in longest.tasks]
+    both = ("mean", "altmin")
+    assert order == [
+        (trial, pools, name) for trial in range(3) for pools in (10, 20) for name in both
+    ]
+    alone = replace(todo, tasks=[t for t in todo.tasks if t["solver"]["name"] == "altmin"])
+    order = [(t["trial"], t["frame"]["n_pools"], "") for t in longest_first(alone, store).tasks]
+    assert order == [(trial, pools, "") for trial in range(3) for pools in (20, 10)]
+    assert sorted(map(repr, longest.tasks)) == sorted(map(repr, todo.tasks))
+
+
+def test_a_plan_of_which_nothing_is_known_keeps_its_order(planned: Planned, tmp_path: Path) -> None:
+    with Store(tmp_path / "empty", create=True) as store:
+        todo = planned(pools="[10, 20]", trials=3)
+        assert longest_first(todo, store) == todo

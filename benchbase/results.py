@@ -358,13 +358,12 @@ def _block(start: int, stop: int, chunk: dict[str, Any]) -> _Block:
     scores = chunk.get("scores")
     if scores is None:
         scores = np.full((len(SCORES), stop - start), np.nan)
-    lost = (chunk["status"] == "done") & np.isnan(scores[0])
-    reason = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
-    rows = {
-        "signal": np.arange(start, stop),
-        "status": np.where(lost, "failed", chunk["status"]).astype(object),
-        "message": np.where(lost, reason, chunk["message"]).astype(object),
-    }
+    status, message = (np.full(stop - start, chunk[name], object) for name in ("status", "message"))
+    lost = np.isnan(scores[0])
+    if chunk["status"] == "done" and lost.any():
+        status[lost] = "failed"
+        message[lost] = f"{_NOT_FINITE}: {chunk['message']}" if chunk["message"] else _NOT_FINITE
+    rows = {"signal": np.arange(start, stop), "status": status, "message": message}
     same = {name: chunk.get(name) for name in (*_COSTS, *TRUST)}
     return same, rows | dict(zip(SCORES, scores, strict=True))
 

@@ -94,8 +94,8 @@ def write(store: Store, whole: Suite, todo: Plan) -> int:
         start=0, stop=2, status="done", message="", time_limit=None,
         scores=pack_scores(np.ones((len(SCORES), 2))),
         prepare_seconds=0.0, init_seconds=0.0, solve_seconds=0.0, frame_applications=1.0,
-        checksum=1.0, condition=1.0, isolated=True, sealed=False, finished="2026-01-01T00:00:00.000000+00:00",
-        environment="{}", x=pack_signals(np.ones((2, 8))),
+        checksum=1.0, condition=1.0, isolated=True, sealed=False, environment="{}",
+        finished="2026-01-01T00:00:00.000000+00:00", x=pack_signals(np.ones((2, 8))),
     )  # fmt: skip # a table
     with store.transaction():
         for task in todo.tasks:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchbase.discovery.registry import strangers
+from benchbase.discovery.providers import strangers
 from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.storage.answers import RUNS
 from benchbase.storage.cache import STRANGERS

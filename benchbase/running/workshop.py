@@ -15,6 +15,7 @@ import numpy as np
 
 from benchbase.component import Array
 from benchbase.discovery.code import Code
+from benchbase.discovery.providers import bundled
 from benchbase.errors import BenchbaseError, in_one_line
 from benchbase.numerics.instance import build_frame
 from benchbase.representation import Frame
@@ -53,9 +54,14 @@ class Workshop:
         """Load the plugins that supply the components of some kinds, unless they are loaded.
 
         A plugin file is loaded only once: edits during a run have no effect. A bundled plugin is in
-        the package of the components that it supplies, whose modules the code names.
+        the package of the components that it supplies, whose modules the code names. If the code of
+        a kind is not known, as when another solver takes the place of the planned one, all bundled
+        plugins are loaded.
         """
-        self._registry.load_bundled({top_of(name) for name in code_of(code, kinds)})
+        if all(code[kind] for kind in kinds if kind in code):
+            self._registry.load_bundled({top_of(name) for name in code_of(code, kinds)})
+        else:
+            self._registry.load_bundled(bundled())
         for kind in kinds:
             for source in sources.get(kind, ()):
                 if self._keeps_apart:

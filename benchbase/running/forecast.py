@@ -57,7 +57,7 @@ def longest_first(todo: Plan, store: Store) -> Plan:
     """Return a plan whose longest tasks come first, so that all workers are busy to the end.
 
     Tasks with the same test signals still follow each other, and among them those of the same
-    problem, and of these the chunks of each cell, because workers keep what these share. What has
+    frame, of the same problem and of the same cell, because workers keep what these share. What has
     no estimate comes first, as it may be the longest. What takes equally long, and a plan of which
     nothing is known, keep their order. No result depends on the order.
 
@@ -87,9 +87,9 @@ def longest_first(todo: Plan, store: Store) -> Plan:
     return replace(todo, tasks=sorted(todo.tasks, key=place))
 
 
-def _groups(task: Task) -> tuple[str, str, str]:
-    """Return the keys of the test signals, the problem and the cell of a task."""
-    return task["signals_key"], task["problem_key"], task["key"]
+def _groups(task: Task) -> tuple[str, ...]:
+    """Return the keys of a task's test signals, frame with signals, problem and cell."""
+    return task["signals_key"], task["group_key"], task["problem_key"], task["key"]
 
 
 class _Seconds:

@@ -14,8 +14,9 @@ import numpy as np
 
 from benchbase.numerics.ledger import Cost
 from benchbase.numerics.sharing import Answer
-from benchbase.storage.cache import cache_folder, own_place
+from benchbase.storage.cache import own_place
 from benchbase.system.channel import note
+from benchbase.system.paths import cache_folder
 
 RUNS = "runs"
 """The folder of the cache that has a folder for each run that is under way."""

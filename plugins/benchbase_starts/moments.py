@@ -1,6 +1,9 @@
 """Moments of a pool's coefficients given its value, for standard normal coefficients."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from functools import lru_cache
 from math import exp, lgamma
 
 import numpy as np
@@ -12,6 +15,21 @@ DIRECTIONS = 20_000
 
 POINTS = 200
 """The number of points of the table, from zero to values that no Gaussian pool reaches."""
+
+TABLES = 256
+"""The number of tables that a process keeps, of 200 points each."""
+
+
+@lru_cache(maxsize=TABLES)
+def conditional_moments(pooling: Pooling, n_pools: int, pool_size: int) -> ConditionalMoments:
+    """Return `ConditionalMoments`, which a process computes once for all frames and trials.
+
+    Parameters
+    ----------
+    pooling, n_pools, pool_size
+        As for `ConditionalMoments`.
+    """
+    return ConditionalMoments(pooling, n_pools, pool_size)
 
 
 class ConditionalMoments:

@@ -7,7 +7,7 @@ import numpy as np
 
 import benchbase
 from benchbase import Array, Inverse, Problem, Recovery, Run
-from benchbase_starts.moments import ConditionalMoments
+from benchbase_starts.moments import ConditionalMoments, conditional_moments
 
 BLOCK = 4_000_000  # numbers in the matrices of a block of signals
 
@@ -55,14 +55,14 @@ class Start(benchbase.Solver):
         """
 
     def prepare(self, problem: Problem) -> Inverse:
-        """Scale the vectors and tabulate the moments of coefficients given the measurements."""
+        """Scale the vectors, and tabulate the moments of coefficients given the measurements."""
         frame, pooling = problem.frame, problem.pooling
         vectors = np.asarray(problem.vectors(counted=True), dtype=np.float64)
         lengths = np.sqrt(np.mean(np.sum(vectors**2, axis=2), axis=1))
         inverse_lengths = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         scaled = vectors * inverse_lengths[:, None, None]
         rows = np.ascontiguousarray(scaled.transpose(1, 0, 2).reshape(-1, frame.n))
-        moments = ConditionalMoments(pooling, frame.n_pools, frame.pool_size)
+        moments = conditional_moments(pooling, frame.n_pools, frame.pool_size)
         share = moments.mean_square * np.count_nonzero(lengths)
 
         def inverse(b: Array, run: Run) -> Recovery:

@@ -15,7 +15,7 @@ import benchbase
 from benchbase import Array, DenseFrame, Pooling, Problem, Solver, squared_cosine
 from benchbase.conformance import check_solver
 from benchbase_starts.linear import LinearStart
-from benchbase_starts.moments import ConditionalMoments
+from benchbase_starts.moments import ConditionalMoments, conditional_moments
 from benchbase_starts.spectral import SpectralStart, Weights
 from tests.plugins.problems import Implicit, lp
 
@@ -104,6 +104,15 @@ def test_moments_of_half_rectified_pairs(p: float) -> None:
         near = np.abs(value - b) < 0.02
         assert_allclose(moments.first(b), z[:, near].mean(), atol=0.03)
         assert_allclose(moments.second(b), (z[:, near] ** 2).mean(), atol=0.04)
+
+
+def test_equal_poolings_share_their_moments() -> None:
+    kept = conditional_moments(lp(np.inf), 20, 2)
+    assert conditional_moments(lp(np.inf), 20, 2) is kept
+    for pooling, sizes in [(lp(np.inf), (20, 2)), (lp(1), (20, 2)), (lp(np.inf), (21, 2))]:
+        found, made = conditional_moments(pooling, *sizes), ConditionalMoments(pooling, *sizes)
+        assert_array_equal(found.second(VALUES), made.second(VALUES))
+        assert found.mean_square == made.mean_square
 
 
 POOLINGS = pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -70,7 +70,7 @@ class DaskCluster:
         """
         distributed = _library()
         tasks = sorted(tasks, key=realm_of)  # each other realm would be another worker process
-        with closing(_connect(distributed, self._address)) as client:
+        with _connected(distributed, self._address) as client:
             yield from _Flight(distributed, client, self._memory_limit).outcomes(iter(tasks))
 
 
@@ -131,6 +131,16 @@ def _library() -> Any:
     except ImportError as error:
         message = f"Dask cannot be imported ({error}); install it: `pip install distributed`"
         raise BenchbaseError(message) from error
+
+
+@contextmanager
+def _connected(distributed: Any, address: str) -> Iterator[Any]:
+    client = _connect(distributed, address)
+    try:
+        yield client
+    finally:
+        with suppress(Exception):  # without its scheduler, Dask may fail to close a client
+            client.close()
 
 
 def _connect(distributed: Any, address: str) -> Any:
